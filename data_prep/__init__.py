@@ -1,0 +1,1 @@
+"""Turns what publishers distribute into the HDF5 store that `zoo.data` reads."""

@@ -1,0 +1,1 @@
+"""Interactive segmentation of pathology images: methods, simulated users, sessions and measurements."""

@@ -1,0 +1,33 @@
+"""Named errors. Each says which input is wrong, what is wrong with it and what to do next."""
+
+
+class ZooError(Exception):
+    """Base of every error a user can cause; the command line prints it without a traceback, exit code 2."""
+
+
+class DataError(ZooError):
+    """A file or folder can't be used as data."""
+
+
+class StoreError(DataError):
+    """An HDF5 store is missing, truncated or breaks the schema."""
+
+
+class SplitError(DataError):
+    """A patient (or field) stands in two splits, or a split has no samples."""
+
+
+class InteractionError(ZooError):
+    """Interactions are malformed or do not fit their image."""
+
+
+class ConfigError(ZooError):
+    """An experiment or option can't be carried out as written."""
+
+
+class CheckpointError(ZooError):
+    """A checkpoint is unknown, incomplete, altered or does not fit its network."""
+
+
+class NotTrainableError(ZooError):
+    """`fit` was asked of a method without parameters to train."""
