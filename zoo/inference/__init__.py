@@ -1,0 +1,1 @@
+"""From an image and interactions to a mask: frames, engines, sessions, slides."""

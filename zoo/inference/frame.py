@@ -1,0 +1,145 @@
+"""The only conversion between image and crop pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Mode = Literal["bilinear", "nearest", "max"]
+Outside = Literal["edge", "zero"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where each sample's crop lies in its image: `u = (x - x0) * scale`, `v = (y - y0) * scale`.
+
+    Attributes:
+        x0: (B,) float64, image x of the crop's left edge, in pixels.
+        y0: (B,) float64, image y of the crop's top edge, in pixels.
+        scale: (B,) float64, crop pixels per image pixel.
+        size: height and width of the crop in crop pixels.
+    """
+
+    x0: Tensor
+    y0: Tensor
+    scale: Tensor
+    size: tuple[int, int]
+
+    @classmethod
+    def whole(cls, batch: int, size: tuple[int, int], device: torch.device | str = "cpu") -> Frame:
+        """The identity: the crop is the image."""
+        zero = torch.zeros(batch, dtype=torch.float64, device=device)
+        return cls(zero, zero, torch.ones_like(zero), size)
+
+    @classmethod
+    def around(cls, x: Tensor, y: Tensor, side: int, image_size: tuple[int, int]) -> Frame:
+        """Square windows of `side` pixels at scale 1 on whole pixels, around x, y (B,).
+
+        A window that would leave the image is moved inside; a smaller image is centred.
+        """
+        height, width = image_size
+        x0 = torch.floor(x.double()) - side // 2
+        y0 = torch.floor(y.double()) - side // 2
+        x0 = x0.clamp(0, width - side) if width >= side else torch.full_like(x0, (width - side) // 2)
+        y0 = y0.clamp(0, height - side) if height >= side else torch.full_like(y0, (height - side) // 2)
+        return cls(x0, y0, torch.ones_like(x0), (side, side))
+
+    def __len__(self) -> int:
+        return self.x0.shape[0]
+
+    def select(self, index: Tensor) -> Frame:
+        """The frames of the samples in `index` (integers or booleans)."""
+        return replace(self, x0=self.x0[index], y0=self.y0[index], scale=self.scale[index])
+
+    def inverse(self, size: tuple[int, int]) -> Frame:
+        """The frame that leads from this crop back to an image of `size` (H, W)."""
+        return Frame(-self.x0 * self.scale, -self.y0 * self.scale, 1 / self.scale, size)
+
+    def points(self, xy: Tensor) -> Tensor:
+        """Image coordinates (B, N, 2) in crop coordinates."""
+        origin = torch.stack([self.x0, self.y0], -1)[:, None]
+        return ((xy.double() - origin) * self.scale[:, None, None]).to(xy.dtype)
+
+    def crop(self, images: Tensor, mode: Mode = "bilinear", outside: Outside = "edge") -> Tensor:
+        """Cut and resample.
+
+        Args:
+            images: (B or 1, C, H, W); one image serves all samples.
+            mode: `bilinear` (averaged over the pixel's footprint when shrinking), `nearest` for labels, `max`
+                for masks that must not lose thin strokes.
+            outside: what lies beyond the image: its `edge` repeated, or `zero`.
+
+        Returns:
+            (B, C, h, w) of the images' dtype (float for `bilinear`).
+        """
+        whole_pixels = (self.scale == 1) & (self.x0 == self.x0.round()) & (self.y0 == self.y0.round())
+        # Samples that shrink alike are resampled together, so that a result never depends on its batch.
+        factor = torch.where(whole_pixels, 0, torch.ceil(1 / self.scale - 1e-9).clamp(min=1)).long()
+        out: Tensor | None = None
+        for k in sorted(set(factor.tolist())):
+            index = (factor == k).nonzero()[:, 0]
+            frame = self.select(index)
+            source = images if images.shape[0] == 1 else images[index]
+            part = frame._pick(source) if k == 0 else frame._resample(source, k, mode)
+            if outside == "zero":
+                part = part * frame._inside(images.shape[-2:])[:, None].to(part.dtype)
+            if part.shape[0] == len(self):
+                return part
+            if out is None:
+                out = part.new_zeros(len(self), *part.shape[1:])
+            out = out.to(torch.promote_types(out.dtype, part.dtype))
+            out[index] = part.to(out.dtype)
+        return images.new_zeros(0, images.shape[1], *self.size) if out is None else out
+
+    def paste(self, crops: Tensor, onto: Tensor) -> Tensor:
+        """A copy of `onto` (B, C, H, W) in which each sample's window holds its crop (B, C, h, w)."""
+        height, width = onto.shape[-2:]
+        back = self.inverse((height, width))
+        values = back.crop(crops, "bilinear")
+        return torch.where(back._inside(crops.shape[-2:])[:, None], values.to(onto.dtype), onto)
+
+    def _axes(self, k: int = 1) -> tuple[Tensor, Tensor]:
+        """Image coordinates of the sampling points: x (B, w*k), y (B, h*k)."""
+        height, width = self.size
+        u = (torch.arange(width * k, device=self.x0.device, dtype=torch.float64) + 0.5) / k
+        v = (torch.arange(height * k, device=self.x0.device, dtype=torch.float64) + 0.5) / k
+        return self.x0[:, None] + u / self.scale[:, None], self.y0[:, None] + v / self.scale[:, None]
+
+    def _inside(self, image_size: tuple[int, int] | torch.Size) -> Tensor:
+        x, y = self._axes()
+        inside_x = (x >= 0) & (x < image_size[1])
+        inside_y = (y >= 0) & (y < image_size[0])
+        return inside_y[:, :, None] & inside_x[:, None, :]
+
+    def _pick(self, images: Tensor, k: int = 1) -> Tensor:
+        """The pixels under the sampling points, (B, C, h*k, w*k)."""
+        x, y = self._axes(k)
+        columns = x.floor().long().clamp(0, images.shape[-1] - 1)
+        rows = y.floor().long().clamp(0, images.shape[-2] - 1)
+        sample = torch.arange(len(self), device=images.device) if images.shape[0] > 1 else columns.new_zeros(1)
+        picked = images.permute(0, 2, 3, 1)[sample[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return picked.permute(0, 3, 1, 2)
+
+    def _resample(self, images: Tensor, k: int, mode: Mode) -> Tensor:
+        if mode == "nearest":
+            return self._pick(images)
+        if mode == "max":
+            picked = self._pick(images, k)
+            return F.max_pool2d(picked.float(), k).to(images.dtype)
+        x, y = self._axes(k)
+        height, width = images.shape[-2:]
+        grid_x = (x * 2 / width - 1).float()[:, None, :].expand(-1, y.shape[1], -1)
+        grid_y = (y * 2 / height - 1).float()[:, :, None].expand(-1, -1, x.shape[1])
+        grid = torch.stack([grid_x, grid_y], -1)
+        source = images if images.is_floating_point() else images.float()
+        sampled = F.grid_sample(
+            source.expand(len(self), -1, -1, -1),
+            grid.to(source.dtype),
+            padding_mode="border",
+            align_corners=False,
+        )
+        return F.avg_pool2d(sampled, k) if k > 1 else sampled

@@ -1,0 +1,280 @@
+"""What a user gives: single interactions, the padded batch of them on a device, and JSON in and out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from zoo.errors import InteractionError
+
+if TYPE_CHECKING:
+    from zoo.inference.frame import Frame
+
+SCHEMA = "isegzoo.interactions/1"
+PADDING = -1.0
+
+
+@dataclass(frozen=True)
+class Click:
+    """A point in image pixels; the centre of pixel (row r, column c) is x = c + 0.5, y = r + 0.5."""
+
+    x: float
+    y: float
+    positive: bool = True
+    turn: int = 0
+
+
+@dataclass(frozen=True)
+class Scribble:
+    """A polyline of (x, y) points in image pixels, drawn `width` pixels wide."""
+
+    points: tuple[tuple[float, float], ...]
+    positive: bool = True
+    width: float = 1.0
+    turn: int = 0
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box around the object, in image pixels; x1 and y1 are its far edges."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    turn: int = 0
+
+
+Interaction = Click | Scribble | Box
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """A batch of interactions on one device.
+
+    Attributes:
+        points: (B, N, 4) float32: x, y, label (1 positive, 0 negative, -1 padding), turn; columns in time order.
+        size: height and width of the images, in pixels.
+        strokes: (B, 2, H, W) bool rasters of positive and negative scribbles, or None when there are none.
+        boxes: (B, M, 5) float32: x0, y0, x1, y1, turn (-1 is padding).
+    """
+
+    points: Tensor
+    size: tuple[int, int]
+    strokes: Tensor | None
+    boxes: Tensor
+
+    @classmethod
+    def of(
+        cls, points: Tensor, size: tuple[int, int], strokes: Tensor | None = None, boxes: Tensor | None = None
+    ) -> Interactions:
+        """A batch from its tensors; `boxes` may be left out."""
+        return cls(points, size, strokes, points.new_zeros(len(points), 0, 5) if boxes is None else boxes)
+
+    @classmethod
+    def empty(cls, batch: int, size: tuple[int, int], device: torch.device | str = "cpu") -> Interactions:
+        """A batch in which nobody has said anything."""
+        return cls.of(torch.zeros(batch, 0, 4, device=device), size)
+
+    @classmethod
+    def clicks(cls, x: Tensor, y: Tensor, label: Tensor, turn: int, size: tuple[int, int]) -> Interactions:
+        """Clicks from x, y, label, each (B, N); label -1 is padding."""
+        columns = [x, y, label, torch.full_like(x, turn)]
+        points = torch.stack([c.to(torch.float32) for c in columns], -1)
+        points[..., :2] = points[..., :2].masked_fill(points[..., 2:3] < 0, 0.0)
+        return cls.of(points, size)
+
+    @classmethod
+    def from_lists(
+        cls,
+        samples: Sequence[Iterable[Interaction]],
+        size: tuple[int, int],
+        device: torch.device | str = "cpu",
+    ) -> Interactions:
+        """The batch of the given interactions, one list a sample, ordered by turn.
+
+        Raises:
+            InteractionError: an interaction lies outside the image or is not finite.
+        """
+        ordered = [sorted(sample, key=lambda each: each.turn) for sample in samples]
+        for sample in ordered:
+            for each in sample:
+                _check(each, size)
+        points = [[(i.x, i.y, float(i.positive), i.turn) for i in s if isinstance(i, Click)] for s in ordered]
+        boxes = [[(i.x0, i.y0, i.x1, i.y1, i.turn) for i in s if isinstance(i, Box)] for s in ordered]
+        strokes = None
+        if any(isinstance(i, Scribble) for s in ordered for i in s):
+            rasters = [_rasterise([i for i in s if isinstance(i, Scribble)], size) for s in ordered]
+            strokes = torch.from_numpy(np.stack(rasters)).to(device)
+        return cls(_padded(points, 4, 2).to(device), size, strokes, _padded(boxes, 5, 4).to(device))
+
+    def __len__(self) -> int:
+        return self.points.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """The device that holds the batch."""
+        return self.points.device
+
+    @property
+    def spoken(self) -> Tensor:
+        """(B,) bool: whether anything was given for the sample."""
+        said = (self.points[..., 2] >= 0).any(1) | (self.boxes[..., 4] >= 0).any(1)
+        return said if self.strokes is None else said | self.strokes.flatten(1).any(1)
+
+    def to(self, device: torch.device | str) -> Interactions:
+        """The same batch on another device."""
+        strokes = None if self.strokes is None else self.strokes.to(device)
+        return replace(self, points=self.points.to(device), strokes=strokes, boxes=self.boxes.to(device))
+
+    def add(self, other: Interactions) -> Interactions:
+        """Both batches' interactions, those of `other` later in time."""
+        if self.size != other.size or len(self) != len(other):
+            raise InteractionError(
+                f"can't add interactions of {len(other)} images of {other.size} to {len(self)} of {self.size}; "
+                "both must belong to the same images"
+            )
+        strokes = self.strokes if other.strokes is None else other.strokes
+        if self.strokes is not None and other.strokes is not None:
+            strokes = self.strokes | other.strokes
+        return Interactions(
+            torch.cat([self.points, other.points], 1),
+            self.size,
+            strokes,
+            torch.cat([self.boxes, other.boxes], 1),
+        )
+
+    def select(self, index: Tensor) -> Interactions:
+        """The samples in `index` (integers or booleans)."""
+        strokes = None if self.strokes is None else self.strokes[index]
+        return Interactions(self.points[index], self.size, strokes, self.boxes[index])
+
+    def spread(self, index: Tensor, batch: int) -> Interactions:
+        """The opposite of `select`: sample i becomes sample index[i] of a batch in which others say nothing."""
+        points = self.points.new_zeros(batch, *self.points.shape[1:])
+        points[..., 2] = PADDING
+        points[index] = self.points
+        boxes = self.boxes.new_full((batch, *self.boxes.shape[1:]), PADDING)
+        boxes[index] = self.boxes
+        strokes = None
+        if self.strokes is not None:
+            strokes = self.strokes.new_zeros(batch, *self.strokes.shape[1:])
+            strokes[index] = self.strokes
+        return Interactions(points, self.size, strokes, boxes)
+
+    def only(self, keep: Tensor) -> Interactions:
+        """The same batch in which the samples outside `keep` (B,) bool say nothing."""
+        index = keep.nonzero()[:, 0]
+        return self.select(index).spread(index, len(self))
+
+    def first(self, n: int) -> Interactions:
+        """Only the first `n` clicks of each sample (strokes and boxes stay)."""
+        given = self.points[..., 2] >= 0
+        late = given & (given.cumsum(1) > n)
+        points = self.points.clone()
+        points[..., 2] = points[..., 2].masked_fill(late, PADDING)
+        return replace(self, points=points)
+
+    def through(self, frame: Frame) -> Interactions:
+        """The same interactions in crop pixels. Points keep their place outside; strokes are max-pooled."""
+        points = torch.cat([frame.points(self.points[..., :2]), self.points[..., 2:]], -1)
+        corners = frame.points(self.boxes[..., :4].reshape(len(self), -1, 2)).reshape(len(self), -1, 4)
+        strokes = None if self.strokes is None else frame.crop(self.strokes, "max", outside="zero")
+        return Interactions(points, frame.size, strokes, torch.cat([corners, self.boxes[..., 4:]], -1))
+
+    def flip(self) -> Interactions:
+        """Mirrored left to right: x becomes W - x."""
+        width = self.size[1]
+        points = self.points.clone()
+        points[..., 0] = width - points[..., 0]
+        boxes = self.boxes.clone()
+        boxes[..., 0], boxes[..., 2] = width - self.boxes[..., 2], width - self.boxes[..., 0]
+        strokes = None if self.strokes is None else self.strokes.flip(-1)
+        return Interactions(points, self.size, strokes, boxes)
+
+
+def write_json(path: str | Path, objects: Sequence[Sequence[Interaction]]) -> None:
+    """Write the interactions of one image, one list an object."""
+    names = {Click: "click", Scribble: "scribble", Box: "box"}
+    rows = [{"interactions": [{"type": names[type(i)], **asdict(i)} for i in each]} for each in objects]
+    Path(path).write_text(json.dumps({"schema": SCHEMA, "objects": rows}, indent=1) + "\n")
+
+
+def read_json(path: str | Path) -> list[list[Interaction]]:
+    """The interactions of one image, one list an object, as `write_json` writes them.
+
+    Raises:
+        InteractionError: the file is missing, not JSON, of another schema, or an entry is malformed.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise InteractionError(f"{path}: no such file; give a JSON file of interactions") from None
+    except (ValueError, OSError) as error:
+        raise InteractionError(f"{path}: not readable as JSON ({error})") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise InteractionError(f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}"')
+    try:
+        return [[_parse(entry) for entry in each["interactions"]] for each in content["objects"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InteractionError(
+            f"{path}: malformed entry ({error!r}); expected "
+            '{"objects": [{"interactions": [{"type": "click", "x": 12.5, "y": 8.5, "positive": true}]}]}'
+        ) from None
+
+
+def _parse(entry: dict[str, Any]) -> Interaction:
+    values = {k: v for k, v in entry.items() if k != "type"}
+    if entry["type"] == "scribble":
+        values["points"] = tuple((float(x), float(y)) for x, y in values["points"])
+        return Scribble(**values)
+    return Click(**values) if {"click": True, "box": False}[entry["type"]] else Box(**values)
+
+
+def _check(each: Interaction, size: tuple[int, int]) -> None:
+    height, width = size
+    if isinstance(each, Click):
+        xy = [(each.x, each.y)]
+    elif isinstance(each, Scribble):
+        xy = list(each.points)
+        if not xy:
+            raise InteractionError("a scribble has no points; give at least one")
+    else:
+        xy = [(each.x0, each.y0), (each.x1, each.y1)]
+        if not (each.x0 < each.x1 and each.y0 < each.y1):
+            raise InteractionError(f"{each} is empty; x0 < x1 and y0 < y1 are needed")
+    for x, y in xy:
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise InteractionError(
+                f"({x}, {y}) lies outside the image of {width} x {height} pixels; coordinates are pixels, "
+                "x to the right and y downwards from the top-left corner"
+            )
+
+
+def _rasterise(scribbles: list[Scribble], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    raster = np.zeros((2, *size), np.uint8)
+    for scribble in scribbles:
+        limit = (size[1] - 1, size[0] - 1)
+        line = np.minimum(np.floor(np.asarray(scribble.points)).astype(np.int32), limit).reshape(-1, 1, 2)
+        thickness = max(1, round(scribble.width))
+        cv2.polylines(raster[0 if scribble.positive else 1], [line], False, 1, thickness)
+    return raster.astype(bool)
+
+
+def _padded(rows: Sequence[Sequence[tuple[float, ...]]], columns: int, flag: int) -> Tensor:
+    longest = max((len(row) for row in rows), default=0)
+    out = torch.zeros(len(rows), longest, columns)
+    out[..., flag] = PADDING
+    for i, row in enumerate(rows):
+        if row:
+            out[i, : len(row)] = torch.tensor(row)
+    return out
