@@ -1,0 +1,13 @@
+"""Runs `data_prep.cli`; errors a user can mend are printed without a traceback, exit code 2."""
+
+import sys
+
+from data_prep.cli import main
+from zoo.errors import ZooError
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
