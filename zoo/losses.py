@@ -1,9 +1,9 @@
 """Losses of the methods, all called as `loss(logits, target, others, ignore) -> scalar`.
 
-Shapes and ranges are the same everywhere: `logits` (B,1,H,W) float of any precision, `target` (B,1,H,W) in {0, 1},
-`others` (B,1,H,W) in {0, 1}, the pixels of objects other than the target, and `ignore` (B,1,H,W) bool or None, pixels
-that count for nothing. A loss is computed in float32, per sample, and is the mean over samples; a sample whose
-pixels are all ignored gives 0.
+Shapes and ranges are the same everywhere, all (B,1,H,W): `logits` float of any precision, `target` in {0, 1},
+`others` in {0, 1}, the pixels of objects other than the target, and `ignore` bool or None, pixels that count for
+nothing. A loss is computed in float32, per sample, and is the mean over samples; a sample whose pixels are all
+ignored gives 0.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ _PIXELS = (1, 2, 3)
 
 
 def weights_torch(target: Tensor, others: Tensor) -> Tensor:
-    """Pixel weights 1 + G + 3 G~ (B,1,H,W) of NuClick's PyTorch release, for object G and other objects G~."""
+    """Pixel weights 1 + G + 3 G~ (B,1,H,W) of NuClick's PyTorch release; G is the object, G~ the others."""
     return 1 + target + 3 * others
 
 
 def weights_keras(target: Tensor, others: Tensor) -> Tensor:
-    """Pixel weights (B,1,H,W) of NuClick's Keras release: background 1, others 2, object 2 + |others| / |object|."""
+    """Pixel weights (B,1,H,W) of NuClick's Keras release: background 1, others 2, object 2 + |G~| / |G|."""
     return 1 + others + (1 + _area_ratio(target, others)) * target
 
 
@@ -35,9 +35,7 @@ def weights_paper(target: Tensor, others: Tensor) -> Tensor:
     return a.square() * target + a * others + 1
 
 
-def soft_dice_loss(
-    logits: Tensor, target: Tensor, *, ignore: Tensor | None = None, eps: float = 1e-5
-) -> Tensor:
+def soft_dice_loss(logits: Tensor, target: Tensor, *, ignore: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """Return 1 - (2 sum(p g) + eps) / (sum(p) + sum(g) + eps), scalar in [0, 1], 0 for a perfect prediction.
 
     NuClick's Eq. 1 prints it without the factor 2, which would give a perfect prediction 0.5.
@@ -57,7 +55,7 @@ def weighted_bce(
     ignore: Tensor | None = None,
     weights: Callable[[Tensor, Tensor], Tensor] = weights_torch,
 ) -> Tensor:
-    """Binary cross-entropy times a weight map, scalar: the mean over a sample's valid pixels, not over weights."""
+    """Binary cross-entropy times a weight map, scalar: its mean over a sample's valid pixels."""
     valid = _valid(logits, ignore)
     target = target.float() * valid
     weight = weights(target, others.float() * valid) * valid
@@ -69,8 +67,8 @@ class NuClickLoss(nn.Module):
     """NuClick's hybrid loss (Eq. 1): soft Dice plus weighted cross-entropy.
 
     Args:
-        weights: the weight map, of which three versions were published: the authors' PyTorch release ('release'),
-            their Keras release ('keras') or the paper ('paper'). The first gives the best nuclei.
+        weights: the weight map, of which three versions were published: the authors' PyTorch release
+            ('release', the best on nuclei), their Keras release ('keras') or the paper ('paper').
     """
 
     def __init__(self, weights: Literal["release", "keras", "paper"] = "release") -> None:
@@ -86,8 +84,8 @@ class NuClickLoss(nn.Module):
 class NormalizedFocalLoss(nn.Module):
     """Normalised focal loss (Sofiiuk et al. 2019, as RITM uses it): focal loss whose weights average to 1.
 
-    With p_t the probability of the right class, beta = (1 - p_t)^gamma and k = N / sum(beta), detached, over the N
-    valid pixels of a sample: L = -1/N sum(alpha_t k beta log(p_t)). Other objects play no part.
+    With p_t the probability of the right class, beta = (1 - p_t)^gamma and k = N / sum(beta), detached, over the
+    N valid pixels of a sample: L = -1/N sum(alpha_t k beta log(p_t)). Other objects play no part.
 
     Args:
         alpha: weight of foreground pixels; background pixels get 1 - alpha.

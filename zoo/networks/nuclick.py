@@ -21,9 +21,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        _conv(in_channels, out_channels, kernel, dilation), _norm(out_channels), nn.ReLU(inplace=True)
-    )
+    return nn.Sequential(_conv(in_channels, out_channels, kernel, dilation), _norm(out_channels), nn.ReLU(inplace=True))
 
 
 class ResidualBlock(nn.Module):
@@ -48,9 +46,7 @@ class ResidualBlock(nn.Module):
 class MultiScaleBlock(nn.Module):
     """Parallel dilated convolutions, concatenated: (B,C,H,W) -> (B,C',H,W), an equal share each."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernels: Sequence[int], dilations: Sequence[int]
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernels: Sequence[int], dilations: Sequence[int]) -> None:
         super().__init__()
         share = out_channels // len(kernels)
         self.branches = nn.ModuleList(
@@ -81,8 +77,8 @@ class NuClickNet(nn.Module):
 
     H and W must be divisible by 32. With the defaults it has 66,800,321 parameters.
 
-    Source: Koohbanani et al., NuClick, Medical Image Analysis 2020, Fig. 2 and Table I. The paper does not say
-    which blocks Table I leaves out, nor where its fourth stands. Here they come in the order of the data:
+    Source: Koohbanani et al., NuClick, Medical Image Analysis 2020, Fig. 2 and Table I. The paper does not
+    say which blocks Table I leaves out, nor where its fourth stands. Here they come in the order of the data:
     conv3 (1/4 of the size), up6 (1/8), up8 (1/2); the fourth takes the middle of conv4 (1/8), as up6's mirror
     image. Where a multi-scale block is missing stands a residual block of the same channels.
 
@@ -94,8 +90,8 @@ class NuClickNet(nn.Module):
             [1, 3, 3, 6] as in their Keras release ('keras').
 
     Raises:
-        ConfigError: a width that leaves no whole channel for a branch, a block number outside 0 to 4, or an input
-            whose size is not divisible by 32.
+        ConfigError: a width that leaves no whole channel for a branch, a block number outside 0 to 4, or an
+            input whose size is not divisible by 32.
     """
 
     def __init__(
@@ -114,7 +110,7 @@ class NuClickNet(nn.Module):
         # The narrowest convolutions are up8's branches with 16 channels.
         if width <= 0 or not (16 * width).is_integer():
             raise ConfigError(
-                f"NuClickNet: width {width} gives broken channel counts; choose a multiple of 1/16 such as 0.25."
+                f"NuClickNet: width {width} leaves broken channel counts; choose a multiple of 1/16, as 0.25."
             )
 
         def c(channels: int) -> int:
@@ -155,9 +151,7 @@ class NuClickNet(nn.Module):
         self.up9 = _Up(
             c(64),
             c(32),
-            nn.Sequential(
-                _conv_norm_relu(c(64), c(64)), _conv_norm_relu(c(64), c(32)), _conv_norm_relu(c(32), c(32))
-            ),
+            nn.Sequential(_conv_norm_relu(c(64), c(64)), _conv_norm_relu(c(64), c(32)), _conv_norm_relu(c(32), c(32))),
         )
         self.out = nn.Conv2d(c(32), 1, kernel_size=1)
         self.apply(_initialise)
