@@ -45,8 +45,7 @@ ORGANS = {
 ORGAN_OF = {f"TCGA-{patient}": organ for organ, ids in ORGANS.items() for patient in ids.split()}
 
 # One patient an organ, so that what is chosen on 'val' is chosen for many organs. Six of the seven organs:
-# stomach stays out because it is not among the test organs either. B0-5710, whose outlines sit half a pixel
-# off its instance mask, is not used to choose anything.
+# stomach stays out because it is not among the test organs either.
 CHALLENGE_VAL = {
     "TCGA-E2-A14V",
     "TCGA-B0-5698",
