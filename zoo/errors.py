@@ -31,3 +31,7 @@ class CheckpointError(ZooError):
 
 class NotTrainableError(ZooError):
     """`fit` was asked of a method without parameters to train."""
+
+
+class MetricError(ZooError):
+    """Label maps or measurements can't be scored as given."""
