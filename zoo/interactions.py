@@ -130,6 +130,19 @@ class Interactions:
         said = (self.points[..., 2] >= 0).any(1) | (self.boxes[..., 4] >= 0).any(1)
         return said if self.strokes is None else said | self.strokes.flatten(1).any(1)
 
+    def pixels(self, label: int, strokes: bool = True) -> Tensor:
+        """(B, H, W) bool: the pixels under clicks of a label (1 positive, 0 negative) and under its strokes.
+
+        Clicks outside the image are skipped.
+        """
+        height, width = self.size
+        out = torch.zeros(len(self), height, width, dtype=torch.bool, device=self.device)
+        x, y = self.points[..., 0].floor().long(), self.points[..., 1].floor().long()
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (self.points[..., 2] == label)
+        sample, column = inside.nonzero(as_tuple=True)
+        out[sample, y[sample, column], x[sample, column]] = True
+        return out | self.strokes[:, 1 - label] if strokes and self.strokes is not None else out
+
     def to(self, device: torch.device | str) -> Interactions:
         """The same batch on another device."""
         strokes = None if self.strokes is None else self.strokes.to(device)
@@ -151,6 +164,19 @@ class Interactions:
             strokes,
             torch.cat([self.boxes, other.boxes], 1),
         )
+
+    @classmethod
+    def cat(cls, parts: Sequence[Interactions]) -> Interactions:
+        """The samples of all parts, which must be of one size, as one batch."""
+        count = [max(getattr(part, name).shape[1] for part in parts) for name in ("points", "boxes")]
+        points = torch.cat([_widened(part.points, count[0]) for part in parts])
+        boxes = torch.cat([_widened(part.boxes, count[1]) for part in parts])
+        strokes = None
+        if any(part.strokes is not None for part in parts):
+            empty = (2, *parts[0].size)
+            drawn = [points.new_zeros(len(p), *empty).bool() if p.strokes is None else p.strokes for p in parts]
+            strokes = torch.cat(drawn)
+        return cls(points, parts[0].size, strokes, boxes)
 
     def select(self, index: Tensor) -> Interactions:
         """The samples in `index` (integers or booleans)."""
@@ -268,6 +294,12 @@ def _rasterise(scribbles: list[Scribble], size: tuple[int, int]) -> np.ndarray[A
         thickness = max(1, round(scribble.width))
         cv2.polylines(raster[0 if scribble.positive else 1], [line], False, 1, thickness)
     return raster.astype(bool)
+
+
+def _widened(columns: Tensor, count: int) -> Tensor:
+    """(B, N, K) with padding up to `count` columns; -1 everywhere is padding for points and boxes alike."""
+    missing = count - columns.shape[1]
+    return torch.cat([columns, columns.new_full((len(columns), missing, columns.shape[2]), PADDING)], 1)
 
 
 def _padded(rows: Sequence[Sequence[tuple[float, ...]]], columns: int, flag: int) -> Tensor:

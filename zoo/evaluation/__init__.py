@@ -1,0 +1,7 @@
+"""Protocols, traces, comparison, report and leaderboard."""
+
+from zoo.evaluation.interactive import Interactive
+from zoo.evaluation.oneshot import OneShotProtocol
+from zoo.evaluation.protocol import Protocol
+
+__all__ = ["Interactive", "OneShotProtocol", "Protocol"]

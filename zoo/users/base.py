@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -48,11 +49,15 @@ class Truth:
 
     def select(self, index: Tensor) -> Truth:
         """The samples in `index` (integers or booleans)."""
-        return Truth(*(None if v is None else v[index] for v in (getattr(self, f.name) for f in fields(self))))
+        return self._map(lambda value: value[index])
 
     def to(self, device: torch.device | str) -> Truth:
         """The same truth on another device."""
-        return Truth(*(None if v is None else v.to(device) for v in (getattr(self, f.name) for f in fields(self))))
+        return self._map(lambda value: value.to(device))
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Truth:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: change(value) for name, value in values.items() if value is not None})
 
 
 class SimulatedUser(ABC):

@@ -1,0 +1,78 @@
+"""The command `zoo`: Lightning's `fit validate test predict`, and verbs of our own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from zoo.errors import ZooError
+
+LIGHTNING_VERBS = {
+    "fit": "train a method",
+    "validate": "evaluate on the validation split",
+    "test": "evaluate on the test split under the experiment's protocol",
+    "predict": "write instance maps or masks of the test split",
+}
+VERBS = {
+    "segment": "segment an image from a file of interactions",
+    "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
+    "compare": "evaluate experiments side by side and write a report",
+    "leaderboard": "write leaderboard.md from experiments/results",
+    "export": "make a checkpoint folder of a training's .ckpt",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 when all went well, 2 with a message on a user's error."""
+    argv = sys.argv[1:] if argv is None else argv
+    plugins = {point.name: point for point in entry_points(group="zoo.commands")}
+    if not argv or argv[0] in ("-h", "--help"):
+        _parser(plugins).print_help()
+        return 0
+    verb, rest = argv[0], argv[1:]
+    try:
+        if verb in LIGHTNING_VERBS:
+            from zoo.training import run
+
+            run([verb, *rest])
+            return 0
+        if verb in VERBS:
+            command: Callable[[list[str]], int] = importlib.import_module(f"zoo.{verb}").main
+        elif verb in plugins:
+            command = plugins[verb].load()
+        else:
+            print(f"zoo: no verb {verb!r}; see `zoo --help`", file=sys.stderr)
+            return 2
+        return command(rest)
+    except ZooError as error:
+        print(f"zoo {verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"zoo {verb}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser(plugins: dict[str, object]) -> argparse.ArgumentParser:
+    every = LIGHTNING_VERBS | VERBS | dict.fromkeys(sorted(plugins), "from an installed package")
+    every |= {"prep": "turn a publisher's download into HDF5 stores"} if "prep" in plugins else {}
+    width = max(map(len, every))
+    lines = "\n".join(f"  {name:{width}}  {text}" for name, text in every.items())
+    return argparse.ArgumentParser(
+        prog="zoo",
+        usage="zoo VERB [options]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=f"Interactive segmentation of pathology images.\n\nverbs:\n{lines}",
+        epilog=(
+            "`zoo VERB --help` explains each.\n\nexamples:\n"
+            "  zoo compare experiments/nuclick-dsb2018.yaml experiments/watershed-dsb2018.yaml --out runs/compare\n"
+            "  zoo segment slide.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png\n"
+            "  zoo fit -c experiments/finetune-dsb2018.yaml"
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

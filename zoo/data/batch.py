@@ -1,0 +1,73 @@
+"""What a data loader gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from zoo.users.base import Truth
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample: image (H, W, 3) uint8, target and ignore (H, W) bool, instances (H, W) int64 or None."""
+
+    image: NDArray[np.uint8]
+    target: NDArray[np.bool_]
+    instances: NDArray[np.int64] | None
+    ignore: NDArray[np.bool_] | None
+    object_id: int
+    sample_id: int
+    image_id: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of samples of one size.
+
+    Attributes:
+        image: (B, 3, H, W) uint8.
+        truth: what is true of them.
+        image_id: (B,) int64, which image of the data set each sample comes from.
+    """
+
+    image: Tensor
+    truth: Truth
+    image_id: Tensor
+
+    def __len__(self) -> int:
+        return self.image.shape[0]
+
+    def to(self, device: torch.device | str, **_: Any) -> Batch:
+        """The same batch on another device."""
+        return replace(
+            self, image=self.image.to(device), truth=self.truth.to(device), image_id=self.image_id.to(device)
+        )
+
+    def pin_memory(self) -> Batch:
+        """The same batch with its image in pinned memory."""
+        return replace(self, image=self.image.pin_memory())
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples; the image keeps its channels last in memory."""
+    first = samples[0]
+    truth = Truth(
+        target=_stack([s.target for s in samples]),
+        sample_id=torch.tensor([s.sample_id for s in samples]),
+        instances=None if first.instances is None else _stack([s.instances for s in samples]),
+        object_id=None if first.instances is None else torch.tensor([s.object_id for s in samples]),
+        ignore=None if first.ignore is None else _stack([s.ignore for s in samples]),
+    )
+    image = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
+    return Batch(image, truth, torch.tensor([s.image_id for s in samples]))
+
+
+def _stack(arrays: Sequence[NDArray[Any] | None]) -> Tensor:
+    return torch.from_numpy(np.stack([a for a in arrays if a is not None]))[:, None]

@@ -1,0 +1,170 @@
+"""The one datamodule: HDF5 stores to batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from glob import glob
+from pathlib import Path
+from typing import Literal
+
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, DistributedSampler
+
+from zoo.data.batch import Batch, collate
+from zoo.data.datasets import ObjectWindows, StoreDataset, WholeImages
+from zoo.data.store import Store
+from zoo.data.transforms import Augment
+from zoo.errors import DataError, SplitError
+
+Samples = Literal["objects", "images"]
+
+
+class EpochSampler(DistributedSampler[StoreDataset]):
+    """Shuffles every epoch and tells the data set which epoch it is: index = sample + epoch * length."""
+
+    def __iter__(self) -> Iterator[int]:
+        length = len(self.dataset)  # type: ignore[arg-type]
+        return (index + self.epoch * length for index in super().__iter__())
+
+
+class PatchDataModule(LightningDataModule):
+    """Training, validation and test samples from HDF5 stores, split by the groups' `split` attribute.
+
+    Args:
+        files: stores or glob patterns.
+        test_files: other stores for testing; None: `files`.
+        train_samples: `objects` (a window around each object) or `images` (whole images or stored patches).
+        eval_samples: the same for validation and test; the protocol decides, when there is one.
+        side: side of the windows in training, in pixels.
+        eval_side: side of the windows in validation and test; None: `side`.
+        shift: how far a window's centre may lie from its object's, in pixels.
+        min_area: objects of fewer pixels are left out (not from whole images).
+        val_per_image: at most so many objects of an image in validation; None for all.
+        test_per_image: the same in test.
+        batch_size: of training and, with windows, of evaluation.
+        num_workers: processes that load.
+        augment: training augmentation.
+        seed: of the shuffling.
+    """
+
+    def __init__(
+        self,
+        files: list[str],
+        test_files: list[str] | None = None,
+        train_samples: Samples = "objects",
+        eval_samples: Samples = "objects",
+        side: int = 128,
+        eval_side: int | None = None,
+        shift: int = 0,
+        min_area: int = 1,
+        val_per_image: int | None = None,
+        test_per_image: int | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.files, self.test_files = files, test_files
+        self.train_samples, self.eval_samples = train_samples, eval_samples
+        self.side, self.eval_side, self.shift = side, eval_side or side, shift
+        self.min_area = min_area
+        self.val_per_image, self.test_per_image = val_per_image, test_per_image
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.augment = augment
+        self.datasets: dict[str, StoreDataset] = {}
+
+    def setup(self, stage: str) -> None:
+        """Open the stores that a stage (`fit`, `validate`, `test`, `predict`) needs and check their splits."""
+        wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}[stage]
+        for split in wanted:
+            other = self.test_files is not None and split == "test"
+            stores = open_stores(self.test_files if other and self.test_files else self.files)
+            check_splits(stores)
+            self.datasets[split] = self._dataset(stores, split)
+            if not len(self.datasets[split]):
+                raise SplitError(f"{stores[0].path} and its like hold no samples of split {split!r}; check `files`")
+
+    def _dataset(self, stores: Sequence[Store], split: str) -> StoreDataset:
+        training = split == "train"
+        augment = self.augment if training else None
+        if (self.train_samples if training else self.eval_samples) == "images":
+            return WholeImages(stores, split, augment)
+        per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
+        side = self.side if training else self.eval_side
+        return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, augment)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled, full batches, every rank its share."""
+        trainer = self.trainer
+        dataset = self.datasets["train"]
+        sampler = EpochSampler(
+            dataset,
+            num_replicas=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+            seed=self.seed,
+        )
+        if len(sampler) < self.batch_size:
+            raise DataError(
+                f"{len(dataset)} training samples do not fill a batch of {self.batch_size}; lower batch_size"
+            )
+        return self._loader(dataset, self.batch_size, sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In order; whole images one at a time."""
+        return self._loader(self.datasets["val"], self._eval_batch)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """In order; whole images one at a time."""
+        return self._loader(self.datasets["test"], self._eval_batch)
+
+    predict_dataloader = test_dataloader
+
+    @property
+    def _eval_batch(self) -> int:
+        return 1 if self.eval_samples == "images" else self.batch_size
+
+    def _loader(
+        self, dataset: StoreDataset, batch_size: int, sampler: EpochSampler | None = None, drop_last: bool = False
+    ) -> DataLoader[Batch]:
+        return DataLoader(
+            dataset,  # type: ignore[arg-type]
+            batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            drop_last=drop_last,
+            persistent_workers=self.num_workers > 0,
+        )
+
+
+def open_stores(patterns: Sequence[str]) -> list[Store]:
+    """The stores that the paths and glob patterns name, sorted by path.
+
+    Raises:
+        DataError: a pattern matches nothing.
+    """
+    paths: set[Path] = set()
+    for pattern in patterns:
+        found = glob(pattern, recursive=True)
+        if not found:
+            raise DataError(f"{pattern}: no such file; prepare it with `zoo prep`, or correct `data.init_args.files`")
+        paths.update(Path(name) for name in found)
+    return [Store(path) for path in sorted(paths)]
+
+
+def check_splits(stores: Sequence[Store]) -> None:
+    """Raise SplitError when a patient is in two splits, unless the store declares `split_unit: field`."""
+    where: dict[tuple[str, str], tuple[str, Path]] = {}
+    for store in stores:
+        for info in store.groups:
+            if store.info.split_unit == "field":
+                continue
+            key = (store.info.dataset, info.patient)
+            split, path = where.setdefault(key, (info.split, store.path))
+            if split != info.split:
+                raise SplitError(
+                    f"patient {info.patient!r} is in {split!r} ({path}) and in {info.split!r} ({store.path}, group "
+                    f"{info.name!r}); a patient belongs to one split: prepare the data again"
+                )

@@ -1,0 +1,120 @@
+"""The interactive protocol: one object or region a session, the user reacts to the error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.data.batch import Batch
+from zoo.evaluation.protocol import Protocol
+from zoo.inference.engine import Engine
+from zoo.inference.session import Session, as_images
+from zoo.interactions import Interactions
+from zoo.metrics.modules import InteractionMetrics
+from zoo.users.base import SimulatedUser, Truth
+from zoo.users.next_click import NextClick
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What happened in a batch of sessions.
+
+    Attributes:
+        sample_id: (B,) int64.
+        image_id: (B,) int64.
+        ious: (B, T) float64 after each turn; NaN after the session ended.
+        seconds: (B, T) float64 of each turn, the batch's time shared equally; NaN after the session ended.
+        interactions: everything that was said.
+        mask: (B, 1, H, W) bool, the last one.
+    """
+
+    sample_id: Tensor
+    image_id: Tensor
+    ious: Tensor
+    seconds: Tensor
+    interactions: Interactions
+    mask: Tensor
+
+
+def iou(mask: Tensor, truth: Truth) -> Tensor:
+    """(B,) float64 intersection over union outside `ignore`; 1 where both are empty."""
+    valid = torch.ones_like(truth.target) if truth.ignore is None else ~truth.ignore
+    mask, target = (mask & valid).flatten(1), (truth.target & valid).flatten(1)
+    union = (mask | target).sum(1).double()
+    return torch.where(union > 0, (mask & target).sum(1).double() / union.clamp(min=1), 1.0)
+
+
+class Interactive(Protocol):
+    """Sessions of up to `max_interactions` turns from an empty mask; NoC, NoF, success ratio, IoU@k and the curve.
+
+    A session ends when its user has nothing to say, or reaches `stop_at`. Sessions that ended leave the batch.
+
+    Args:
+        user: the simulated user; None: the next click (centre of the largest error).
+        max_interactions: turns at most.
+        targets: IoUs whose number of clicks is reported.
+        stop_at: IoU that ends a session; None: go on until the user is silent, as curves need it.
+    """
+
+    name = "interactive"
+    samples = "objects"
+
+    def __init__(
+        self,
+        user: SimulatedUser | None = None,
+        max_interactions: int = 20,
+        targets: Sequence[float] = (0.7, 0.8, 0.85, 0.9),
+        stop_at: float | None = None,
+    ) -> None:
+        self.user = user or NextClick()
+        self.max_interactions = max_interactions
+        self.targets = tuple(targets)
+        self.stop_at = stop_at
+
+    def metric(self) -> InteractionMetrics:
+        """Metrics of interaction over all sessions."""
+        return InteractionMetrics(targets=self.targets, max_interactions=self.max_interactions)
+
+    def evaluate(self, engine: Engine, batch: Batch, metric: InteractionMetrics) -> Traces:  # type: ignore[override]
+        """Run a batch of sessions."""
+        traces = self.run(engine, as_images(batch.image), batch.truth, batch.image_id)
+        metric.update(traces.sample_id, traces.ious, traces.seconds, traces.image_id)
+        return traces
+
+    def run(self, engine: Engine, image: Tensor, truth: Truth, image_id: Tensor) -> Traces:
+        """Run a batch of sessions on images (B, 3, H, W) float32."""
+        count = len(truth)
+        ious = torch.full((count, self.max_interactions), torch.nan, dtype=torch.float64)
+        seconds = torch.full_like(ious, torch.nan)
+        said = Interactions.empty(count, truth.size, image.device)
+        last = torch.zeros_like(truth.target)
+        active = torch.arange(count, device=image.device)
+        session = Session(engine, image.device, undoable=False)
+        session.set_image(image)
+        mask = session.mask
+        for turn in range(self.max_interactions):
+            here = truth.select(active)
+            new = self.user(mask, here, session.interactions, turn)
+            keep = new.spoken.nonzero()[:, 0]
+            if len(keep) < len(active):
+                session.select(keep)
+                active, here, new = active[keep], here.select(keep), new.select(keep)
+            if len(active) == 0:
+                break
+            began = time.perf_counter()
+            mask = session.add(new)
+            elapsed = (time.perf_counter() - began) / len(active)
+            score = iou(mask, here)
+            rows = active.cpu()
+            ious[rows, turn], seconds[rows, turn] = score.cpu(), elapsed
+            last[active] = mask
+            said = said.add(new.spread(active, count))
+            if self.stop_at is not None:
+                going = (score < self.stop_at).nonzero()[:, 0]
+                session.select(going)
+                active, mask = active[going], mask[going]
+        return Traces(truth.sample_id.cpu(), image_id.cpu(), ious, seconds, said, last)

@@ -1,0 +1,98 @@
+"""The one-shot protocol: one click or squiggle for every object of an image, judged as an instance map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from zoo.data.batch import Batch
+from zoo.evaluation.protocol import Protocol
+from zoo.inference.engine import Engine
+from zoo.inference.frame import Frame
+from zoo.inference.oneshot import OneShot
+from zoo.inference.session import as_images
+from zoo.interactions import Interactions
+from zoo.metrics.modules import InstanceMetrics
+from zoo.users.base import SimulatedUser, Truth
+from zoo.users.centroid import Centroid
+
+
+@dataclass(frozen=True)
+class InstanceMap:
+    """The result for one image: prediction and target (H, W), and what was said for each object."""
+
+    sample_id: int
+    prediction: Tensor
+    target: Tensor
+    interactions: Interactions
+
+
+class OneShotProtocol(Protocol):
+    """Clicks every object once and scores the instance map: AJI, Dice, SQ, PQ, Hausdorff.
+
+    Args:
+        user: says something for each object; None: clicks its centroid.
+        oneshot: how the objects are segmented.
+    """
+
+    name = "one-shot"
+    samples = "images"
+
+    def __init__(self, user: SimulatedUser | None = None, oneshot: OneShot | None = None) -> None:
+        self.user = user or Centroid()
+        self.oneshot = oneshot or OneShot()
+
+    def metric(self) -> InstanceMetrics:
+        """Metrics of instance maps over all images."""
+        return InstanceMetrics()
+
+    def evaluate(self, engine: Engine, batch: Batch, metric: InstanceMetrics) -> list[InstanceMap]:  # type: ignore[override]
+        """Segment and score each image of the batch."""
+        out = []
+        for i in range(len(batch)):
+            one = batch.truth.select(torch.tensor([i], device=batch.image.device))
+            assert one.instances is not None
+            said = click_objects(self.user, one, batch.image.device)
+            prediction = self.oneshot(engine, as_images(batch.image[i : i + 1]), said)
+            target = one.instances[0, 0].cpu()
+            metric.update(prediction, target, int(one.sample_id))
+            out.append(InstanceMap(int(one.sample_id), prediction, target, said))
+        return out
+
+
+def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk: int = 128) -> Interactions:
+    """What `user` says in its first turn for every object of one image, one sample an object, in order of the ids.
+
+    The user looks at windows that hold the whole object, so that no full-size mask per object is made.
+    """
+    assert truth.instances is not None
+    labels = truth.instances
+    ids = [int(v) for v in labels.unique().tolist() if v > 0]
+    compact = torch.zeros_like(labels)
+    if ids:
+        position = torch.searchsorted(torch.tensor(ids, device=device), labels.clamp(min=0))
+        known = torch.tensor(ids, device=device)[position.clamp(max=len(ids) - 1)] == labels
+        compact = torch.where(known, position + 1, 0)
+    boxes = ndimage.find_objects(compact[0, 0].cpu().numpy())
+    parts = []
+    for first in range(0, len(ids), chunk):
+        rows = boxes[first : first + chunk]
+        x = torch.tensor([(b[1].start + b[1].stop) / 2 for b in rows], device=device)
+        y = torch.tensor([(b[0].start + b[0].stop) / 2 for b in rows], device=device)
+        side = max(max(b[0].stop - b[0].start, b[1].stop - b[1].start) for b in rows) + 4
+        frame = Frame.around(x, y, side, truth.size)
+        instances = frame.crop(labels, "nearest", outside="zero")
+        object_id = torch.tensor(ids[first : first + chunk], device=device)
+        window = Truth(
+            target=instances == object_id[:, None, None, None],
+            sample_id=truth.sample_id * 100_003 + torch.arange(first, first + len(rows), device=device),
+            instances=instances,
+            object_id=object_id,
+        )
+        nothing = Interactions.empty(len(rows), frame.size, device)
+        new = user(torch.zeros_like(window.target), window, nothing, 0)
+        parts.append(new.through(frame.inverse(truth.size)))
+    return Interactions.cat(parts) if parts else Interactions.empty(0, truth.size, device)

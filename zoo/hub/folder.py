@@ -1,0 +1,87 @@
+"""A checkpoint is a folder: `config.yaml`, `model.safetensors` and a model card `README.md`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse import ArgumentParser
+from lightning import LightningModule
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from zoo.errors import CheckpointError
+
+CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
+
+
+def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], card: str, half: bool = True) -> None:
+    """Write a checkpoint folder.
+
+    Args:
+        folder: made if needed; files appear under their names only when complete.
+        config: `class_path` and `init_args` of the method.
+        state: its state dict.
+        card: text of the model card.
+        half: store floating-point weights in half precision.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    small = {
+        name: (value.half() if half and value.is_floating_point() else value).contiguous().cpu()
+        for name, value in state.items()
+    }
+    (folder / CARD).write_text(card)
+    (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
+    temporary = folder / f".{WEIGHTS}.tmp"
+    save_file(small, temporary)
+    temporary.replace(folder / WEIGHTS)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`class_path` and `init_args` of the method that a folder holds."""
+    path = folder / CONFIG
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{path}: not readable ({error}); a checkpoint folder needs {CONFIG}") from None
+    if not isinstance(config, dict) or "class_path" not in config:
+        raise CheckpointError(f"{path}: no class_path; it must name the method's class and its init_args")
+    return config
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The state dict of a folder, in single precision. Nothing is unpickled."""
+    path = folder / WEIGHTS
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: missing or damaged ({error}); download or export it again") from None
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def build(config: dict[str, Any]) -> LightningModule:
+    """The module that `class_path` and `init_args` describe."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(LightningModule, "model")
+    try:
+        module = parser.instantiate_classes(parser.parse_object({"model": config})).model
+    except Exception as error:  # jsonargparse raises whatever the class raises
+        raise CheckpointError(f"can't build {config.get('class_path')}: {error}") from error
+    assert isinstance(module, LightningModule)
+    return module
+
+
+def load_state(module: LightningModule, state: dict[str, Tensor], source: Path) -> None:
+    """Load strictly.
+
+    Raises:
+        CheckpointError: names or shapes do not fit.
+    """
+    try:
+        with torch.no_grad():
+            module.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"{source}: the weights do not fit {type(module).__name__}: {error}") from None

@@ -1,0 +1,47 @@
+"""From a checkpoint's name to a method or a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+
+from zoo.errors import CheckpointError
+from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
+from zoo.hub.index import locate
+from zoo.inference.session import Session
+
+
+def load_method(name: str) -> Any:
+    """The trained method of a checkpoint, in evaluation mode.
+
+    Args:
+        name: a name of the index, or the path of a checkpoint folder.
+    """
+    folder = locate(name)
+    method = build(read_config(folder))
+    load_state(method, read_weights(folder), folder / WEIGHTS)
+    return method.eval()
+
+
+def load(name: str, device: torch.device | str = "cpu") -> Session:
+    """A session with a pretrained method.
+
+    Args:
+        name: a name of the index, or the path of a checkpoint folder.
+        device: where it runs.
+
+    Raises:
+        CheckpointError: unknown, incomplete, altered or not an interactive method.
+    """
+    method = load_method(name).to(device)
+    if not hasattr(method, "engine"):
+        raise CheckpointError(f"{name} holds {type(method).__name__}, which is not interactive")
+    return Session(method.engine(), device)
+
+
+def load_weights(module: LightningModule, name: str) -> None:
+    """Load a checkpoint's weights into a module of the same architecture, strictly."""
+    folder = locate(name)
+    load_state(module, read_weights(folder), folder / WEIGHTS)

@@ -1,0 +1,53 @@
+"""What segments: an engine turns an image and everything said so far into a state."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from zoo.interactions import Interactions
+
+State = dict[str, Tensor]
+"""Tensors with leading dimension B; at least `probability` (B, 1, H, W) float32 in image pixels."""
+
+
+class Engine(ABC):
+    """Segments a batch of images by what users say. Trained networks and classical methods are engines.
+
+    States are never changed in place: undo returns to an earlier one, compaction indexes them. A sample's result must
+    not depend on the other samples of its batch.
+
+    Attributes:
+        window: side in pixels of the square window around a click in which the engine works; None for whole images.
+    """
+
+    window: int | None = None
+
+    @abstractmethod
+    def start(self, image: Tensor, mask: Tensor | None = None) -> State:
+        """The state before anything was said.
+
+        Args:
+            image: (B, 3, H, W) float32 in 0..1.
+            mask: (B, 1, H, W) initial mask or probability, or None to start empty.
+        """
+
+    @abstractmethod
+    def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
+        """The state after `interactions`, which hold everything said so far, in image pixels."""
+
+    def mask(self, state: State, interactions: Interactions) -> Tensor:
+        """(B, 1, H, W) bool: the mask that the state stands for."""
+        return state["probability"] > 0.5
+
+
+def advance(engine: Engine, image: Tensor, so_far: Interactions, new: Interactions, state: State) -> State:
+    """One turn. Samples for which `new` says nothing keep their state; `so_far` includes `new`."""
+    who = new.spoken.nonzero()[:, 0]
+    if len(who) == len(new):
+        return engine.step(image, so_far, state)
+    if len(who) == 0:
+        return state
+    part = engine.step(image[who], so_far.select(who), {name: value[who] for name, value in state.items()})
+    return {name: value.index_copy(0, who, part[name].to(value.dtype)) for name, value in state.items()}

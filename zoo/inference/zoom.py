@@ -1,0 +1,102 @@
+"""Which part of an image the network sees."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from zoo.inference.frame import Frame
+from zoo.interactions import Interactions
+
+
+class Zoom(ABC):
+    """Chooses the frame of each sample from what was said.
+
+    Attributes:
+        window: side in pixels of the window that the policy wants around an interaction; None for the whole image.
+    """
+
+    window: int | None = None
+
+    @abstractmethod
+    def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
+        """The frames for images of the interactions' size; `probability` is the current (B, 1, H, W)."""
+
+
+class WholeImage(Zoom):
+    """The whole image at its own scale, its right and bottom edges repeated up to a multiple of `multiple` pixels."""
+
+    def __init__(self, multiple: int = 32) -> None:
+        self.multiple = multiple
+
+    def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
+        """The same frame for every sample."""
+        height, width = (-(-side // self.multiple) * self.multiple for side in interactions.size)
+        return Frame.whole(len(interactions), (height, width), interactions.device)
+
+
+class InteractionWindow(Zoom):
+    """A square window of `side` pixels around what was said first; NuClick's crop.
+
+    The window is centred on the bounding box of the first turn's positive interactions. When positive interactions
+    lie outside it, it is centred on all of them, and scaled down to `side` when their box is larger (NuClick, section
+    III.C, for squiggles).
+    """
+
+    def __init__(self, side: int = 128) -> None:
+        self.window = side
+
+    def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
+        """Whole-pixel windows at scale 1 wherever everything positive fits."""
+        side = self.window or 0
+        points = interactions.points
+        positive = points[..., 2] == 1
+        positive = torch.where(positive.any(1, keepdim=True), positive, points[..., 2] >= 0)
+        turn = torch.where(positive, points[..., 3], torch.inf)
+        first = positive & (turn == turn.amin(1, keepdim=True)) if turn.shape[1] else positive
+        box = self._box(interactions, first)
+        frame = Frame.around((box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2, side, interactions.size)
+        full = self._box(interactions, positive)
+        x1, y1 = frame.x0 + side, frame.y0 + side
+        fits = (full[:, 0] >= frame.x0) & (full[:, 1] >= frame.y0) & (full[:, 2] <= x1) & (full[:, 3] <= y1)
+        if bool(fits.all()):
+            return frame
+        centre_x, centre_y = (full[:, 0] + full[:, 2]) / 2, (full[:, 1] + full[:, 3]) / 2
+        wide = Frame.around(centre_x, centre_y, side, interactions.size)
+        extent = torch.maximum(full[:, 2] - full[:, 0], full[:, 3] - full[:, 1])
+        scale = torch.where(extent > side, side / extent, 1.0)
+        x0 = torch.where(scale < 1, centre_x - side / scale / 2, wide.x0)
+        y0 = torch.where(scale < 1, centre_y - side / scale / 2, wide.y0)
+        return Frame(
+            torch.where(fits, frame.x0, x0),
+            torch.where(fits, frame.y0, y0),
+            torch.where(fits, frame.scale, scale),
+            frame.size,
+        )
+
+    @staticmethod
+    def _box(interactions: Interactions, use: Tensor) -> Tensor:
+        """Bounding boxes (B, 4) x0, y0, x1, y1 of the points in `use` and the positive strokes; else the image."""
+        height, width = interactions.size
+        low, high = _bounds(interactions.points[..., :2].double(), use)
+        if interactions.strokes is not None:
+            stroke = interactions.strokes[:, 0]
+            centres_x = torch.arange(width, device=stroke.device, dtype=torch.float64) + 0.5
+            centres_y = torch.arange(height, device=stroke.device, dtype=torch.float64) + 0.5
+            low_x, high_x = _bounds(centres_x[None, :, None].expand(len(stroke), -1, 1), stroke.any(1))
+            low_y, high_y = _bounds(centres_y[None, :, None].expand(len(stroke), -1, 1), stroke.any(2))
+            low = torch.minimum(low, torch.cat([low_x, low_y], -1) - 0.5)
+            high = torch.maximum(high, torch.cat([high_x, high_y], -1) + 0.5)
+        nothing = ~torch.isfinite(low).all(1, keepdim=True)
+        whole = low.new_tensor([0, 0, width, height]).expand(len(low), -1)
+        return torch.where(nothing, whole, torch.cat([low, high], 1))
+
+
+def _bounds(values: Tensor, use: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and greatest of (B, N, K) values where `use` (B, N); inf and -inf where nothing is used."""
+    empty = values.new_full((len(values), 1, values.shape[-1]), torch.inf)
+    low = torch.cat([torch.where(use[..., None], values, torch.inf), empty], 1).amin(1)
+    high = torch.cat([torch.where(use[..., None], values, -torch.inf), -empty], 1).amax(1)
+    return low, high

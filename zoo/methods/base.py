@@ -1,0 +1,191 @@
+"""The template of every trained interactive method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from zoo.data.batch import Batch
+from zoo.encoders.base import InteractionEncoder
+from zoo.errors import ConfigError
+from zoo.inference.engine import Engine, State
+from zoo.inference.session import as_images
+from zoo.inference.zoom import WholeImage, Zoom
+from zoo.interactions import Interactions
+from zoo.methods.evaluated import EvaluatedModule
+from zoo.ops.random import uniform
+from zoo.users.base import SimulatedUser, Truth
+
+TURN_DRAW = 1_000_003
+
+
+class InteractiveMethod(EvaluatedModule):
+    """A network that segments from an image, guidance and the previous mask, trained with simulated users.
+
+    One training step: turns of *user, guidance, forward* without gradient and in evaluation mode, then one more turn
+    with gradient and the loss. A subclass says through `start`, `carry`, `join` and `mask` what the previous mask is,
+    how it enters and how a probability becomes a mask.
+
+    Args:
+        network: maps what `join` returns to logits (B, 1, H, W).
+        encoder: makes guidance of interactions.
+        loss: called as `loss(logits, target, others, ignore)`.
+        user: gives the interactions of training; evaluation has its own.
+        zoom: which part of an image the network sees at test time.
+        turns: probabilities of 1, 2, 3 ... turns in a training sample.
+        threshold: probability above which a pixel belongs to the mask.
+        optimizer: called with the trainable parameters.
+        scheduler: called with the optimizer; stepped after every batch.
+        weights: a checkpoint's name or folder to start from.
+        mpp: micrometres per pixel of the training images, if known.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        encoder: InteractionEncoder,
+        loss: nn.Module,
+        user: SimulatedUser,
+        zoom: Zoom | None = None,
+        turns: Sequence[float] = (1.0,),
+        threshold: float = 0.5,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        weights: str | None = None,
+        mpp: float | None = None,
+    ) -> None:
+        super().__init__()
+        if not turns or min(turns) < 0 or abs(sum(turns) - 1) > 1e-3:
+            raise ConfigError(f"turns={list(turns)} must be probabilities that add up to 1, e.g. [0.5, 0.25, 0.25]")
+        self.network = network.to(memory_format=torch.channels_last)
+        self.encoder = encoder
+        self.loss = loss
+        self.user = user
+        self.zoom = zoom or WholeImage()
+        self.turns = tuple(turns)
+        self.threshold = threshold
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.mpp = mpp
+        if weights is not None:
+            from zoo.hub.load import load_weights
+
+            load_weights(self, weights)
+
+    def forward(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
+        """Logits (B, 1, H, W) from image (B, 3, H, W) in 0..1, guidance (B, C, H, W), previous (B, 1, H, W)."""
+        logits: Tensor = self.network(self.join(image, guidance, previous))
+        return logits
+
+    def start(self, image: Tensor, mask: Tensor | None) -> Tensor:
+        """The previous mask (B, 1, H, W) float32 before the first turn: the initial mask, or nothing."""
+        return torch.zeros_like(image[:, :1]) if mask is None else mask
+
+    def carry(self, probability: Tensor, previous: Tensor) -> Tensor:
+        """The previous mask of the next turn: by default the last probability."""
+        return probability
+
+    def join(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
+        """What the network is given: by default image and guidance."""
+        return torch.cat([image, guidance.to(image.dtype)], 1)
+
+    def mask(self, probability: Tensor, interactions: Interactions) -> Tensor:
+        """(B, 1, H, W) bool from a probability: by default a threshold."""
+        return probability > self.threshold
+
+    def predict(self, image: Tensor, interactions: Interactions, previous: Tensor) -> Tensor:
+        """Probability (B, 1, H, W) float32; the crop's interactions and previous mask as in training."""
+        guidance = self.encoder(interactions, image)
+        return torch.sigmoid(self(image, guidance, previous).float())
+
+    def engine(self) -> Engine:
+        """The method as it is used at test time."""
+        return NetworkEngine(self)
+
+    def simulate(self, image: Tensor, truth: Truth) -> tuple[Interactions, Tensor]:
+        """What the training user says over each sample's turns, and the previous mask of its last turn."""
+        draw = uniform(truth.sample_id, truth.step if truth.step is not None else 0, 0, TURN_DRAW)
+        limits = torch.tensor(self.turns, dtype=torch.float64, device=image.device).cumsum(0)[:-1]
+        count = 1 + (draw[:, None] >= limits).sum(1)
+        so_far = Interactions.empty(len(truth), truth.size, image.device)
+        previous = self.start(image, None)
+        mask = torch.zeros_like(truth.target)
+        for turn in range(int(count.max())):
+            who = (count > turn).nonzero()[:, 0]
+            new = self.user(mask[who], truth.select(who), so_far.select(who), turn)
+            so_far = so_far.add(new.spread(who, len(truth)))
+            more = (count > turn + 1).nonzero()[:, 0]
+            if len(more):
+                said = so_far.select(more)
+                with torch.no_grad(), evaluating(self):
+                    probability = self.predict(image[more], said, previous[more])
+                mask = mask.index_copy(0, more, self.mask(probability, said))
+                previous = previous.index_copy(0, more, self.carry(probability, previous[more]))
+        return so_far, previous
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of the last turn."""
+        image = as_images(batch.image)
+        step = torch.full_like(batch.truth.sample_id, self.global_step)
+        truth = replace(batch.truth, step=step)
+        interactions, previous = self.simulate(image, truth)
+        logits = self(image, self.encoder(interactions, image), previous)
+        loss: Tensor = self.loss(logits, truth.target, truth.others, truth.ignore)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """The given optimizer over the trainable parameters, with the scheduler stepped after every batch."""
+        optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
+        if self.make_scheduler is None:
+            return optimizer
+        schedule = {"scheduler": self.make_scheduler(optimizer), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+
+class NetworkEngine(Engine):
+    """A trained method at test time: zoom, then the network, pasted back into the image."""
+
+    def __init__(self, method: InteractiveMethod) -> None:
+        self.method = method
+        self.window = method.zoom.window
+
+    def start(self, image: Tensor, mask: Tensor | None = None) -> State:
+        """Probability and previous mask of the initial mask, or empty."""
+        previous = self.method.start(image, mask)
+        return {"probability": torch.zeros_like(image[:, :1]) if mask is None else mask, "previous": previous}
+
+    def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
+        """Run the network in each sample's frame; outside it the probability stays."""
+        frame = self.method.zoom(interactions, state["probability"])
+        crop, previous = frame.crop(image), frame.crop(state["previous"])
+        with torch.no_grad(), evaluating(self.method):
+            probability = self.method.predict(crop, interactions.through(frame), previous)
+        carried = self.method.carry(probability, previous)
+        return {
+            "probability": frame.paste(probability, state["probability"]),
+            "previous": frame.paste(carried, state["previous"]),
+        }
+
+    def mask(self, state: State, interactions: Interactions) -> Tensor:
+        """The method's own way from probability to mask."""
+        return self.method.mask(state["probability"], interactions)
+
+
+@contextmanager
+def evaluating(module: LightningModule) -> Iterator[None]:
+    """Evaluation mode inside; each part returns to its own mode afterwards."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
