@@ -1,6 +1,7 @@
 """Training augmentations on uint8 images and their labels; the only file that knows albumentations."""
 
 import os
+import random
 from typing import Any
 
 # Albumentations asks the package index for updates at import unless told not to.
@@ -108,6 +109,8 @@ class Augment:
             labels: (H, W) integers, any ids; their dtype is kept.
             seed: any non-negative integer.
         """
-        self._compose.set_random_seed(seed % 2**32)
+        # set_random_seed would give every step a generator of its own with the same seed, and so the same draws:
+        # both flips or none. The steps share one generator instead.
+        self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
         result = self._compose(image=image, mask=labels)
         return result["image"], result["mask"]
