@@ -67,7 +67,7 @@ def pair_table(prediction: ArrayLike, target: ArrayLike) -> PairTable:
         target: the same, of the same size.
 
     Raises:
-        MetricError: the sizes differ, a map is not 2-D or not of integers, or an id is negative.
+        MetricError: the sizes differ, a map is not 2-D, has no pixels or no integers, or an id is negative.
     """
     predicted, truth = _labels(prediction, "prediction"), _labels(target, "target")
     if predicted.shape != truth.shape:
@@ -91,7 +91,7 @@ def pair_table(prediction: ArrayLike, target: ArrayLike) -> PairTable:
     )
 
 
-def best_pairs(objects: IntArray, scores: NDArray[np.generic]) -> IntArray:
+def best_pairs(objects: IntArray, scores: IntArray | FloatArray) -> IntArray:
     """Index of the best pair of each object that has one; of equal scores the first pair wins.
 
     Args:
@@ -104,27 +104,27 @@ def best_pairs(objects: IntArray, scores: NDArray[np.generic]) -> IntArray:
 
 def _labels(values: ArrayLike, name: str) -> IntArray:
     array = np.asarray(values)
-    if array.ndim != 2:
+    if array.ndim != 2 or not array.size:
         raise MetricError(f"The {name} has the shape {array.shape}. Give one label map of shape (H, W).")
     if array.dtype.kind not in "bui":
         raise MetricError(f"The {name} holds {array.dtype}. Label maps hold integers: an id for each object.")
-    if array.size and int(array.max()) > np.iinfo(np.int64).max:
+    if int(array.max()) > np.iinfo(np.int64).max:
         raise MetricError(f"The {name} holds the id {array.max()}, which does not fit int64. Relabel it.")
     labels = array.astype(np.int64, copy=False)
-    if labels.size and labels.min() < 0:
+    if labels.min() < 0:
         raise MetricError(f"The {name} holds the negative id {labels.min()}. Ids are positive, 0 is background.")
     return labels
 
 
 def _compact(labels: IntArray) -> tuple[IntArray, IntArray]:
     """Sorted ids and the map with the ids replaced by 1..N."""
-    highest = int(labels.max(initial=0))
+    highest = int(labels.max())
     if highest <= 4 * labels.size:
         present = np.bincount(labels.ravel(), minlength=1) > 0
         present[0] = False
-        numbers = np.cumsum(present)
+        numbers = np.cumsum(present, dtype=np.int64)
         numbers[~present] = 0
-        return np.flatnonzero(present), numbers[labels]
+        return np.flatnonzero(present).astype(np.int64, copy=False), numbers[labels]
     ids = np.unique(labels[labels > 0])
     return ids, np.where(labels > 0, np.searchsorted(ids, labels) + 1, 0)
 

@@ -63,9 +63,7 @@ class InstanceStatistics:
         areas = self.target_area, self.prediction_area
         dice_sides = self.target_dice_weighted, self.prediction_dice_weighted
         hausdorff_sides = self.target_hausdorff_weighted, self.prediction_hausdorff_weighted
-        quality = overlap.panoptic_ratios(
-            self.true_positives, self.false_positives, self.false_negatives, self.iou_sum
-        )
+        quality = overlap.panoptic_ratios(self.true_positives, self.false_positives, self.false_negatives, self.iou_sum)
         return {
             "aji": overlap.ratio(self.aji_intersection, self.aji_union),
             "aji_plus": overlap.ratio(self.aji_plus_intersection, self.aji_plus_union),
@@ -77,9 +75,7 @@ class InstanceStatistics:
             "hausdorff": self.hausdorff_sum / self.hausdorff_objects if self.hausdorff_objects else 0.0,
             "object_dice": overlap.two_sided(*dice_sides, *areas, empty=1.0),
             "object_hausdorff": overlap.two_sided(*hausdorff_sides, *areas, empty=0.0),
-            "f1": overlap.f1_ratio(
-                self.glas_true_positives, self.glas_false_positives, self.glas_false_negatives
-            ),
+            "f1": overlap.f1_ratio(self.glas_true_positives, self.glas_false_positives, self.glas_false_negatives),
         }
 
 
