@@ -46,7 +46,8 @@ def _opencv(mask: np.ndarray) -> np.ndarray:
     # OpenCV's roots are off by the last bit for some image sizes; their squares are whole numbers.
     np.square(distance, out=distance)
     np.rint(distance, out=distance)
-    return np.sqrt(distance, out=distance)
+    np.sqrt(distance, out=distance)
+    return distance
 
 
 def _squared(mask: Tensor) -> Tensor:
