@@ -108,7 +108,7 @@ def read_annotation(path: Path, shape: tuple[int, int]) -> NDArray[np.int32]:
         # Published masks come from MATLAB's poly2mask on the raw vertices, whose first pixel centre is (1, 1).
         vertices = vertices - 0.5
         x0, y0 = np.maximum(np.floor(vertices.min(axis=0)).astype(int) - 1, 0)
-        x1, y1 = np.ceil(vertices.max(axis=0)).astype(int) + 1
+        x1, y1 = np.maximum(np.ceil(vertices.max(axis=0)).astype(int) + 1, 0)
         part = label[y0:y1, x0:x1]
         part[fill_polygon(vertices - (x0, y0), part.shape)] = number
     return label

@@ -1,0 +1,26 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep.cli import main, modules
+
+
+def test_every_data_set_explains_itself(capsys):
+    assert {"monuseg", "dsb2018", "folder"} <= set(modules())
+    for name, module in modules().items():
+        with pytest.raises(SystemExit) as stop:
+            main([name, "--help"])
+        assert stop.value.code == 0
+        text = capsys.readouterr().out
+        assert module.LAYOUT in text
+        assert f"python -m data_prep {name} --source" in text
+
+
+def test_errors_come_without_traceback(tmp_path):
+    command = [sys.executable, "-m", "data_prep", "monuseg", "--source", "gone", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: gone: no such folder")
+    assert "Traceback" not in done.stderr
