@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +24,41 @@ def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], 
     """Write a checkpoint folder.
 
     Args:
-        folder: made if needed; files appear under their names only when complete.
+        folder: made if needed; each file appears under its name only when complete, and replaces an older one.
         config: `class_path` and `init_args` of the method.
         state: its state dict.
         card: text of the model card.
-        half: store floating-point weights in half precision.
+        half: store weights in half precision. Biases and normalisation statistics, which weigh little and have a
+            wide range, stay as they are.
+
+    Raises:
+        CheckpointError: weights that are not finite, or not in half precision.
     """
+    small = {name: _packed(name, value, half) for name, value in state.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    small = {
-        name: (value.half() if half and value.is_floating_point() else value).contiguous().cpu()
-        for name, value in state.items()
-    }
-    (folder / CARD).write_text(card)
-    (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
-    temporary = folder / f".{WEIGHTS}.tmp"
-    save_file(small, temporary)
-    temporary.replace(folder / WEIGHTS)
+    _replace(folder / WEIGHTS, lambda path: save_file(small, path))
+    _replace(folder / CONFIG, lambda path: path.write_text(yaml.safe_dump(config, sort_keys=False)))
+    _replace(folder / CARD, lambda path: path.write_text(card))
+
+
+def _packed(name: str, value: Tensor, half: bool) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    if not value.is_floating_point():
+        return value
+    packed = value.half() if half and value.ndim > 1 else value
+    if not bool(packed.isfinite().all()):
+        hint = "the training diverged" if not bool(value.isfinite().all()) else "export it with --no-half"
+        raise CheckpointError(f"{name} holds values that are not finite as {packed.dtype}: {hint}")
+    return packed
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -45,7 +66,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
         config = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise CheckpointError(f"{path}: not readable ({error}); a checkpoint folder needs {CONFIG}") from None
     if not isinstance(config, dict) or "class_path" not in config:
         raise CheckpointError(f"{path}: no class_path; it must name the method's class and its init_args")
@@ -67,10 +88,11 @@ def build(config: dict[str, Any]) -> LightningModule:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningModule, "model")
     try:
-        module = parser.instantiate_classes(parser.parse_object({"model": config})).model
+        module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": config})).model
     except Exception as error:  # jsonargparse raises whatever the class raises
-        raise CheckpointError(f"can't build {config.get('class_path')}: {error}") from error
-    assert isinstance(module, LightningModule)
+        raise CheckpointError(
+            f"can't build {config.get('class_path')}: {error}; is it from another version, or a package not installed?"
+        ) from error
     return module
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 
 import yaml
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress
 
 from zoo.errors import CheckpointError
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
+STDERR = Console(stderr=True)
 
 
 @dataclass(frozen=True)
@@ -77,22 +82,56 @@ def locate(name: str) -> Path:
 
 
 def download(entry: Entry, folder: Path) -> None:
-    """Fetch all files of an entry; the folder appears only when every checksum is right."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
+    """Fetch all files of an entry, with a progress bar; the folder appears only when every checksum is right.
+
+    Raises:
+        CheckpointError: a file can't be fetched, or has another checksum.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
-        for file, expected in entry.files.items():
-            try:
-                with urllib.request.urlopen(f"{entry.url}/{file}", timeout=60) as source:
-                    with (temporary / file).open("wb") as target:
-                        shutil.copyfileobj(source, target)
-            except OSError as error:
-                raise CheckpointError(f"{entry.url}/{file}: download failed ({error}); try again later") from None
-            if _sha256(temporary / file) != expected:
-                raise CheckpointError(f"{entry.url}/{file}: wrong checksum after download; try again later")
-        temporary.rename(folder)
+        with Progress(*Progress.get_default_columns(), DownloadColumn(), transient=True, console=STDERR) as progress:
+            for file, expected in entry.files.items():
+                address = f"{entry.url}/{file}"
+                try:
+                    _fetch(address, temporary / file, progress)
+                except (OSError, ValueError, HTTPException) as error:
+                    raise CheckpointError(f"{address}: download failed ({error}); try again later") from None
+                if _sha256(temporary / file) != expected:
+                    raise CheckpointError(f"{address}: wrong checksum after download; try again later")
+        temporary.chmod(0o755)  # mkdtemp's folders are private, a cache may be shared
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another process was faster, with the same files
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _fetch(address: str, path: Path, progress: Progress) -> None:
+    with urllib.request.urlopen(address, timeout=60) as source, path.open("wb") as target:
+        length = source.headers.get("Content-Length")
+        task = progress.add_task(path.name, total=None if length is None else int(length))
+        while block := source.read(1 << 18):
+            target.write(block)
+            progress.advance(task, len(block))
+
+
+def write_entry(path: Path, name: str, entry: Entry) -> None:
+    """Add an entry to an index file, or replace it; the others stay."""
+    content = yaml.safe_load(path.read_text()) if path.is_file() else None
+    content = {**(content or {}), name: asdict(entry)}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(yaml.safe_dump(content, sort_keys=False))
+    temporary.replace(path)
+    entries.cache_clear()
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """sha256 of each file of a folder."""
+    found = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    return {name: value for name, value in found.items() if value is not None and not name.startswith(".")}
 
 
 def _sha256(path: Path) -> str | None:

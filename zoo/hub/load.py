@@ -10,7 +10,9 @@ from lightning import LightningModule
 from zoo.errors import CheckpointError
 from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
 from zoo.hub.index import locate
+from zoo.inference.precision import Precision
 from zoo.inference.session import Session
+from zoo.methods.evaluated import EvaluatedModule
 
 
 def load_method(name: str) -> Any:
@@ -25,20 +27,22 @@ def load_method(name: str) -> Any:
     return method.eval()
 
 
-def load(name: str, device: torch.device | str = "cpu") -> Session:
+def load(name: str, device: torch.device | str = "cpu", precision: Precision = "auto") -> Session:
     """A session with a pretrained method.
 
     Args:
         name: a name of the index, or the path of a checkpoint folder.
         device: where it runs.
+        precision: `float32`, `bfloat16` or `auto`: bfloat16 on CPUs with matrix units (AMX), float32 elsewhere.
 
     Raises:
         CheckpointError: unknown, incomplete, altered or not an interactive method.
     """
     method = load_method(name).to(device)
-    if not hasattr(method, "engine"):
+    if not isinstance(method, EvaluatedModule):
         raise CheckpointError(f"{name} holds {type(method).__name__}, which is not interactive")
-    return Session(method.engine(), device)
+    method.precision = precision
+    return Session(method.engine(), device, mpp=getattr(method, "mpp", None))
 
 
 def load_weights(module: LightningModule, name: str) -> None:

@@ -10,7 +10,11 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.engine import Engine, State, advance
+from zoo.inference.frame import Frame
+from zoo.inference.resolution import working_frame
 from zoo.interactions import Interaction, Interactions
+
+NO_IMAGE = "no image yet; call set_image(image) first"
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -31,7 +35,7 @@ class Session:
 
     ```python
     session = zoo.load("nuclick-nuclei-compact")
-    session.set_image(image)              # (H, W, 3) uint8
+    session.set_image(image, mpp=0.5)     # (H, W, 3) uint8; resampled to the checkpoint's mpp
     session.add(zoo.Click(120.5, 80.5))
     session.mask                          # (1, 1, H, W) bool
     session.undo()
@@ -41,36 +45,67 @@ class Session:
         engine: what segments.
         device: where.
         undoable: whether earlier states are kept for `undo` and `reset`; evaluation needs only the last.
+        mpp: micrometres per pixel that the engine works at; None: any.
+
+    Whatever the engine works at, interactions, probabilities and masks are in the pixels of the given image.
     """
 
-    def __init__(self, engine: Engine, device: torch.device | str = "cpu", undoable: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        device: torch.device | str = "cpu",
+        undoable: bool = True,
+        mpp: float | None = None,
+    ) -> None:
         self.engine = engine
         self.undoable = undoable
         self.device = torch.device(device)
+        self.mpp = mpp
         self._image: Tensor | None = None
+        self._frame: Frame | None = None
+        self._seen: Tensor | None = None
         self._history: list[tuple[Interactions, State]] = []
         self._turn = 0
+        self._warned = False
 
-    def set_image(self, image: Tensor | Image, mask: Tensor | Image | None = None) -> None:
-        """Begin with an image (H, W, 3) uint8, or a batch (B, 3, H, W); `mask` is an optional initial mask."""
-        self._image = as_images(image).to(self.device)
-        if isinstance(mask, np.ndarray):
-            mask = torch.from_numpy(mask.astype(np.float32))[None, None]
-        if mask is not None and mask.shape[-2:] != self._image.shape[-2:]:
-            raise InteractionError(
-                f"the initial mask has {tuple(mask.shape[-2:])} pixels, the image {tuple(self._image.shape[-2:])}"
-            )
-        batch, height, width = len(self._image), *self._image.shape[-2:]
+    def set_image(
+        self,
+        image: Tensor | Image,
+        mask: Tensor | Image | None = None,
+        mpp: float | None = None,
+    ) -> None:
+        """Begin with an image.
+
+        Args:
+            image: (H, W, 3) uint8, or a batch (B, 3, H, W) uint8 or float in 0..1.
+            mask: initial mask (H, W), or (B, 1, H, W) for a batch; None: start empty.
+            mpp: micrometres per pixel of the image. When it differs from the session's, the engine sees the image
+                resampled; a session that has one warns once when the image's is unknown.
+
+        Raises:
+            InteractionError: not an image, or a mask of another size.
+        """
+        given = as_images(image).to(self.device)
+        initial = None if mask is None else _as_masks(mask, given)
+        batch, size = len(given), (given.shape[-2], given.shape[-1])
+        frame = None
+        if mpp is not None or not self._warned:
+            frame = working_frame(batch, size, mpp, self.mpp, self.device)
+            self._warned = self._warned or mpp is None
+        seen = given if frame is None else frame.crop(given)
+        if initial is not None and frame is not None:
+            initial = frame.crop(initial)
         with torch.no_grad():
-            state = self.engine.start(self._image, None if mask is None else mask.float().to(self.device))
+            state = self.engine.start(seen, initial)
+        self._image, self._seen, self._frame = given, seen, frame
         self._turn = 0
-        self._history = [(Interactions.empty(batch, (height, width), self.device), state)]
+        self._history = [(Interactions.empty(batch, size, self.device), state)]
 
     @property
     def image(self) -> Tensor:
-        """(B, 3, H, W) float32 in 0..1."""
+        """(B, 3, H, W) float32 in 0..1, as it was given."""
         if self._image is None:
-            raise InteractionError("no image yet; call set_image(image) first")
+            raise InteractionError(NO_IMAGE)
         return self._image
 
     @property
@@ -86,13 +121,14 @@ class Session:
     @property
     def probability(self) -> Tensor:
         """(B, 1, H, W) float32."""
-        return self._now[1]["probability"]
+        return self._given_pixels(self._now[1]["probability"])
 
     @property
     def mask(self) -> Tensor:
         """(B, 1, H, W) bool."""
         interactions, state = self._now
-        return self.engine.mask(state, interactions)
+        mask = self.engine.mask(state, self._working(interactions))
+        return mask if self._frame is None else self._given_pixels(mask.float()) > 0.5
 
     def add(self, *given: Interaction | Interactions) -> Tensor:
         """One more turn: interactions for the one image, or a batch of them. Returns the new mask."""
@@ -104,9 +140,11 @@ class Session:
             if len(singles) != len(given) or len(so_far) != 1:
                 raise InteractionError("give single interactions to one image, or one Interactions to a batch")
             new = Interactions.from_lists([singles], so_far.size, self.device)
-            new.points[..., 3] = self.turn
+            new.points[..., 3] = new.boxes[..., 4] = self.turn
         everything = so_far.add(new)
-        self._history.append((everything, advance(self.engine, self.image, everything, new, state)))
+        assert self._seen is not None
+        state = advance(self.engine, self._seen, self._working(everything), self._working(new), state)
+        self._history.append((everything, state))
         self._turn += 1
         if not self.undoable:
             self._history = self._history[-1:]
@@ -114,18 +152,25 @@ class Session:
 
     def undo(self) -> None:
         """Take the last turn back; without one, nothing happens."""
+        self._check_undoable()
         if len(self._history) > 1:
             self._history.pop()
             self._turn -= 1
 
     def reset(self) -> None:
         """Return to the state before the first turn."""
+        self._check_undoable()
         self._history = self._history[:1]
         self._turn = 0
 
     def select(self, index: Tensor) -> None:
         """Keep only the samples in `index` (integers)."""
         self._image = self.image[index]
+        assert self._seen is not None
+        if self._frame is None:
+            self._seen = self._image
+        else:
+            self._seen, self._frame = self._seen[index], self._frame.select(index)
         self._history = [
             (said.select(index), {name: value[index] for name, value in state.items()}) for said, state in self._history
         ]
@@ -133,5 +178,26 @@ class Session:
     @property
     def _now(self) -> tuple[Interactions, State]:
         if not self._history:
-            raise InteractionError("no image yet; call set_image(image) first")
+            raise InteractionError(NO_IMAGE)
         return self._history[-1]
+
+    def _check_undoable(self) -> None:
+        if not self.undoable:
+            raise InteractionError("this session keeps no earlier states; make it with undoable=True")
+
+    def _working(self, interactions: Interactions) -> Interactions:
+        return interactions if self._frame is None else interactions.through(self._frame)
+
+    def _given_pixels(self, values: Tensor) -> Tensor:
+        if self._frame is None:
+            return values
+        return self._frame.inverse(self._now[0].size).crop(values)
+
+
+def _as_masks(mask: Tensor | Image, image: Tensor) -> Tensor:
+    """(B, 1, H, W) float32 on the image's device."""
+    values = torch.from_numpy(mask.astype(np.float32))[None, None] if isinstance(mask, np.ndarray) else mask.float()
+    expected = (len(image), 1, *image.shape[-2:])
+    if tuple(values.shape) != expected:
+        raise InteractionError(f"the initial mask has shape {tuple(values.shape)}; the image needs {expected}")
+    return values.to(image.device)

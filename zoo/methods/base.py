@@ -16,6 +16,7 @@ from zoo.data.batch import Batch
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State
+from zoo.inference.precision import Precision, in_precision
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
@@ -45,7 +46,12 @@ class InteractiveMethod(EvaluatedModule):
         scheduler: called with the optimizer; stepped after every batch.
         weights: a checkpoint's name or folder to start from.
         mpp: micrometres per pixel of the training images, if known.
+
+    Attributes:
+        precision: of the network in its engine; `zoo.load` sets it, otherwise Lightning's `precision` decides.
     """
+
+    precision: Precision = "trainer"
 
     def __init__(
         self,
@@ -102,8 +108,13 @@ class InteractiveMethod(EvaluatedModule):
 
     def predict(self, image: Tensor, interactions: Interactions, previous: Tensor) -> Tensor:
         """Probability (B, 1, H, W) float32; the crop's interactions and previous mask as in training."""
-        guidance = self.encoder(interactions, image)
-        return torch.sigmoid(self(image, guidance, previous).float())
+        return torch.sigmoid(self(image, self.guide(interactions, image), previous).float())
+
+    def guide(self, interactions: Interactions, image: Tensor) -> Tensor:
+        """Guidance (B, C, H, W) float32, whatever autocast surrounds: coordinates do not survive bfloat16."""
+        with torch.autocast(image.device.type, enabled=False):
+            guidance: Tensor = self.encoder(interactions, image)
+        return guidance
 
     def engine(self) -> Engine:
         """The method as it is used at test time."""
@@ -136,7 +147,7 @@ class InteractiveMethod(EvaluatedModule):
         step = torch.full_like(batch.truth.sample_id, self.global_step)
         truth = replace(batch.truth, step=step)
         interactions, previous = self.simulate(image, truth)
-        logits = self(image, self.encoder(interactions, image), previous)
+        logits = self(image, self.guide(interactions, image), previous)
         loss: Tensor = self.loss(logits, truth.target, truth.others, truth.ignore)
         self.log("train/loss", loss, prog_bar=True)
         return loss
@@ -166,7 +177,7 @@ class NetworkEngine(Engine):
         """Run the network in each sample's frame; outside it the probability stays."""
         frame = self.method.zoom(interactions, state["probability"])
         crop, previous = frame.crop(image), frame.crop(state["previous"])
-        with torch.no_grad(), evaluating(self.method):
+        with torch.no_grad(), evaluating(self.method), in_precision(self.method.precision, image.device):
             probability = self.method.predict(crop, interactions.through(frame), previous)
         carried = self.method.carry(probability, previous)
         return {

@@ -1,0 +1,90 @@
+"""The model card of a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo.errors import CheckpointError
+
+UNSTATED = "Not stated."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a person has to know before using a checkpoint; each text is Markdown.
+
+    Attributes:
+        title: one line.
+        licence: of the weights, an SPDX name if there is one; that of the training data, where it is stricter.
+        trained_on: the data, their licence and split, and how long.
+        intended_use: for what.
+        limits: what it can't do, and where it fails.
+        citation: what a publication has to cite.
+    """
+
+    title: str
+    licence: str
+    trained_on: str = UNSTATED
+    intended_use: str = UNSTATED
+    limits: str = UNSTATED
+    citation: str = ""
+
+    def markdown(self, name: str, class_path: str, mpp: float | None, results: Sequence[Path] = ()) -> str:
+        """The card of checkpoint `name`, with a table of the metrics in the result files."""
+        resolution = "unknown" if mpp is None else f"{mpp:g} um/px"
+        given = "" if mpp is None else f", mpp={mpp:g}"
+        parts = [
+            f"# {self.title}",
+            f"`{name}` | method `{class_path}` | resolution {resolution} | licence {self.licence}",
+            "## Use",
+            "```python\nimport zoo\n\n"
+            f'session = zoo.load("{name}")\n'
+            f"session.set_image(image{given})  # (height, width, 3) uint8; give the mpp of your image\n"
+            "session.add(zoo.Click(x=120.5, y=80.5))\n"
+            "session.mask  # (1, 1, height, width) bool\n```",
+            f"## Trained on\n\n{self.trained_on}",
+            f"## Intended use\n\n{self.intended_use}",
+            f"## Limits\n\n{self.limits}",
+        ]
+        if results:
+            parts.append(f"## Results\n\n{_table(results)}")
+        parts.append(f"## Licence\n\n{self.licence}")
+        if self.citation:
+            parts.append(f"## Citation\n\n{self.citation}")
+        return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def read_card(path: Path) -> Card:
+    """A card from a YAML file that holds its fields.
+
+    Raises:
+        CheckpointError: unreadable, a missing or an unknown field.
+    """
+    known = [field.name for field in fields(Card)]
+    try:
+        content = yaml.safe_load(path.read_text())
+        return Card(**{key: str(value) for key, value in content.items()})
+    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError) as error:
+        raise CheckpointError(
+            f"{path}: no model card ({error}); a YAML file of these fields is needed: {', '.join(known)}"
+        ) from None
+
+
+def _table(results: Sequence[Path]) -> str:
+    rows = ["| result | metric | value |", "|---|---|---|"]
+    for path in results:
+        try:
+            metrics: dict[str, Any] = json.loads(path.read_text())["metrics"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{path}: no result file ({error!r}); give a JSON file with `metrics`") from None
+        for metric, value in metrics.items():
+            number = value.get("value") if isinstance(value, dict) else value
+            if isinstance(number, int | float):
+                rows.append(f"| {path.stem} | {metric} | {number:.4g} |")
+    return "\n".join(rows)
