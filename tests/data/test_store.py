@@ -272,6 +272,14 @@ def test_reading_takes_no_lock(store):
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_the_cache_changes_no_result(store, arrays):
+    for cache_bytes in (0, 1000, 2**20):
+        cached = Store(store.path, cache_bytes)
+        for item in (0, 1, 0):
+            np.testing.assert_array_equal(cached.image("a", item, (3, 4, 9, 9)), arrays[0][item, 4:9, 3:9])
+        cached.close()
+
+
 def test_closed_store_opens_again(store, arrays):
     store.close()
     store.close()
