@@ -107,9 +107,7 @@ def object_dice(prediction, target):
     def side(own, others):
         area = sum(o.sum() for o in own)
         best = [most_overlapping(o, others) for o in own]
-        return sum(
-            o.sum() / area * dice_of(o, others[b]) for o, b in zip(own, best, strict=True) if b is not None
-        )
+        return sum(o.sum() / area * dice_of(o, others[b]) for o, b in zip(own, best, strict=True) if b is not None)
 
     return (side(truth, predicted) + side(predicted, truth)) / 2
 

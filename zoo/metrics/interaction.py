@@ -57,7 +57,7 @@ def reached(
     ious: ArrayLike, target: float, max_interactions: int = 20, initial: ArrayLike | None = None
 ) -> NDArray[np.bool_]:
     """(S,) whether the session reached `target` within `max_interactions`."""
-    return np.logical_or.reduce(_reach(ious, target, max_interactions, initial), axis=1)
+    return np.asarray(_reach(ious, target, max_interactions, initial).any(axis=1), np.bool_)
 
 
 def nof(ious: ArrayLike, target: float, max_interactions: int = 20, initial: ArrayLike | None = None) -> int:

@@ -49,7 +49,7 @@ class SampleMetric(Metric):
             MetricError: nothing was added.
         """
         ids = self._table("sample_id")
-        if not len(ids):
+        if not sum(map(torch.numel, ids)):
             raise MetricError(f"{type(self).__name__} has seen no sample. Call `update` before `compute`.")
         unique, first = np.unique(dim_zero_cat(ids).cpu().numpy(), return_index=True)
         tables = {name: dim_zero_cat(self._table(name)).cpu().numpy()[first] for name in self.columns}
