@@ -55,6 +55,7 @@ CHALLENGE_VAL = {
     "TCGA-AY-A8YK",
 }
 # Test images of Kumar et al.: two of each of the seven organs; the other 16 train, four of each of four organs.
+# Some papers (HoVer-Net among them) shuffle the four organs anew and call that 'Kumar' too: not this one.
 KUMAR_TEST = {
     *("TCGA-E2-A14V", "TCGA-E2-A1B5", "TCGA-B0-5698", "TCGA-B0-5710", "TCGA-21-5784", "TCGA-21-5786"),
     *("TCGA-CH-5767", "TCGA-G9-6362", "TCGA-DK-A2I6", "TCGA-G2-A2EK", "TCGA-AY-A8YK", "TCGA-NH-A8F7"),
