@@ -1,0 +1,1 @@
+"""Speed of the parts, each beside the bare library call that is its limit: `python -m benchmarks`."""
