@@ -35,3 +35,7 @@ class NotTrainableError(ZooError):
 
 class MetricError(ZooError):
     """Label maps or measurements can't be scored as given."""
+
+
+class ResultError(ZooError):
+    """A result file is missing, malformed or stale."""

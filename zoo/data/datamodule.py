@@ -41,6 +41,7 @@ class PatchDataModule(LightningDataModule):
         min_area: objects of fewer pixels are left out (not from whole images).
         val_per_image: at most so many objects of an image in validation; None for all.
         test_per_image: the same in test.
+        test_limit: only the first so many images in test; None for all.
         batch_size: of training and, with windows, of evaluation.
         num_workers: processes that load.
         augment: training augmentation.
@@ -59,6 +60,7 @@ class PatchDataModule(LightningDataModule):
         min_area: int = 1,
         val_per_image: int | None = None,
         test_per_image: int | None = None,
+        test_limit: int | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
         augment: Augment | None = None,
@@ -71,6 +73,7 @@ class PatchDataModule(LightningDataModule):
         self.side, self.eval_side, self.shift = side, eval_side or side, shift
         self.min_area = min_area
         self.val_per_image, self.test_per_image = val_per_image, test_per_image
+        self.test_limit = test_limit
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.augment = augment
         self.datasets: dict[str, StoreDataset] = {}
@@ -89,11 +92,12 @@ class PatchDataModule(LightningDataModule):
     def _dataset(self, stores: Sequence[Store], split: str) -> StoreDataset:
         training = split == "train"
         augment = self.augment if training else None
+        limit = self.test_limit if split == "test" else None
         if (self.train_samples if training else self.eval_samples) == "images":
-            return WholeImages(stores, split, augment)
+            return WholeImages(stores, split, augment, limit=limit)
         per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
         side = self.side if training else self.eval_side
-        return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, augment)
+        return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, augment, limit=limit)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, full batches, every rank its share."""

@@ -33,16 +33,23 @@ class StoreDataset(Dataset[Sample]):
         split: the groups' split.
         augment: changes image and labels together, seeded per sample and epoch.
         cached_images: how many whole images to keep in memory; several windows are read from each.
+        limit: only the first so many images; None for all.
     """
 
     def __init__(
-        self, stores: Sequence[Store], split: str, augment: Augment | None = None, cached_images: int = 64
+        self,
+        stores: Sequence[Store],
+        split: str,
+        augment: Augment | None = None,
+        cached_images: int = 64,
+        limit: int | None = None,
     ) -> None:
         self.sources = [(store, info) for store in stores for info in store.groups if info.split == split]
         self.split = split
         self.augment = augment
         self.cached_images = cached_images
-        self._items = [(source, item) for source, (_, info) in enumerate(self.sources) for item in range(info.count)]
+        items = [(source, item) for source, (_, info) in enumerate(self.sources) for item in range(info.count)]
+        self._items = items[:limit]
         self._item_of = {place: number for number, place in enumerate(self._items)}
         self._cached: Any = None
 
@@ -107,6 +114,7 @@ class ObjectWindows(StoreDataset):
         per_image: at most so many objects of an image, drawn by a fixed seed; None for all.
         augment: changes image and labels together.
         cached_images: how many whole images to keep in memory.
+        limit: only the objects of the first so many images; None for all.
 
     Raises:
         DataError: the labels are regions, or an image is smaller than the window.
@@ -122,8 +130,9 @@ class ObjectWindows(StoreDataset):
         per_image: int | None = None,
         augment: Augment | None = None,
         cached_images: int = 64,
+        limit: int | None = None,
     ) -> None:
-        super().__init__(stores, split, augment, cached_images)
+        super().__init__(stores, split, augment, cached_images, limit)
         self.side, self.shift = side, shift
         rows = []
         for source, (store, info) in enumerate(self.sources):
@@ -131,7 +140,11 @@ class ObjectWindows(StoreDataset):
             objects = store.objects(info.name)
             objects = objects[objects["area"] >= min_area]
             objects = _drawn(objects, per_image, first=len(rows))
-            rows += [(source, *(int(row[k]) for k in ("item", "id", "x0", "y0", "x1", "y1"))) for row in objects]
+            rows += [
+                (source, *(int(row[k]) for k in ("item", "id", "x0", "y0", "x1", "y1")))
+                for row in objects
+                if (source, row["item"]) in self._item_of
+            ]
         self._objects = np.array(rows, np.int64).reshape(-1, 7)
 
     def _check(self, store: Store, info: GroupInfo) -> None:

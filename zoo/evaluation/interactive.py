@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from zoo.data.batch import Batch
+from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 from zoo.inference.session import Session, as_images
 from zoo.interactions import Interactions
+from zoo.metrics.interaction import fill_forward
 from zoo.metrics.modules import InteractionMetrics
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.next_click import NextClick
@@ -62,6 +65,8 @@ class Interactive(Protocol):
 
     name = "interactive"
     samples = "objects"
+    score = "mean IoU over all interactions"
+    unit = "interaction"
 
     def __init__(
         self,
@@ -85,6 +90,51 @@ class Interactive(Protocol):
         metric.update(traces.sample_id, traces.ious, traces.seconds, traces.image_id)
         return traces
 
+    @property
+    def settings(self) -> Mapping[str, str | int | float | None]:
+        """User, turns and the IoU that ends a session."""
+        user = type(self.user).__name__
+        return {"user": user, "max_interactions": self.max_interactions, "stop_at": self.stop_at}
+
+    def records(self, outcome: Traces, batch: Batch) -> list[Record]:
+        """One record a session, without its mask: sessions are many and `stages` repeats the few that are shown."""
+        return self._records(outcome, keep_masks=False)
+
+    def brief(self) -> Interactive:
+        """Five turns at most."""
+        return self._shorter(5)
+
+    def stages(self, engine: Engine, batch: Batch, records: list[Record]) -> dict[str, list[Record]]:
+        """The sessions after one interaction, a few, and all, run again."""
+        turns = sorted({min(k, self.max_interactions) for k in (1, 3, self.max_interactions)})
+        stages = {}
+        for turn in turns:
+            traces = self._shorter(turn).run(engine, as_images(batch.image), batch.truth, batch.image_id)
+            caption = "1 interaction" if turn == 1 else f"{turn} interactions"
+            stages[caption] = self._records(traces, keep_masks=True)
+        return stages
+
+    def _shorter(self, turns: int) -> Interactive:
+        shorter = copy(self)
+        shorter.max_interactions = min(turns, self.max_interactions)
+        return shorter
+
+    def _records(self, traces: Traces, keep_masks: bool) -> list[Record]:
+        filled = fill_forward(traces.ious, self.max_interactions)
+        masks, said = traces.mask.cpu().numpy(), traces.interactions.to("cpu")
+        return [
+            Record(
+                sample_id=int(traces.sample_id[i]),
+                image_id=int(traces.image_id[i]),
+                score=float(filled[i].mean()),
+                ious=_known(traces.ious[i]),
+                seconds=_known(traces.seconds[i]),
+                interactions=said.select(torch.tensor([i])),
+                prediction=masks[i, 0] if keep_masks else None,
+            )
+            for i in range(len(filled))
+        ]
+
     def run(self, engine: Engine, image: Tensor, truth: Truth, image_id: Tensor) -> Traces:
         """Run a batch of sessions on images (B, 3, H, W) float32."""
         count = len(truth)
@@ -105,9 +155,9 @@ class Interactive(Protocol):
                 active, here, new = active[keep], here.select(keep), new.select(keep)
             if len(active) == 0:
                 break
-            began = time.perf_counter()
+            began = now(image.device)
             mask = session.add(new)
-            elapsed = (time.perf_counter() - began) / len(active)
+            elapsed = (now(image.device) - began) / len(active)
             score = iou(mask, here)
             rows = active.cpu()
             ious[rows, turn], seconds[rows, turn] = score.cpu(), elapsed
@@ -118,3 +168,7 @@ class Interactive(Protocol):
                 session.select(going)
                 active, mask = active[going], mask[going]
         return Traces(truth.sample_id.cpu(), image_id.cpu(), ious, seconds, said, last)
+
+
+def _known(values: Tensor) -> tuple[float, ...]:
+    return tuple(values[~values.isnan()].tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,12 +10,15 @@ from scipy import ndimage
 from torch import Tensor
 
 from zoo.data.batch import Batch
+from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 from zoo.inference.frame import Frame
 from zoo.inference.oneshot import OneShot
 from zoo.inference.session import as_images
 from zoo.interactions import Interactions
+from zoo.metrics.instances import aji
 from zoo.metrics.modules import InstanceMetrics
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.centroid import Centroid
@@ -22,12 +26,13 @@ from zoo.users.centroid import Centroid
 
 @dataclass(frozen=True)
 class InstanceMap:
-    """The result for one image: prediction and target (H, W), and what was said for each object."""
+    """The result for one image: prediction and target (H, W), what was said for each object, and the time it took."""
 
     sample_id: int
     prediction: Tensor
     target: Tensor
     interactions: Interactions
+    seconds: float
 
 
 class OneShotProtocol(Protocol):
@@ -40,6 +45,8 @@ class OneShotProtocol(Protocol):
 
     name = "one-shot"
     samples = "images"
+    score = "AJI"
+    unit = "object"
 
     def __init__(self, user: SimulatedUser | None = None, oneshot: OneShot | None = None) -> None:
         self.user = user or Centroid()
@@ -56,11 +63,35 @@ class OneShotProtocol(Protocol):
             one = batch.truth.select(torch.tensor([i], device=batch.image.device))
             assert one.instances is not None
             said = click_objects(self.user, one, batch.image.device)
+            began = now(batch.image.device)
             prediction = self.oneshot(engine, as_images(batch.image[i : i + 1]), said)
+            seconds = now(batch.image.device) - began
             target = one.instances[0, 0].cpu()
             metric.update(prediction, target, int(one.sample_id))
-            out.append(InstanceMap(int(one.sample_id), prediction, target, said))
+            out.append(InstanceMap(int(one.sample_id), prediction, target, said, seconds))
         return out
+
+    @property
+    def settings(self) -> Mapping[str, str | int | float | None]:
+        """User, and how the objects are segmented."""
+        one = self.oneshot
+        exclusion = "other objects" if one.exclusion else "none"
+        return {"user": type(self.user).__name__, "exclusion": exclusion, "jitters": one.jitters}
+
+    def records(self, outcome: list[InstanceMap], batch: Batch) -> list[Record]:
+        """One record an image."""
+        return [
+            Record(
+                sample_id=each.sample_id,
+                image_id=each.sample_id,
+                score=aji(each.prediction.numpy(), each.target.numpy()),
+                ious=(),
+                seconds=(each.seconds,),
+                interactions=each.interactions.to("cpu"),
+                prediction=each.prediction.numpy(),
+            )
+            for each in outcome
+        ]
 
 
 def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk: int = 128) -> Interactions:

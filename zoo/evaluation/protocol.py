@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from torchmetrics import Metric
 
 from zoo.data.batch import Batch
+from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 
 
@@ -17,10 +19,14 @@ class Protocol(ABC):
     Attributes:
         name: as results and the leaderboard print it.
         samples: what a batch must hold: windows around `objects`, or whole `images`.
+        score: what a record's `score` is, as reports print it.
+        unit: what a time is given for.
     """
 
     name: str
     samples: Literal["objects", "images"]
+    score: str
+    unit: Literal["interaction", "object"]
 
     @abstractmethod
     def metric(self) -> Metric:
@@ -29,3 +35,20 @@ class Protocol(ABC):
     @abstractmethod
     def evaluate(self, engine: Engine, batch: Batch, metric: Metric) -> object:
         """Evaluate one batch, add it to `metric` and return what happened."""
+
+    @abstractmethod
+    def records(self, outcome: Any, batch: Batch) -> list[Record]:
+        """One record a sample, of what `evaluate` returned for a batch."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> Mapping[str, str | int | float | None]:
+        """What decides the numbers, by name: results under different settings are never compared."""
+
+    def brief(self) -> Protocol:
+        """The same with less to do for each sample, for timing."""
+        return self
+
+    def stages(self, engine: Engine, batch: Batch, records: list[Record]) -> dict[str, list[Record]]:
+        """What pictures of a batch show, by caption, given its records: by default its end."""
+        return {"": records}

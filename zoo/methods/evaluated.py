@@ -7,7 +7,6 @@ from typing import Any
 
 from lightning import LightningModule
 from torch import Tensor
-from torchmetrics import Metric
 
 from zoo.data.batch import Batch
 from zoo.errors import ConfigError
@@ -20,11 +19,13 @@ class EvaluatedModule(LightningModule):
 
     Attributes:
         protocol: how to evaluate; the command line sets it from the experiment's `protocol`.
+        scores: the numbers of the last evaluation, in double precision.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.protocol: Protocol | None = None
+        self.scores: dict[str, float] = {}
 
     @abstractmethod
     def engine(self) -> Engine:
@@ -34,9 +35,9 @@ class EvaluatedModule(LightningModule):
         """Evaluate one batch."""
         self._evaluate(batch)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Evaluate one batch."""
-        self._evaluate(batch)
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Evaluate one batch; `outcome` is what the protocol returned."""
+        return {"outcome": self._evaluate(batch)}
 
     def on_validation_epoch_start(self) -> None:
         """Forget earlier numbers."""
@@ -59,14 +60,16 @@ class EvaluatedModule(LightningModule):
             raise ConfigError("no protocol to evaluate under; set `protocol` in the experiment or `method.protocol`")
         self._metric = self.protocol.metric().to(self.device)
 
-    def _evaluate(self, batch: Batch) -> None:
+    def _evaluate(self, batch: Batch) -> object:
         assert self.protocol is not None
-        self.protocol.evaluate(self.engine(), batch, self._metric)
+        return self.protocol.evaluate(self.engine(), batch, self._metric)
 
     def _finish(self, prefix: str) -> None:
         values: dict[str, Any] = self._metric.compute()
-        numbers = {f"{prefix}/{name}": value for name, value in values.items() if _is_number(value)}
-        self.log_dict(numbers, rank_zero_only=True, sync_dist=False)
+        self.scores = {name: float(value) for name, value in values.items() if _is_number(value)}
+        self.log_dict(
+            {f"{prefix}/{name}": value for name, value in self.scores.items()}, rank_zero_only=True, sync_dist=False
+        )
 
 
 def _is_number(value: Any) -> bool:

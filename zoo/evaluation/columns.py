@@ -1,0 +1,106 @@
+"""Which metrics tables print, how, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from zoo.evaluation.result import Result
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        key: of `Result.metrics`, or a time of `Result.speed`.
+        label: heading.
+        better: which end of the scale is better.
+        digits: after the point.
+        meaning: one sentence.
+    """
+
+    key: str
+    label: str
+    better: str
+    digits: int
+    meaning: str
+
+    @property
+    def heading(self) -> str:
+        """Label and the better direction."""
+        return f"{self.label} {'↑' if self.better == 'high' else '↓'}"
+
+    def value(self, result: Result) -> float | None:
+        """The number of one result, None where there is none."""
+        if self.key.startswith("speed."):
+            return None if result.speed is None else float(getattr(result.speed, self.key[6:])) * 1000
+        return result.metrics.get(self.key)
+
+    def text(self, value: float | None) -> str:
+        """A number as tables print it."""
+        return "–" if value is None else f"{value:.{self.digits}f}"
+
+
+INSTANCES = (
+    Column("aji", "AJI", "high", 3, "aggregated Jaccard index, mean over images"),
+    Column("dq", "DQ", "high", 3, "detection quality: F1 of objects matched at IoU above 0.5, mean over images"),
+    Column("sq", "SQ", "high", 3, "segmentation quality: mean IoU of matched objects, mean over images"),
+    Column("pq", "PQ", "high", 3, "panoptic quality: DQ times SQ of each image, mean over images"),
+    Column("dice", "Dice", "high", 3, "Dice of foreground against background, mean over images"),
+    Column(
+        "hausdorff",
+        "Hausdorff (px)",
+        "low",
+        2,
+        "mean over objects of the Hausdorff distance to the best-overlapping prediction, in pixels, mean over images",
+    ),
+    Column("object_dice", "object Dice", "high", 3, "area-weighted Dice of objects from both sides, mean over images"),
+    Column("f1", "F1 (GlaS)", "high", 3, "detection F1 of the GlaS contest, mean over images"),
+)
+SPEED = (
+    Column("speed.model", "model (ms)", "low", 1, "milliseconds of the method's own computation, batch size 1"),
+    Column("speed.end_to_end", "end to end (ms)", "low", 1, "milliseconds to the new mask, batch size 1"),
+)
+SHOWN_IOUS = (1, 3, 5, 10, 20)
+
+
+def columns(results: Sequence[Result]) -> list[Column]:
+    """The columns of a table of results of one protocol: those for which any of them has a number."""
+    names = sorted({name for result in results for name in result.metrics}, key=_natural)
+    every = [*_interactive(names), *INSTANCES, *SPEED]
+    return [column for column in every if any(column.value(result) is not None for result in results)]
+
+
+def best(column: Column, results: Iterable[Result]) -> set[int]:
+    """Positions of the best results of a column, as printed; none when fewer than two have a number."""
+    shown = {i: float(column.text(v)) for i, r in enumerate(results) if (v := column.value(r)) is not None}
+    if len(shown) < 2:
+        return set()
+    top = (max if column.better == "high" else min)(shown.values())
+    return {i for i, value in shown.items() if value == top}
+
+
+def settings_text(settings: Mapping[str, object]) -> str:
+    """Settings in one line."""
+    return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in settings.items() if value is not None)
+
+
+def _interactive(names: Sequence[str]) -> list[Column]:
+    out = []
+    targets = [name[4:] for name in names if name.startswith("noc@") and not name.endswith("_per_image")]
+    for target in targets:
+        meaning = f"mean number of interactions to IoU {float(target) / 100:g}; a failure counts as the maximum"
+        out.append(Column(f"noc@{target}", f"NoC@{target}", "low", 2, meaning))
+    for target in targets:
+        out.append(Column(f"nof@{target}", f"NoF@{target}", "low", 0, f"sessions that never reach {target} % IoU"))
+    for k in SHOWN_IOUS:
+        times = "1 interaction" if k == 1 else f"{k} interactions"
+        out.append(Column(f"iou@{k}", f"IoU@{k}", "high", 3, f"mean IoU after {times}"))
+    out.append(Column("auc", "mean IoU", "high", 3, "mean IoU over all numbers of interactions (area under the curve)"))
+    return out
+
+
+def _natural(name: str) -> tuple[str, float]:
+    head, _, tail = name.partition("@")
+    return head, float(tail) if tail.replace(".", "").isdigit() else 0.0

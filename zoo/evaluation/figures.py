@@ -1,0 +1,91 @@
+"""Curves over the number of interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from zoo.metrics.interaction import fill_forward
+
+# Okabe and Ito's palette, without its yellow, which is too light on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "osD^vPX"
+STYLE: dict[str, Any] = {"fontsize": 10}
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """One method's sessions: IoUs (S, T), NaN after a session's end, and each session's image."""
+
+    title: str
+    ious: NDArray[np.float64]
+    image_id: NDArray[np.int64]
+
+
+def curves(methods: Sequence[Sessions], turns: int) -> bytes:
+    """PNG: mean IoU after each interaction, with a band of one standard error clustered by image."""
+    figure, axes = _axes("mean IoU", turns)
+    for number, method in enumerate(methods):
+        filled = fill_forward(method.ious, turns)
+        mean, error = filled.mean(0), standard_error(filled, method.image_id)
+        colour, clicks = COLOURS[number % len(COLOURS)], np.arange(1, turns + 1)
+        axes.fill_between(clicks, mean - error, mean + error, color=colour, alpha=0.18, linewidth=0)
+        _line(axes, clicks, mean, number, method.title)
+    low = min(fill_forward(method.ious, turns).mean(0).min() for method in methods)
+    axes.set_ylim(max(0.0, np.floor(low * 10 - 0.5) / 10), 1.0)
+    return _png(figure, axes)
+
+
+def success(methods: Sequence[Sessions], turns: int, target: float) -> bytes:
+    """PNG: share of the sessions that have reached `target` after each interaction."""
+    figure, axes = _axes(f"sessions at IoU {target:.2f} or more", turns)
+    for number, method in enumerate(methods):
+        reached = fill_forward(method.ious, turns).astype(np.float32) >= np.float32(target)
+        share = np.maximum.accumulate(reached, axis=1).mean(0)
+        _line(axes, np.arange(1, turns + 1), share, number, method.title)
+    axes.set_ylim(0, 1)
+    return _png(figure, axes)
+
+
+def standard_error(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(T,) standard error of the mean of (S, T), sessions of one image (group) being dependent.
+
+    Cluster-robust: the root of the summed squares of each group's summed residuals, divided by S, with the usual
+    correction G / (G - 1). Zero with a single group.
+    """
+    _, index = np.unique(groups, return_inverse=True)
+    count = int(index.max()) + 1
+    sums = np.zeros((count, values.shape[1]))
+    np.add.at(sums, index, values - values.mean(0))
+    correction = count / (count - 1) if count > 1 else 0.0
+    return np.asarray(np.sqrt(correction * (sums**2).sum(0)) / len(values))
+
+
+def _axes(label: str, turns: int) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(5.2, 3.7), dpi=200, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel("interactions", **STYLE)
+    axes.set_ylabel(label, **STYLE)
+    axes.set_xlim(0.7, turns + 0.3)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(color="#e3e3e3", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _line(axes: Any, x: NDArray[Any], y: NDArray[Any], number: int, title: str) -> None:
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    axes.plot(x, y, color=colour, marker=marker, markersize=4, linewidth=1.6, label=title, clip_on=False, zorder=3)
+
+
+def _png(figure: Figure, axes: Any) -> bytes:
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,121 @@
+"""Images with outlines and interactions drawn on them, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.segmentation import find_boundaries
+
+from zoo.interactions import Interactions
+
+Pixels = NDArray[np.uint8]
+
+# Told apart by people with any colour vision, and from hematoxylin and eosin.
+TARGET = (0, 229, 255)
+PREDICTION = (255, 214, 0)
+POSITIVE = (0, 158, 60)
+NEGATIVE = (213, 0, 0)
+BOX = (255, 255, 255)
+
+
+def overlay(
+    image: Pixels,
+    target: NDArray[Any] | None = None,
+    prediction: NDArray[Any] | None = None,
+    interactions: Interactions | None = None,
+    scale: int = 3,
+) -> Pixels:
+    """Enlarge an image and draw the target's outline, the prediction's, and what was said.
+
+    The target's outline lies just inside the object, the prediction's just outside, so that both are seen where they
+    agree. Positive clicks are green plus signs, negative ones red minus signs; strokes are filled with these colours.
+
+    Args:
+        image: (H, W, 3) uint8.
+        target: (H, W) label map or mask.
+        prediction: (H, W) label map or mask.
+        interactions: in image pixels; of all samples, e.g. of all objects of the image.
+        scale: whole number of pixels for each pixel of the image.
+
+    Returns:
+        (H * scale, W * scale, 3) uint8.
+    """
+    out = _enlarge(image, scale).copy()
+    if interactions is not None and interactions.strokes is not None:
+        for raster, colour in zip(interactions.strokes.any(0).cpu().numpy(), (POSITIVE, NEGATIVE), strict=True):
+            out[_enlarge(raster, scale)] = colour
+    for labels, colour, mode in ((target, TARGET, "inner"), (prediction, PREDICTION, "outer")):
+        if labels is not None:
+            out[find_boundaries(_enlarge(_integers(labels), scale), mode=mode)] = colour
+    if interactions is not None:
+        for x0, y0, x1, y1, turn in interactions.boxes.reshape(-1, 5).tolist():
+            if turn >= 0:
+                _rectangle(out, *(round(v * scale) for v in (x0, y0, x1, y1)))
+        arm = max(3, round(min(out.shape[:2]) / 80)) if len(interactions) == 1 else 3
+        for x, y, label, _ in interactions.points.reshape(-1, 4).tolist():
+            if label >= 0:
+                _sign(out, int(x * scale), int(y * scale), arm, positive=label == 1)
+    return out
+
+
+def fitting_scale(height: int, width: int, side: int = 400) -> int:
+    """The whole number by which an image is enlarged to about `side` pixels; at least 1."""
+    return max(1, round(side / max(height, width)))
+
+
+def middle(array: NDArray[Any], side: int = 512) -> tuple[slice, slice]:
+    """The middle square of at most `side` pixels, as slices of rows and columns."""
+    starts = [max(0, (length - side) // 2) for length in array.shape[:2]]
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+
+
+def montage(rows: Sequence[Sequence[Pixels]], gap: int = 6) -> Pixels:
+    """Pictures in rows on white, each in a cell of the largest one's size."""
+    height = max(picture.shape[0] for row in rows for picture in row)
+    width = max(picture.shape[1] for row in rows for picture in row)
+    columns = max(len(row) for row in rows)
+    out = np.full((len(rows) * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for r, row in enumerate(rows):
+        for c, picture in enumerate(row):
+            y, x = r * (height + gap), c * (width + gap)
+            out[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+    return out
+
+
+def png(picture: Pixels) -> bytes:
+    """The picture as PNG."""
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _integers(labels: NDArray[Any]) -> NDArray[Any]:
+    return labels.astype(np.uint8) if labels.dtype == bool else labels
+
+
+def _enlarge(array: NDArray[Any], scale: int) -> NDArray[Any]:
+    return array.repeat(scale, 0).repeat(scale, 1)
+
+
+def _sign(out: Pixels, x: int, y: int, arm: int, positive: bool) -> None:
+    """A plus or minus of `2 * arm + 1` pixels with a white halo."""
+    thick = max(0, arm // 4)
+    strips = [(arm, thick)] + ([(thick, arm)] if positive else [])
+    halo = max(1, arm // 3)
+    for grow, colour in ((halo, (255, 255, 255)), (0, POSITIVE if positive else NEGATIVE)):
+        for across, down in strips:
+            dx, dy = across + grow, down + grow
+            out[max(0, y - dy) : max(0, y + dy + 1), max(0, x - dx) : max(0, x + dx + 1)] = colour
+
+
+def _rectangle(out: Pixels, x0: int, y0: int, x1: int, y1: int) -> None:
+    height, width = out.shape[:2]
+    x0, x1 = (min(max(v, 0), width - 1) for v in (x0, x1 - 1))
+    y0, y1 = (min(max(v, 0), height - 1) for v in (y0, y1 - 1))
+    out[[y0, y1], x0 : x1 + 1] = BOX
+    out[y0 : y1 + 1, [x0, x1]] = BOX

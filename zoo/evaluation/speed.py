@@ -1,0 +1,57 @@
+"""Seconds per interaction or object at batch size 1, in a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from zoo.data.batch import Batch
+from zoo.evaluation.clock import now
+from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.record import Record
+from zoo.evaluation.result import Speed
+from zoo.inference.engine import Engine, State
+from zoo.interactions import Interactions
+
+SAMPLES = {"interaction": 8, "object": 1}
+
+
+class TimedEngine(Engine):
+    """An engine that adds up the seconds of its steps."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.window, self.seconds = engine, engine.window, 0.0
+
+    def start(self, image: Tensor, mask: Tensor | None = None) -> State:
+        """The engine's own."""
+        return self.engine.start(image, mask)
+
+    def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
+        """The engine's own, with the clock running."""
+        began = now(image.device)
+        state = self.engine.step(image, interactions, state)
+        self.seconds += now(image.device) - began
+        return state
+
+    def mask(self, state: State, interactions: Interactions) -> Tensor:
+        """The engine's own."""
+        return self.engine.mask(state, interactions)
+
+
+def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batch], samples: int) -> Speed:
+    """Time an engine on the first objects' first interactions, or on all objects of the first image.
+
+    Args:
+        engine: what is timed; it has just run the test, so that nothing is loaded or compiled any more.
+        protocol: what is done with it.
+        load: gives the batch of some sample ids.
+        samples: how many there are.
+    """
+    protocol, timed = protocol.brief(), TimedEngine(engine)
+    records: list[Record] = []
+    for sample in range(min(SAMPLES[protocol.unit], samples)):
+        batch = load([sample])
+        records += protocol.records(protocol.evaluate(timed, batch, protocol.metric()), batch)
+    count = max(sum(record.units for record in records), 1)
+    return Speed(protocol.unit, timed.seconds / count, sum(sum(r.seconds) for r in records) / count, count)
