@@ -1,0 +1,31 @@
+# Each target makes .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: compare test lint format
+.DELETE_ON_ERROR:
+
+$(VENV)/.ready: constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.12, say")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+compare: $(VENV)/.ready
+	$(BIN)/zoo compare experiments/nuclick-dsb2018.yaml experiments/watershed-dsb2018.yaml \
+	  experiments/region-growing-dsb2018.yaml experiments/nuclick-dsb2018-oneshot.yaml \
+	  experiments/watershed-dsb2018-oneshot.yaml experiments/region-growing-dsb2018-oneshot.yaml --out runs/compare
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
