@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from zoo.errors import CheckpointError
+from zoo.evaluation.columns import columns
+from zoo.evaluation.result import read
 
 UNSTATED = "Not stated."
 
@@ -76,15 +76,12 @@ def read_card(path: Path) -> Card:
         ) from None
 
 
-def _table(results: Sequence[Path]) -> str:
-    rows = ["| result | metric | value |", "|---|---|---|"]
-    for path in results:
-        try:
-            metrics: dict[str, Any] = json.loads(path.read_text())["metrics"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: no result file ({error!r}); give a JSON file with `metrics`") from None
-        for metric, value in metrics.items():
-            number = value.get("value") if isinstance(value, dict) else value
-            if isinstance(number, int | float):
-                rows.append(f"| {path.stem} | {metric} | {number:.4g} |")
-    return "\n".join(rows)
+def _table(paths: Sequence[Path]) -> str:
+    results = [read(path) for path in paths]
+    shown = columns(results)
+    rows = [["experiment", "data", "split", "images", *(column.heading for column in shown)]]
+    for result in results:
+        numbers = [column.text(column.value(result)) for column in shown]
+        rows.append([result.title, result.data.dataset, result.data.split, str(result.data.images), *numbers])
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +10,11 @@ import yaml
 from jsonargparse import ArgumentParser
 from lightning import LightningModule
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.errors import CheckpointError
+from zoo.evaluation.files import write_bytes, write_text
 
 CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
 
@@ -35,10 +34,9 @@ def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], 
         CheckpointError: weights that are not finite, or not in half precision.
     """
     small = {name: _packed(name, value, half) for name, value in state.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / WEIGHTS, lambda path: save_file(small, path))
-    _replace(folder / CONFIG, lambda path: path.write_text(yaml.safe_dump(config, sort_keys=False)))
-    _replace(folder / CARD, lambda path: path.write_text(card))
+    write_bytes(folder / WEIGHTS, save(small))
+    write_text(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
+    write_text(folder / CARD, card)
 
 
 def _packed(name: str, value: Tensor, half: bool) -> Tensor:
@@ -50,15 +48,6 @@ def _packed(name: str, value: Tensor, half: bool) -> Tensor:
         hint = "the training diverged" if not bool(value.isfinite().all()) else "export it with --no-half"
         raise CheckpointError(f"{name} holds values that are not finite as {packed.dtype}: {hint}")
     return packed
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 
 from zoo.errors import CheckpointError
+from zoo.evaluation.files import write_text
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
@@ -122,9 +123,7 @@ def write_entry(path: Path, name: str, entry: Entry) -> None:
     """Add an entry to an index file, or replace it; the others stay."""
     content = yaml.safe_load(path.read_text()) if path.is_file() else None
     content = {**(content or {}), name: asdict(entry)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(yaml.safe_dump(content, sort_keys=False))
-    temporary.replace(path)
+    write_text(path, yaml.safe_dump(content, sort_keys=False))
     entries.cache_clear()
 
 

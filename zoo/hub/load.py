@@ -12,6 +12,7 @@ from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
 from zoo.hub.index import locate
 from zoo.inference.precision import Precision
 from zoo.inference.session import Session
+from zoo.methods.base import InteractiveMethod
 from zoo.methods.evaluated import EvaluatedModule
 
 
@@ -41,7 +42,8 @@ def load(name: str, device: torch.device | str = "cpu", precision: Precision = "
     method = load_method(name).to(device)
     if not isinstance(method, EvaluatedModule):
         raise CheckpointError(f"{name} holds {type(method).__name__}, which is not interactive")
-    method.precision = precision
+    if isinstance(method, InteractiveMethod):
+        method.precision = precision
     return Session(method.engine(), device, mpp=getattr(method, "mpp", None))
 
 

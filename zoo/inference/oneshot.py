@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InteractionError
-from zoo.inference.engine import Engine
+from zoo.inference.engine import Engine, State, advance
 from zoo.inference.frame import Frame
 from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.random import uniform
 
 JITTER_X_DRAW, JITTER_Y_DRAW = 3_000_003, 3_000_004
+Schedule = list[tuple[float, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class OneShot:
     """Segments all objects of an image, each from its own interactions.
 
     The clicks of the other objects are negative ones (NuClick's exclusion map). Objects are taken in chunks of
-    windows, so that memory does not grow with the size of the image times their number.
+    windows, so that memory does not grow with the size of the image times their number. Corrections in later turns
+    are given to the engine turn by turn, as in a session.
 
     Attributes:
         chunk: windows at a time.
@@ -68,19 +70,20 @@ class OneShot:
             said = own.through(frame)
             if self.exclusion:
                 said = said.add(_others(anchors, index, frame))
-            probability, mask = self._segment(engine, frame.crop(image), said, index)
+            probability, mask = self._segment(engine, frame.crop(image), said, _schedule(own), index)
             for i, number in enumerate(index.tolist()):
                 _claim(labels, best, number + 1, probability[i, 0].cpu(), mask[i, 0].cpu(), frame, i)
             if progress is not None:
                 progress(int(index[-1]) + 1)
         return labels
 
-    def _segment(self, engine: Engine, image: Tensor, said: Interactions, ids: Tensor) -> tuple[Tensor, Tensor]:
-        start = engine.start(image)
-        state = engine.step(image, said, start)
+    def _segment(
+        self, engine: Engine, image: Tensor, said: Interactions, schedule: Schedule, ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        state = _through_turns(engine, image, said, schedule)
         total = state["probability"]
         for run in range(1, self.jitters + 1):
-            total = total + engine.step(image, self._moved(said, ids, run), start)["probability"]
+            total = total + _through_turns(engine, image, self._moved(said, ids, run), schedule)["probability"]
         state = {**state, "probability": total / (self.jitters + 1)}
         return state["probability"], engine.mask(state, said)
 
@@ -117,6 +120,28 @@ class OneShot:
                 pixels = interactions.strokes[i, 0].nonzero()
                 anchors[i] = pixels[len(pixels) // 2].flip(0).to(anchors.dtype) + 0.5
         return anchors
+
+
+def _schedule(own: Interactions) -> Schedule:
+    """Each turn, and who (B,) bool says something in it. Scribbles, which have no turn, belong to the first."""
+    times = torch.cat([own.points[..., 3], own.boxes[..., 4]], 1)
+    given = torch.cat([own.points[..., 2] >= 0, own.boxes[..., 4] >= 0], 1)
+    silent = ~given.any(1, keepdim=True)
+    times, given = torch.cat([times, torch.zeros_like(times[:, :1])], 1), torch.cat([given, silent], 1)
+    return [(turn, ((times == turn) & given).any(1)) for turn in sorted(set(times[given].tolist()))]
+
+
+def _through_turns(engine: Engine, image: Tensor, said: Interactions, schedule: Schedule) -> State:
+    """The state after all turns."""
+    state = engine.start(image)
+    for turn, who in schedule:
+        late = said.points[..., 3] > turn
+        points = said.points.clone()
+        points[..., 2].masked_fill_(late, PADDING)
+        boxes = said.boxes.masked_fill((said.boxes[..., 4] > turn)[..., None], PADDING)
+        so_far = replace(said, points=points, boxes=boxes)
+        state = advance(engine, image, so_far, so_far.only(who), state)
+    return state
 
 
 def _others(anchors: Tensor, index: Tensor, frame: Frame) -> Interactions:

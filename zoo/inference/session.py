@@ -109,6 +109,11 @@ class Session:
         return self._image
 
     @property
+    def frame(self) -> Frame | None:
+        """From the image to the pixels that the engine works in; None when they are the same."""
+        return self._frame
+
+    @property
     def interactions(self) -> Interactions:
         """Everything said so far."""
         return self._now[0]
