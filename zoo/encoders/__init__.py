@@ -1,0 +1,24 @@
+"""Interaction encoders: what makes guidance maps of clicks and strokes."""
+
+from zoo.encoders.base import InteractionEncoder
+from zoo.encoders.combined import Concat
+from zoo.encoders.disk import Disks
+from zoo.encoders.distance import DistanceEncoder, InverseDistance, TanhDistance, TruncatedDistance
+from zoo.encoders.gaussian import Gaussians
+from zoo.encoders.inclusion_exclusion import InclusionExclusion
+from zoo.encoders.pixel import Pixels
+from zoo.encoders.stroke import StrokeRaster
+
+__all__ = [
+    "Concat",
+    "Disks",
+    "DistanceEncoder",
+    "Gaussians",
+    "InclusionExclusion",
+    "InteractionEncoder",
+    "InverseDistance",
+    "Pixels",
+    "StrokeRaster",
+    "TanhDistance",
+    "TruncatedDistance",
+]

@@ -1,20 +1,28 @@
-"""NuClick's guidance: inclusion and exclusion maps of single pixels and 1-pixel scribbles."""
+"""NuClick's two maps."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from zoo.encoders.base import InteractionEncoder
+from zoo.encoders.pixel import Pixels
 from zoo.interactions import Interactions
 
 
-class InclusionExclusion(InteractionEncoder):
-    """Channel 0 is 1 under positive clicks and scribbles, channel 1 under negative ones (NuClick, section III.C).
+class InclusionExclusion(Pixels):
+    """NuClick's inclusion (positive) and exclusion (negative) maps: single pixels and 1-px strokes.
 
-    Clicks outside the image are skipped; an empty map is 0.
+    Source: Koohbanani et al., Medical Image Analysis 2020, section III.A. It is `Pixels` with strokes.
+
+    Args:
+        exclusion: False leaves the exclusion map empty (Table X); the number of channels stays.
     """
 
-    out_channels = 2
+    def __init__(self, exclusion: bool = True) -> None:
+        super().__init__(strokes=True)
+        self.exclusion = exclusion
 
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
-        """(B, 2, H, W) float32, 0 or 1."""
-        return torch.stack([interactions.pixels(label) for label in (1, 0)], 1).float()
+        """(B, 2, H, W) float32, 0 or 1: inclusion, exclusion."""
+        inclusion, exclusion = super().forward(interactions, image).chunk(2, 1)
+        return torch.cat([inclusion, exclusion if self.exclusion else torch.zeros_like(exclusion)], 1)

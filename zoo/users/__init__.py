@@ -1,0 +1,23 @@
+"""Simulated users: what says, in training and evaluation, what a person would do next."""
+
+from zoo.users.base import SimulatedUser, Truth
+from zoo.users.centroid import Centroid
+from zoo.users.compose import Together, Turns
+from zoo.users.inside import RandomInside
+from zoo.users.jitter import Jitter
+from zoo.users.next_click import NextClick
+from zoo.users.others import OtherObjects
+from zoo.users.squiggle import Squiggle
+
+__all__ = [
+    "Centroid",
+    "Jitter",
+    "NextClick",
+    "OtherObjects",
+    "RandomInside",
+    "SimulatedUser",
+    "Squiggle",
+    "Together",
+    "Truth",
+    "Turns",
+]

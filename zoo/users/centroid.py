@@ -1,4 +1,6 @@
-"""A click at the object's centroid."""
+"""A click at the target's centroid."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -9,18 +11,22 @@ from zoo.users.base import SimulatedUser, Truth
 
 
 class Centroid(SimulatedUser):
-    """A positive click on the target's pixel nearest to its centroid (NuClick's clicks at test time)."""
+    """A positive click at the centroid of the target (NuClick's test click, section III.D).
+
+    When the centroid's pixel is not of the target, the nearest target pixel is clicked: the first in raster order of
+    equally near ones. It says the same in every turn.
+    """
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
-        """One positive click a sample; nothing where the target is empty."""
-        target = truth.target[:, 0]
-        height, width = truth.size
-        area = target.flatten(1).sum(1).clamp(min=1).double()
-        columns = torch.arange(width, device=target.device, dtype=torch.float64) + 0.5
-        rows = torch.arange(height, device=target.device, dtype=torch.float64) + 0.5
-        x = (target.sum(1) * columns).sum(1) / area
-        y = (target.sum(2) * rows).sum(1) / area
-        squared = (columns[None, None] - x[:, None, None]) ** 2 + (rows[None, :, None] - y[:, None, None]) ** 2
-        xy = argmax_pixel(-squared.masked_fill(~target, torch.inf))
+        """One click a sample; padding where the target has no pixel."""
+        target = truth.target[:, 0] if truth.ignore is None else (truth.target & ~truth.ignore)[:, 0]
+        column = torch.arange(target.shape[2], device=target.device, dtype=torch.float64)
+        row = torch.arange(target.shape[1], device=target.device, dtype=torch.float64)
+        area = target.flatten(1).sum(1).clamp(min=1)
+        # The pixel that holds the centroid: sums of whole numbers are exact, so it is the same on every device.
+        x = ((target.sum(1) * column).sum(1) / area + 0.5).floor()
+        y = ((target.sum(2) * row).sum(1) / area + 0.5).floor()
+        far = (column - x[:, None]).square()[:, None, :] + (row - y[:, None]).square()[:, :, None]
+        xy = argmax_pixel(-far.masked_fill(~target, torch.inf))
         label = torch.where(target.flatten(1).any(1), 1.0, PADDING)
         return Interactions.clicks(xy[:, :1], xy[:, 1:], label[:, None], turn, truth.size)

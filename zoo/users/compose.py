@@ -1,41 +1,50 @@
 """Users made of users."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from torch import Tensor
 
+from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.users.base import SimulatedUser, Truth
 
 
 class Together(SimulatedUser):
-    """All of them speak in the same turn.
+    """All users speak in the same turn.
 
     Args:
-        users: in this order.
+        users: at least one. Two of the same class say the same, since they draw the same random numbers.
     """
 
     def __init__(self, users: Sequence[SimulatedUser]) -> None:
-        self.users = list(users)
+        self.users = _some(users, "Together")
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
-        """What all of them say."""
-        said = Interactions.empty(len(truth), truth.size, truth.target.device)
-        for user in self.users:
-            said = said.add(user(prediction, truth, so_far, turn))
-        return said
+        """What each says, in the order of the users."""
+        first, *rest = (user(prediction, truth, so_far, turn) for user in self.users)
+        for new in rest:
+            first = first.add(new)
+        return first
 
 
 class Turns(SimulatedUser):
-    """One user a turn; the last one has all further turns.
+    """One user a turn: the first speaks in turn 0, the second in turn 1; the last goes on.
 
     Args:
-        users: the user of turn 0, of turn 1 ...
+        users: at least one.
     """
 
     def __init__(self, users: Sequence[SimulatedUser]) -> None:
-        self.users = list(users)
+        self.users = _some(users, "Turns")
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
-        """What the turn's user says."""
+        """What this turn's user says."""
         return self.users[min(turn, len(self.users) - 1)](prediction, truth, so_far, turn)
+
+
+def _some(users: Sequence[SimulatedUser], name: str) -> list[SimulatedUser]:
+    if not users:
+        raise ConfigError(f"{name} was given no users; name at least one")
+    return list(users)

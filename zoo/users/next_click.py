@@ -1,4 +1,6 @@
-"""The field's standard user: clicks the centre of the largest error."""
+"""The next click of the interactive protocol."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -10,22 +12,24 @@ from zoo.users.base import SimulatedUser, Truth
 
 
 class NextClick(SimulatedUser):
-    """A click at the pixel deepest inside the missed or the wrong pixels (as in RITM and f-BRS, exactly).
+    """A click in the middle of the largest error, as the number-of-clicks protocol has it (RITM, section 4).
 
-    Exact Euclidean distances with a 1-pixel zero border; pixels already clicked count as 0; the sign with the larger
-    maximum wins and ties go to negative; the first pixel in raster order at the maximum. Without a wrong pixel left,
-    nothing is said.
+    The middle is the pixel of a false negative or false positive region that is farthest from the region's border, the
+    image's edge included; pixels that were clicked or scribbled on before are left out. The sign with the larger
+    distance wins and equal ones give a negative click; of equal pixels it is the first in raster order. Pixels to be
+    ignored are no error. Without any error pixel left nothing is said.
     """
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """One click a sample, or padding."""
-        mask, target = prediction[:, 0], truth.target[:, 0]
-        valid = torch.ones_like(target) if truth.ignore is None else ~truth.ignore[:, 0]
-        clicked = so_far.pixels(1, strokes=False) | so_far.pixels(0, strokes=False)
-        missed = distance_transform(target & ~mask & valid, border=True).masked_fill(clicked, 0)
-        wrong = distance_transform(mask & ~target & valid, border=True).masked_fill(clicked, 0)
-        most_missed, most_wrong = missed.flatten(1).amax(1), wrong.flatten(1).amax(1)
-        positive = most_missed > most_wrong
-        xy = argmax_pixel(torch.where(positive[:, None, None], missed, wrong))
-        label = torch.where(torch.maximum(most_missed, most_wrong) > 0, positive.float(), PADDING)
+        wrong = prediction ^ truth.target
+        if truth.ignore is not None:
+            wrong = wrong & ~truth.ignore
+        missing, excess = (wrong & truth.target)[:, 0], (wrong & prediction)[:, 0]
+        distance = distance_transform(torch.cat([missing, excess]), border=True)
+        distance = distance.view(2, *missing.shape).masked_fill(so_far.pixels(1) | so_far.pixels(0), 0)
+        greatest = distance.flatten(2).amax(2)
+        positive = greatest[0] > greatest[1]
+        xy = argmax_pixel(torch.where(positive[:, None, None], distance[0], distance[1]))
+        label = torch.where(greatest.amax(0) > 0, positive.float(), PADDING)
         return Interactions.clicks(xy[:, :1], xy[:, 1:], label[:, None], turn, truth.size)

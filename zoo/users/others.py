@@ -1,52 +1,60 @@
-"""Exclusion clicks: where the other objects are."""
+"""Negative clicks on the other objects."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from zoo.errors import ConfigError
 from zoo.interactions import PADDING, Interactions
-from zoo.ops.random import uniform
 from zoo.users.base import SimulatedUser, Truth
-
-RATE_DRAW, DROP_DRAW, X_DRAW, Y_DRAW = 11, 12, 13, 14
+from zoo.users.draws import Draw, draw
 
 
 class OtherObjects(SimulatedUser):
-    """A negative click at the centroid of every other object's visible part (NuClick's exclusion map).
+    """A negative click at the centroid of every other object in sight (NuClick's exclusion, section III.A).
+
+    A centroid is that of the object's visible part, at the centre of its pixel; clicks are ordered by object id.
 
     Args:
-        drop: each click is left out with a probability drawn per sample from U(drop[0], drop[1]).
-        jitter: the others are moved by up to this many pixels both ways, uniformly, and stay in the image.
+        drop: each click is left out with probability p, drawn for each sample from U(drop[0], drop[1]).
+        jitter: each click is moved by up to this many whole pixels both ways, within the image.
     """
 
-    def __init__(self, drop: tuple[float, float] = (0.0, 0.0), jitter: float = 0.0) -> None:
-        self.drop = drop
+    def __init__(self, drop: tuple[float, float] = (0.0, 0.0), jitter: int = 0) -> None:
+        if not 0 <= drop[0] <= drop[1] <= 1:
+            raise ConfigError(f"drop={tuple(drop)} must be two rising probabilities, e.g. [0.0, 0.5]")
+        if jitter < 0:
+            raise ConfigError(f"jitter={jitter} must be 0 or more pixels")
+        self.drop = (drop[0], drop[1])
         self.jitter = jitter
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
-        """Negative clicks, padded to the largest number of other objects in the batch."""
-        count, (height, width) = len(truth), truth.size
-        device = truth.target.device
-        if truth.instances is None or not bool(truth.others.any()):
-            return Interactions.empty(count, truth.size, device)
-        sample, _, row, column = truth.others.nonzero(as_tuple=True)
-        keys = torch.stack([sample, truth.instances[sample, 0, row, column]], 1)
-        objects, member = torch.unique(keys, dim=0, return_inverse=True)
-        area = torch.bincount(member).double()
-        x = torch.bincount(member, column.double()) / area + 0.5
-        y = torch.bincount(member, row.double()) / area + 0.5
+        """As many columns as the sample with most objects has; no columns without an instance map."""
+        batch, (height, width) = len(truth), truth.size
+        if truth.instances is None:
+            return Interactions.empty(batch, truth.size, truth.target.device)
+        sample, row, column = truth.others[:, 0].nonzero(as_tuple=True)
+        labels = truth.instances[:, 0][sample, row, column]
+        span = labels.max() + 1 if len(labels) else 1
+        keys, member = torch.unique(sample * span + labels, return_inverse=True)
+        owner, item = keys // span, keys % span
+        area = member.bincount(minlength=len(keys))
+        # Sums of whole numbers are exact in float64, whatever their order.
+        x, y = (member.bincount(v.double(), len(keys)) / area for v in (column + 0.5, row + 0.5))
 
-        owner = objects[:, 0].contiguous()
-        rank = torch.arange(len(owner), device=device) - torch.searchsorted(owner, owner)
-        step = torch.zeros_like(owner) if truth.step is None else truth.step[owner]
-        ids = truth.sample_id[owner]
-        # Ids of objects are arbitrary; their rank within the sample keeps the draws independent of the batch.
-        here = ids * 65_537 + rank
-        rate = self.drop[0] + (self.drop[1] - self.drop[0]) * uniform(ids, step, turn, RATE_DRAW)
-        kept = uniform(here, step, turn, DROP_DRAW) >= rate
-        x = (x + (uniform(here, step, turn, X_DRAW) * 2 - 1) * self.jitter).clamp(0.5, width - 0.5)
-        y = (y + (uniform(here, step, turn, Y_DRAW) * 2 - 1) * self.jitter).clamp(0.5, height - 0.5)
+        low, high = self.drop
+        rate = low + (high - low) * draw(truth, turn, Draw.DROP_RATE)
+        kept = draw(truth, turn, Draw.DROP, item, owner) >= rate[owner]
+        reach = 2 * self.jitter + 1
+        x = x + (draw(truth, turn, Draw.SHIFT_X, item, owner) * reach).floor() - self.jitter
+        y = y + (draw(truth, turn, Draw.SHIFT_Y, item, owner) * reach).floor() - self.jitter
 
-        out = torch.zeros(3, count, int(rank.max()) + 1, dtype=torch.float64, device=device)
-        out[2] = PADDING
-        out[:, owner, rank] = torch.stack([x, y, torch.where(kept, 0.0, PADDING).double()])
-        return Interactions.clicks(out[0], out[1], out[2], turn, truth.size)
+        count = owner.bincount(minlength=batch)
+        rank = torch.arange(len(keys), device=keys.device) - (count.cumsum(0) - count)[owner]
+        clicks = x.new_zeros(3, batch, int(count.max()) if batch else 0)
+        clicks[2] = PADDING
+        clicks[0, owner, rank] = x.floor().clamp(0, width - 1) + 0.5
+        clicks[1, owner, rank] = y.floor().clamp(0, height - 1) + 0.5
+        clicks[2, owner, rank] = torch.where(kept, 0.0, PADDING).double()
+        return Interactions.clicks(clicks[0], clicks[1], clicks[2], turn, truth.size)

@@ -1,0 +1,40 @@
+"""Binary disks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.encoders.base import InteractionEncoder
+from zoo.interactions import Interactions
+
+
+class Disks(InteractionEncoder):
+    """1 within `radius` pixels of the pixel under each click, else 0; one channel a sign (RITM, section 3.1).
+
+    Clicks outside the image are skipped. Strokes are not shown: join `StrokeRaster` with `Concat` for them.
+
+    Args:
+        radius: in pixels, from pixel centre to pixel centre; a pixel at exactly this distance belongs to the disk.
+    """
+
+    out_channels = 2
+
+    def __init__(self, radius: float = 5) -> None:
+        super().__init__()
+        self.radius = radius
+
+    def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
+        """(B, 2, H, W) float32, 0 or 1: positive, negative."""
+        height, width = interactions.size
+        margin = int(self.radius)
+        reach = torch.arange(-margin, margin + 1, device=interactions.device)
+        down, right = (reach[:, None] ** 2 + reach**2 <= self.radius**2).nonzero(as_tuple=True)
+        x, y, label = (interactions.points[..., i].floor().long() for i in range(3))
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (label >= 0)
+        sample, column = inside.nonzero(as_tuple=True)
+        x, y, label = (v[sample, column][:, None] for v in (x, y, label))
+        # With a margin around the map no part of a disk needs clipping.
+        out = torch.zeros(len(interactions), 2, height + 2 * margin, width + 2 * margin, device=interactions.device)
+        out[sample[:, None], 1 - label, y + down, x + right] = 1.0
+        return out[..., margin : margin + height, margin : margin + width].contiguous()

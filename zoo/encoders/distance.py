@@ -1,0 +1,111 @@
+"""Euclidean distances to the nearest click or stroke."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from zoo.encoders.base import InteractionEncoder
+from zoo.errors import ConfigError
+from zoo.interactions import Interactions
+from zoo.ops.distance import distance_to
+
+
+class DistanceEncoder(InteractionEncoder):
+    """A function of the distance to the nearest interaction; one channel a sign.
+
+    Distances are in pixels, from pixel centres to the exact place of a click, which may lie outside the image, and to
+    the centres of stroke pixels.
+    """
+
+    out_channels = 2
+
+    @abstractmethod
+    def value(self, distance: Tensor) -> Tensor:
+        """The guidance at distances (B, 2, H, W); infinite where there is no interaction of that sign."""
+
+    def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
+        """(B, 2, H, W) float32: positive, negative."""
+        maps = [_distance(interactions, label) for label in (1, 0)]
+        if interactions.strokes is not None:
+            maps = [torch.minimum(d, distance_to(s)) for d, s in zip(maps, interactions.strokes.unbind(1), strict=True)]
+        return self.value(torch.stack(maps, 1))
+
+
+class TruncatedDistance(DistanceEncoder):
+    """`min(d, limit)` (iFCN, Xu et al. 2016, section 3.1, with limit 255); `limit` where there is nothing.
+
+    Args:
+        limit: in pixels.
+    """
+
+    def __init__(self, limit: float = 255.0) -> None:
+        super().__init__()
+        self.limit = positive_pixels("limit", limit)
+
+    def value(self, distance: Tensor) -> Tensor:
+        """In 0..limit; 0 at a click."""
+        return distance.clamp(max=self.limit)
+
+
+class InverseDistance(DistanceEncoder):
+    """`1 - min(d, limit) / limit` (BRS, Jang and Kim 2019; DeepScribble); 0 where there is nothing.
+
+    Args:
+        limit: in pixels.
+    """
+
+    def __init__(self, limit: float = 255.0) -> None:
+        super().__init__()
+        self.limit = positive_pixels("limit", limit)
+
+    def value(self, distance: Tensor) -> Tensor:
+        """In 0..1; 1 at a click."""
+        return 1 - distance.clamp(max=self.limit) / self.limit
+
+
+class TanhDistance(DistanceEncoder):
+    """`tanh(2 d / r)` (f-BRS, Sofiiuk et al. 2020, released code); 1 where there is nothing.
+
+    Args:
+        r: in pixels.
+    """
+
+    def __init__(self, r: float = 260.0) -> None:
+        super().__init__()
+        self.r = positive_pixels("r", r)
+
+    def value(self, distance: Tensor) -> Tensor:
+        """In 0..1; 0 at a click."""
+        return torch.tanh(distance * (2 / self.r))
+
+
+def _distance(interactions: Interactions, label: int) -> Tensor:
+    """(B, H, W) float32 distance to the nearest click of a label, inf where there is none."""
+    height, width = interactions.size
+    device = interactions.device
+    wanted = interactions.points[..., 2] == label
+    most = int(wanted.sum(1).max()) if wanted.numel() else 0
+    squared = torch.full((len(interactions), height, width), torch.inf, device=device)
+    # The sample's clicks of this label first, then clicks at infinity: fewer rounds, and one map at a time in memory.
+    order = (~wanted).long().argsort(dim=1, stable=True)[:, :most, None].expand(-1, -1, 2)
+    xy = interactions.points[..., :2].masked_fill(~wanted[..., None], torch.inf).gather(1, order)
+    across = (torch.arange(width, device=device) + 0.5 - xy[..., :1]).square()
+    down = (torch.arange(height, device=device) + 0.5 - xy[..., 1:]).square()
+    # One sample after the other on the CPU, where a map then stays in the cache.
+    parts = range(len(squared)) if device.type == "cpu" else [slice(None)]
+    for part in parts:
+        here = torch.empty_like(squared[part])
+        for k in range(most):
+            torch.add(across[part, ..., k, None, :], down[part, ..., k, :, None], out=here)
+            torch.minimum(squared[part], here, out=squared[part])
+    return squared.sqrt_()
+
+
+def positive_pixels(name: str, value: float) -> float:
+    """`value` as a float; an error when it is not above 0."""
+    if not value > 0:
+        raise ConfigError(f"{name}={value} must be a positive number of pixels")
+    return float(value)

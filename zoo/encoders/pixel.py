@@ -1,0 +1,27 @@
+"""Single pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.encoders.base import InteractionEncoder
+from zoo.interactions import Interactions
+
+
+class Pixels(InteractionEncoder):
+    """1 at the pixel under each click, else 0; one channel a sign. Clicks outside the image are skipped.
+
+    Args:
+        strokes: whether the pixels of strokes are 1, too.
+    """
+
+    out_channels = 2
+
+    def __init__(self, strokes: bool = False) -> None:
+        super().__init__()
+        self.strokes = strokes
+
+    def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
+        """(B, 2, H, W) float32, 0 or 1: positive, negative."""
+        return torch.stack([interactions.pixels(label, self.strokes) for label in (1, 0)], 1).float()

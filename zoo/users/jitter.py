@@ -1,0 +1,48 @@
+"""Clicks that miss."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from zoo.errors import ConfigError
+from zoo.interactions import Interactions
+from zoo.users.base import SimulatedUser, Truth
+from zoo.users.draws import Draw, draw
+
+
+class Jitter(SimulatedUser):
+    """Another user whose clicks are moved at random (NuClick, Table VIII); strokes and boxes stay.
+
+    Clicks keep their sign, stay in the image and end at pixel centres.
+
+    Args:
+        user: whose clicks are moved.
+        sigma: standard deviation of the normal movement along x and along y, in pixels.
+    """
+
+    def __init__(self, user: SimulatedUser, sigma: float) -> None:
+        if not sigma >= 0:
+            raise ConfigError(f"sigma={sigma} must be 0 or more pixels")
+        self.user = user
+        self.sigma = sigma
+
+    def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
+        """What the user says, moved."""
+        new = self.user(prediction, truth, so_far, turn)
+        batch, count = new.points.shape[:2]
+        sample = torch.arange(batch, device=new.device).repeat_interleave(count)
+        item = torch.arange(count, device=new.device).repeat(batch)
+        # Box and Muller's way from two uniform numbers to two normal ones.
+        length = (-2 * torch.log1p(-draw(truth, turn, Draw.JITTER_LENGTH, item, sample))).sqrt() * self.sigma
+        angle = draw(truth, turn, Draw.JITTER_ANGLE, item, sample) * (2 * math.pi)
+        shift = torch.stack([length * angle.cos(), length * angle.sin()], -1).view(batch, count, 2)
+        height, width = new.size
+        limit = torch.tensor([width - 1, height - 1], device=new.device)
+        moved = (new.points[..., :2] + shift).floor().clamp(min=torch.zeros_like(limit), max=limit) + 0.5
+        points = torch.cat([moved.to(new.points.dtype), new.points[..., 2:]], -1)
+        given = new.points[..., 2:3] >= 0
+        return replace(new, points=torch.where(given, points, new.points))
