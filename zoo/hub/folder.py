@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,10 @@ def build(config: dict[str, Any]) -> LightningModule:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningModule, "model")
     try:
-        module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": config})).model
+        with warnings.catch_warnings():
+            # Lightning advises against what `save_hyperparameters` keeps; from YAML it keeps plain values.
+            warnings.filterwarnings("ignore", message=r"Attribute .* is an instance of `nn\.Module`")
+            module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": config})).model
     except Exception as error:  # jsonargparse raises whatever the class raises
         raise CheckpointError(
             f"can't build {config.get('class_path')}: {error}; is it from another version, or a package not installed?"

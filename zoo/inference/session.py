@@ -26,7 +26,7 @@ def as_images(image: Tensor | Image) -> Tensor:
             raise InteractionError(
                 f"an image of shape {image.shape} and type {image.dtype} was given; (height, width, 3) uint8 is needed"
             )
-        image = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+        image = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
     return image.float() / 255 if image.dtype == torch.uint8 else image.float()
 
 
