@@ -32,8 +32,6 @@ class Squiggle(SimulatedUser):
         target = truth.target[:, 0] if truth.ignore is None else (truth.target & ~truth.ignore)[:, 0]
         part = target if self.threshold == "none" else self._inner(target, draw(truth, turn, Draw.THRESHOLD))
         stroke = skeletonize(part)
-        # Thinning can remove a compact part altogether.
-        stroke = torch.where(stroke.flatten(1).any(1)[:, None, None], stroke, part)
         strokes = torch.stack([stroke, torch.zeros_like(stroke)], 1)
         points = torch.zeros(len(truth), 0, 4, device=target.device)
         return Interactions.of(points, truth.size, strokes)

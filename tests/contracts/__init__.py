@@ -1,0 +1,1 @@
+"""Suites that every encoder, user and method inherits."""

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+from encoder_reference import distances
+
+from tests.contracts.encoders import SIZE, EncoderContract, some_interactions
+from zoo.encoders import DistanceEncoder, Gaussians, InverseDistance, TanhDistance, TruncatedDistance
+from zoo.errors import ConfigError
+from zoo.interactions import Interactions
+
+
+class DistanceContract(EncoderContract):
+    empty: float
+    at_click: float
+
+    def expected(self, distance: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def test_against_reference(self) -> None:
+        for seed, strokes in ((0, True), (1, False), (2, True)):
+            given = some_interactions(seed, strokes)
+            np.testing.assert_allclose(self.encode(given), self.expected(distances(given)), rtol=1e-4, atol=1e-5)
+
+    def test_empty_map(self) -> None:
+        assert (self.encode(Interactions.empty(1, SIZE)) == self.empty).all()
+
+    def test_a_click_in_the_middle_of_a_pixel(self) -> None:
+        given = Interactions.of(torch.tensor([[[7.5, 2.5, 0.0, 0.0]]]), SIZE)
+        assert self.encode(given)[0, 1, 2, 7] == self.at_click
+        assert (self.encode(given)[0, 0] == self.empty).all()
+
+    def test_a_click_outside_is_seen(self) -> None:
+        given = Interactions.of(torch.tensor([[[-2.5, 2.5, 1.0, 0.0]]]), SIZE)
+        assert self.encode(given)[0, 0, 2, 0] != self.empty
+
+    def test_a_length_of_nothing(self) -> None:
+        with pytest.raises(ConfigError, match="positive number of pixels"):
+            type(self.make())(0.0)
+
+
+class TestTruncatedDistance(DistanceContract):
+    empty, at_click = 9.0, 0.0
+
+    def make(self) -> DistanceEncoder:
+        return TruncatedDistance(9.0)
+
+    def expected(self, distance: np.ndarray) -> np.ndarray:
+        return np.minimum(distance, 9.0)
+
+
+class TestInverseDistance(DistanceContract):
+    empty, at_click = 0.0, 1.0
+
+    def make(self) -> DistanceEncoder:
+        return InverseDistance()
+
+    def expected(self, distance: np.ndarray) -> np.ndarray:
+        return 1 - np.minimum(distance, 255) / 255
+
+
+class TestTanhDistance(DistanceContract):
+    empty, at_click = 1.0, 0.0
+
+    def make(self) -> DistanceEncoder:
+        return TanhDistance()
+
+    def expected(self, distance: np.ndarray) -> np.ndarray:
+        return np.tanh(2 * distance / 260)
+
+
+class TestGaussians(DistanceContract):
+    empty, at_click = 0.0, 1.0
+
+    def make(self) -> DistanceEncoder:
+        return Gaussians()
+
+    def expected(self, distance: np.ndarray) -> np.ndarray:
+        # DEXTR writes its Gaussian of 10 px width like this.
+        return np.exp(-4 * np.log(2) * distance**2 / 10**2)
