@@ -1,0 +1,98 @@
+import pytest
+import torch
+
+from zoo import Click, Scribble
+from zoo.inference.frame import Frame
+from zoo.inference.zoom import InteractionWindow, WholeImage
+from zoo.interactions import Interaction, Interactions
+
+SIZE = (200, 300)
+
+
+def window(*samples: list[Interaction], side: int = 64, size: tuple[int, int] = SIZE) -> Frame:
+    said = Interactions.from_lists(samples, size)
+    return InteractionWindow(side)(said, torch.zeros(len(samples), 1, *size))
+
+
+def corners(frame: Frame) -> list[tuple[float, float, float]]:
+    return list(zip(frame.x0.tolist(), frame.y0.tolist(), frame.scale.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("height", "width", "expected"), [(64, 96, (64, 96)), (65, 95, (96, 96)), (1, 1, (32, 32))])
+def test_the_whole_image_is_padded_to_a_multiple(height, width, expected):
+    frame = WholeImage()(Interactions.empty(2, (height, width)), torch.zeros(2, 1, height, width))
+    assert frame.size == expected
+    assert corners(frame) == [(0, 0, 1)] * 2
+    image = torch.rand(2, 3, height, width)
+    assert torch.equal(frame.crop(image)[..., :height, :width], image)
+    assert torch.equal(frame.paste(frame.crop(image), torch.zeros_like(image)), image)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"),
+    [
+        (150.5, 100.5, (118, 68)),
+        (150.0, 100.99, (118, 68)),
+        (3.5, 100.5, (0, 68)),
+        (299.5, 199.5, (236, 136)),
+        (300.0, 0.0, (236, 0)),
+    ],
+)
+def test_a_click_is_in_the_middle_unless_at_the_border(x, y, expected):
+    frame = window([Click(x, y)])
+    assert corners(frame) == [(*expected, 1)]
+    assert frame.size == (64, 64)
+
+
+def test_a_smaller_image_lies_in_the_middle():
+    frame = window([Click(5.5, 5.5)], size=(20, 31))
+    assert corners(frame) == [(-17, -22, 1)]
+    image = torch.rand(1, 3, 20, 31)
+    crop = frame.crop(image)
+    assert torch.equal(crop[..., 22:42, 17:48], image)
+    assert torch.equal(frame.paste(crop, torch.zeros_like(image)), image)
+
+
+def test_corrections_inside_leave_the_window_where_it_is():
+    first = window([Click(150.5, 100.5)])
+    later = window([Click(150.5, 100.5), Click(175.5, 90.5, turn=1), Click(20.5, 20.5, positive=False, turn=2)])
+    assert corners(later) == corners(first)
+
+
+def test_a_positive_click_outside_recentres():
+    frame = window([Click(150.5, 100.5), Click(190.5, 110.5, turn=1)])
+    assert corners(frame) == [(170 - 32, 105 - 32, 1)]
+
+
+def test_far_clicks_shrink_the_crop_until_all_fit():
+    frame = window([Click(50.5, 60.5), Click(178.5, 100.5, turn=1)])
+    assert corners(frame) == [(50.5, 80.5 - 64, 0.5)]
+    inside = frame.points(torch.tensor([[[50.5, 60.5], [178.5, 100.5]]]))
+    assert inside.min() >= 0
+    assert inside.max() <= 64
+
+
+def test_a_scribble_is_centred_and_scaled_by_its_box():
+    short = window([Scribble(((100.5, 50.5), (120.5, 60.5)))])
+    assert corners(short) == [(110 - 32, 55 - 32, 1)]
+    long = window([Scribble(((20.5, 50.5), (147.5, 50.5)))])
+    # 128 columns from 20 to 148 in 64 pixels
+    assert corners(long) == [(20, 50.5 - 64, 0.5)]
+
+
+def test_only_negative_or_nothing():
+    assert corners(window([Click(150.5, 100.5, positive=False)])) == [(118, 68, 1)]
+    nothing = window([])
+    assert nothing.scale.item() == pytest.approx(64 / 300)
+
+
+def test_a_window_does_not_depend_on_its_batch():
+    samples = [
+        [Click(150.5, 100.5)],
+        [],
+        [Click(50.5, 60.5), Click(178.5, 100.5, turn=1)],
+        [Scribble(((20.5, 50.5), (147.5, 50.5))), Click(3.5, 3.5, positive=False)],
+        [Click(250.5, 10.5, positive=False), Click(30.5, 10.5, turn=3)],
+    ]
+    assert corners(window(*samples)) == [corners(window(sample))[0] for sample in samples]
+    assert len(window(*[[]] * 0)) == 0
