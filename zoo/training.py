@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from argparse import ArgumentError
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import LightningModule
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import ConfigError
@@ -41,6 +46,18 @@ class ZooCLI(LightningCLI):
             self.model.protocol = protocol
             self.datamodule.eval_samples = protocol.samples
 
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Log to CSV files and TensorBoard when the experiment names no logger; checkpoints beside the logs."""
+        if self._value("trainer", self.config_init).get("logger") is None:
+            root = self._value("trainer", self.config_init).get("default_root_dir") or "runs"
+            kwargs.setdefault("logger", [TensorBoardLogger(root), CSVLogger(root)])
+        trainer = super().instantiate_trainer(**kwargs)
+        for callback in trainer.checkpoint_callbacks:
+            # Lightning would put them into a new folder at every start; a killed training has to find its last one.
+            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                callback.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        return trainer
+
     def _value(self, name: str, config: Any) -> Any:
         return config[self.subcommand].get(name) if self.subcommand else config.get(name)
 
@@ -53,6 +70,9 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, or a value does not fit.
     """
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+    # The datamodule skips what a killed training has seen; Lightning can't know.
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     quiet: dict[str, Any] = {"exit_on_error": False}
     try:
         return ZooCLI(
@@ -74,5 +94,5 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
 
 def _source(args: Any) -> str:
     """The experiment files that the arguments name."""
-    files = [value for flag, value in zip(args, args[1:], strict=False) if flag in ("-c", "--config")]
+    files = [value for flag, value in pairwise(args) if flag in ("-c", "--config")]
     return ", ".join(files) or "arguments"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from glob import glob
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +21,17 @@ Samples = Literal["objects", "images"]
 
 
 class EpochSampler(DistributedSampler[StoreDataset]):
-    """Shuffles every epoch and tells the data set which epoch it is: index = sample + epoch * length."""
+    """Shuffles every epoch and tells the data set which epoch it is: index = sample + epoch * length.
+
+    `skip` samples of the first epoch are left out: those that a killed training had already seen.
+    """
+
+    skip = 0
 
     def __iter__(self) -> Iterator[int]:
         length = len(self.dataset)  # type: ignore[arg-type]
-        return (index + self.epoch * length for index in super().__iter__())
+        skip, self.skip = self.skip, 0
+        return (index + self.epoch * length for index in islice(super().__iter__(), skip, None))
 
 
 class PatchDataModule(LightningDataModule):
@@ -113,6 +120,8 @@ class PatchDataModule(LightningDataModule):
             raise DataError(
                 f"{len(dataset)} training samples do not fill a batch of {self.batch_size}; lower batch_size"
             )
+        if trainer:
+            sampler.skip = trainer.fit_loop.epoch_loop.batch_progress.current.ready * self.batch_size
         return self._loader(dataset, self.batch_size, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
