@@ -92,8 +92,10 @@ def _interactive(names: Sequence[str]) -> list[Column]:
     for target in targets:
         meaning = f"mean number of interactions to IoU {float(target) / 100:g}; a failure counts as the maximum"
         out.append(Column(f"noc@{target}", f"NoC@{target}", "low", 2, meaning))
-    for target in targets:
-        out.append(Column(f"nof@{target}", f"NoF@{target}", "low", 0, f"sessions that never reach {target} % IoU"))
+    out += [
+        Column(f"nof@{target}", f"NoF@{target}", "low", 0, f"sessions that never reach IoU {float(target) / 100:g}")
+        for target in targets
+    ]
     for k in SHOWN_IOUS:
         times = "1 interaction" if k == 1 else f"{k} interactions"
         out.append(Column(f"iou@{k}", f"IoU@{k}", "high", 3, f"mean IoU after {times}"))

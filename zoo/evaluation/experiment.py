@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +131,7 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
         experiment=experiment.name,
         title=experiment.title,
         protocol=experiment.protocol.name,
-        settings=dict(experiment.protocol.settings) | _precision(trainer),
+        settings=dict(experiment.protocol.settings),
         data=_summary(experiment),
         metrics=dict(model.scores),
         command=command,
@@ -185,7 +185,7 @@ class Recorder(Callback):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without Lightning's greetings and its hints on loader workers and on our own arguments."""
+    """Without Lightning's greetings and its hints on loader workers and on its own deprecated calls."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     argv = sys.argv
@@ -195,16 +195,12 @@ def quiet() -> Iterator[None]:
         sys.argv = argv[:1]  # the arguments are ours, not the command line's
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            warnings.filterwarnings("ignore", message=".*`LightningCLI`'s args parameter.*")
+            warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
             yield
     finally:
         sys.argv = argv
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _precision(trainer: Trainer) -> Mapping[str, str]:
-    return {} if trainer.precision == "32-true" else {"precision": str(trainer.precision)}
 
 
 def _summary(experiment: Experiment) -> DataSummary:

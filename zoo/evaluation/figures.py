@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from zoo.metrics.interaction import fill_forward
@@ -17,6 +18,8 @@ from zoo.metrics.interaction import fill_forward
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"
 STYLE: dict[str, Any] = {"fontsize": 10}
+
+Panel = tuple[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def _axes(label: str, turns: int) -> tuple[Figure, Any]:
     axes.set_xlabel("interactions", **STYLE)
     axes.set_ylabel(label, **STYLE)
     axes.set_xlim(0.7, turns + 0.3)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="#e3e3e3", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
@@ -86,6 +89,41 @@ def _line(axes: Any, x: NDArray[Any], y: NDArray[Any], number: int, title: str) 
 
 def _png(figure: Figure, axes: Any) -> bytes:
     axes.legend(frameon=False, fontsize=9, loc="lower right")
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def panels(samples: Sequence[tuple[str, list[Panel], list[tuple[str, list[Panel]]]]]) -> bytes:
+    """PNG of samples one below the other: image and target, then a row of stages for each method.
+
+    Args:
+        samples: caption, pictures of the truth, and pictures of each method by title.
+    """
+    stages = max(len(row) for _, _, rows in samples for _, row in rows)
+    methods = max(len(rows) for _, _, rows in samples)
+    # One stage: methods side by side in one row. Several: one row a method.
+    lines: list[tuple[str, list[Panel]]] = []
+    for caption, truth, rows in samples:
+        if stages == 1:
+            every = [(f"{title}\n{text}", picture) for title, row in rows for text, picture in row]
+            lines.append((caption, [*truth, *every]))
+        else:
+            lines += [(f"{caption}\n{title}", [*truth, *row]) for title, row in rows]
+    columns = 2 + (methods if stages == 1 else stages)
+    height, width = lines[0][1][0][1].shape[:2]
+    size = 1.9 if stages > 1 else 2.6
+    figure = Figure(
+        figsize=(columns * size, len(lines) * (size * height / width + 0.42)), dpi=200, layout="constrained"
+    )
+    grid = figure.subplots(len(lines), columns, squeeze=False)
+    for axes, (label, pictures) in zip(grid, lines, strict=True):
+        for cell in axes:
+            cell.set_axis_off()
+        for cell, (text, picture) in zip(axes, pictures, strict=False):
+            cell.imshow(picture, interpolation="antialiased")
+            cell.set_title(text, fontsize=7, pad=3)
+        axes[0].text(-0.04, 0.5, label, fontsize=7, rotation=90, ha="right", va="center", transform=axes[0].transAxes)
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

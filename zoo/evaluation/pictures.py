@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
 from zoo.interactions import Interactions
@@ -29,6 +30,7 @@ def overlay(
     prediction: NDArray[Any] | None = None,
     interactions: Interactions | None = None,
     scale: int = 3,
+    width: int = 1,
 ) -> Pixels:
     """Enlarge an image and draw the target's outline, the prediction's, and what was said.
 
@@ -41,6 +43,7 @@ def overlay(
         prediction: (H, W) label map or mask.
         interactions: in image pixels; of all samples, e.g. of all objects of the image.
         scale: whole number of pixels for each pixel of the image.
+        width: of the outlines, in pixels of the result.
 
     Returns:
         (H * scale, W * scale, 3) uint8.
@@ -51,12 +54,12 @@ def overlay(
             out[_enlarge(raster, scale)] = colour
     for labels, colour, mode in ((target, TARGET, "inner"), (prediction, PREDICTION, "outer")):
         if labels is not None:
-            out[find_boundaries(_enlarge(_integers(labels), scale), mode=mode)] = colour
+            out[_outline(_enlarge(_integers(labels), scale), mode, width)] = colour
     if interactions is not None:
         for x0, y0, x1, y1, turn in interactions.boxes.reshape(-1, 5).tolist():
             if turn >= 0:
                 _rectangle(out, *(round(v * scale) for v in (x0, y0, x1, y1)))
-        arm = max(3, round(min(out.shape[:2]) / 80)) if len(interactions) == 1 else 3
+        arm = max(3, round(min(out.shape[:2]) / 50)) if len(interactions) == 1 else 3
         for x, y, label, _ in interactions.points.reshape(-1, 4).tolist():
             if label >= 0:
                 _sign(out, int(x * scale), int(y * scale), arm, positive=label == 1)
@@ -68,9 +71,22 @@ def fitting_scale(height: int, width: int, side: int = 400) -> int:
     return max(1, round(side / max(height, width)))
 
 
-def middle(array: NDArray[Any], side: int = 512) -> tuple[slice, slice]:
-    """The middle square of at most `side` pixels, as slices of rows and columns."""
-    starts = [max(0, (length - side) // 2) for length in array.shape[:2]]
+def square(mask: NDArray[Any], smallest: int, largest: int = 512, margin: float = 2.5) -> tuple[slice, slice]:
+    """A square around what is not 0, moved inside the image, as slices of rows and columns.
+
+    Args:
+        mask: (H, W).
+        smallest: side in pixels at least.
+        largest: side in pixels at most.
+        margin: side in multiples of what is not 0.
+    """
+    found = ndimage.find_objects((mask != 0).astype(np.uint8))
+    box = found[0] if found else (slice(0, mask.shape[0]), slice(0, mask.shape[1]))
+    side = min(max(smallest, round(margin * max(s.stop - s.start for s in box))), largest)
+    starts = [
+        min(max((s.start + s.stop - side) // 2, 0), max(length - side, 0))
+        for s, length in zip(box, mask.shape, strict=True)
+    ]
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
@@ -90,8 +106,17 @@ def montage(rows: Sequence[Sequence[Pixels]], gap: int = 6) -> Pixels:
 def png(picture: Pixels) -> bytes:
     """The picture as PNG."""
     buffer = BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _outline(labels: NDArray[Any], mode: str, width: int) -> NDArray[np.bool_]:
+    line: NDArray[np.bool_] = np.asarray(find_boundaries(labels, mode=mode))  # type: ignore[no-untyped-call]
+    if width == 1:
+        return line
+    side = labels > 0 if mode == "inner" else labels == 0
+    wide: NDArray[np.bool_] = ndimage.binary_dilation(line, np.ones((3, 3)), iterations=width - 1)
+    return line | (side & wide)
 
 
 def _integers(labels: NDArray[Any]) -> NDArray[Any]:

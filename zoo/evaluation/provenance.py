@@ -29,7 +29,7 @@ def config_hash(cli: ZooCLI) -> str:
 
     Folders, devices, loggers and worker counts differ between machines and do not change what is computed.
     """
-    config = yaml.safe_load(cli.parser.dump(cli.config, skip_none=False, skip_validation=True))
+    config = yaml.safe_load(cli.parser.dump(cli.config, skip_validation=True))
     kept = {name: config.get(name) for name in ("model", "protocol", "data", "seed_everything")}
     kept["precision"] = config["trainer"].get("precision")
     data: dict[str, Any] = dict(kept["data"])
@@ -65,8 +65,8 @@ def commit() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of python, torch, lightning and isegzoo."""
-    packages = {name: version(name) for name in ("torch", "lightning", "isegzoo")}
-    return {"python": platform.python_version(), **packages}
+    packages = {name: version(name) for name in ("lightning", "isegzoo")}
+    return {"python": platform.python_version(), "torch": str(torch.__version__), **packages}
 
 
 def device_name(device: torch.device) -> str:

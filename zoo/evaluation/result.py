@@ -132,7 +132,7 @@ def read(path: Path) -> Result:
         raise ResultError(f"{path}: not readable as JSON ({error}); {hint}") from None
     if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
         raise ResultError(f'{path}: no result of this version; "schema" must be "{SCHEMA}"')
-    result = _build(Result, content, path)
+    result: Result = _build(Result, content, path)
     _check(result, path)
     return result
 

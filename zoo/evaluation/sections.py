@@ -1,0 +1,180 @@
+"""The parts of a comparison: results that may stand in one table, their curves, and samples side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zoo.data.batch import Batch
+from zoo.evaluation.experiment import Experiment
+from zoo.evaluation.figures import Sessions, curves, panels, success
+from zoo.evaluation.pictures import fitting_scale, overlay, square
+from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.record import Record
+from zoo.evaluation.result import Result
+from zoo.inference.engine import Engine
+from zoo.inference.frame import Frame
+
+SHOWN = {"good": 0.9, "median": 0.5, "worst": 0.0}
+SMALLEST, PANEL_SIDE = 48, 480
+
+Panel = tuple[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One sample as all methods segment it.
+
+    Attributes:
+        caption: why it was chosen and where it comes from.
+        truth: captions and pictures of the image alone and of the target.
+        rows: for each method its title, and captions and pictures of its stages.
+    """
+
+    caption: str
+    truth: list[Panel]
+    rows: list[tuple[str, list[Panel]]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Experiments with one protocol, its settings, and the same samples.
+
+    Attributes:
+        slug: in file names.
+        experiments: in the order of the command line.
+        figures: captions and PNGs by file name.
+        shown: samples side by side.
+    """
+
+    slug: str
+    experiments: list[Experiment]
+    figures: dict[str, tuple[str, bytes]]
+    shown: list[Shown]
+
+    @property
+    def results(self) -> list[Result]:
+        """One an experiment."""
+        return [result_of(experiment) for experiment in self.experiments]
+
+
+def result_of(experiment: Experiment) -> Result:
+    """The result of an experiment that has run."""
+    assert experiment.result is not None
+    return experiment.result
+
+
+def sections(experiments: Sequence[Experiment]) -> list[Section]:
+    """Group experiments that have run, and draw."""
+    groups: dict[str, list[Experiment]] = {}
+    for experiment in experiments:
+        result = result_of(experiment)
+        key = json.dumps([result.protocol, result.settings, asdict(result.data)], sort_keys=True)
+        groups.setdefault(key, []).append(experiment)
+    out: list[Section] = []
+    for members in groups.values():
+        protocol = result_of(members[0]).protocol
+        same = sum(result_of(section.experiments[0]).protocol == protocol for section in out)
+        slug = protocol if not same else f"{protocol}-{same + 1}"
+        shown = [_shown(members, name, sample) for name, sample in choose(members[0].records).items()]
+        figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.score)
+        out.append(Section(slug, members, figures, shown))
+    return out
+
+
+def choose(records: Sequence[Record]) -> dict[str, int]:
+    """Sample ids at fixed ranks of the score, by name; fewer where there are fewer samples."""
+    order = sorted(records, key=lambda record: (record.score, record.sample_id))
+    chosen: dict[int, str] = {}
+    for name, rank in reversed(SHOWN.items()):
+        chosen.setdefault(order[round(rank * (len(order) - 1))].sample_id, name)
+    return {name: sample for sample, name in reversed(chosen.items())}
+
+
+def _curves(experiments: Sequence[Experiment], slug: str) -> dict[str, tuple[str, bytes]]:
+    turns = max((len(record.ious) for e in experiments for record in e.records), default=0)
+    if turns < 2:
+        return {}
+    methods = [_sessions(experiment, turns) for experiment in experiments]
+    targets = {name[4:] for name in result_of(experiments[0]).metrics if name.startswith("nof@")}
+    target = min((float(t) / 100 for t in targets), key=lambda t: abs(t - 0.8), default=0.8)
+    suffix = "" if slug == "interactive" else f"-{slug}"
+    return {
+        f"curves{suffix}.png": (
+            "Mean IoU after each interaction. Bands: one standard error of the mean, clustered by image. "
+            "A session that ended keeps its last IoU.",
+            curves(methods, turns),
+        ),
+        f"success{suffix}.png": (
+            f"Share of the sessions that have reached IoU {target:.2f} within so many interactions.",
+            success(methods, turns, target),
+        ),
+    }
+
+
+def _sessions(experiment: Experiment, turns: int) -> Sessions:
+    ious = np.full((len(experiment.records), turns), np.nan)
+    for row, record in zip(ious, experiment.records, strict=True):
+        row[: len(record.ious)] = record.ious
+    return Sessions(experiment.title, ious, np.array([record.image_id for record in experiment.records]))
+
+
+def _overlays(shown: Sequence[Shown], slug: str, score: str) -> dict[str, tuple[str, bytes]]:
+    caption = f"The same samples by all methods, chosen by the first one's {score}."
+    return {f"overlays-{slug}.png": (caption, panels([(s.caption, s.truth, s.rows) for s in shown]))}
+
+
+def _shown(experiments: Sequence[Experiment], name: str, sample_id: int) -> Shown:
+    first = experiments[0]
+    batch = first.batch([sample_id])
+    rows = []
+    for experiment in experiments:
+        records = [record for record in experiment.records if record.sample_id == sample_id]
+        rows.append((experiment.title, stage_pictures(experiment.protocol, experiment.model.engine(), batch, records)))
+    place = first.dataset.describe(sample_id)
+    where = ", ".join(f"{key} {place[key]}" for key in ("group", "object") if key in place)
+    image, target = _image_and_target(batch)
+    alone = [("image", _picture(image, target, None, outlined=False)), ("target", _picture(image, target, None))]
+    return Shown(f"{name}: {where}", alone, rows)
+
+
+def stage_pictures(protocol: Protocol, engine: Engine, batch: Batch, records: list[Record]) -> list[Panel]:
+    """Captions and pictures of one sample's stages under a protocol; `records` holds its one record."""
+    image, target = _image_and_target(batch)
+    return [
+        (_caption(stage, record, protocol.score), _picture(image, target, record))
+        for stage, (record,) in protocol.stages(engine, batch, records).items()
+    ]
+
+
+def _image_and_target(batch: Batch) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Image (H, W, 3) and label map (H, W) of what is to be segmented, of a batch of one."""
+    truth = batch.truth
+    ids = torch.ones_like(truth.target, dtype=torch.int64) if truth.instances is None else truth.instances
+    return batch.image[0].permute(1, 2, 0).cpu().numpy(), torch.where(truth.target, ids, 0)[0, 0].cpu().numpy()
+
+
+def _caption(stage: str, record: Record, score: str) -> str:
+    number = f"IoU {record.ious[-1]:.3f}" if record.ious else f"{score} {record.score:.3f}"
+    return f"{stage}, {number}" if stage else number
+
+
+def _picture(image: NDArray[np.uint8], target: Any, record: Record | None, outlined: bool = True) -> NDArray[np.uint8]:
+    """What lies around the target, enlarged and drawn on."""
+    part = square(target, SMALLEST)
+    image, target = image[part], target[part]
+    scale = fitting_scale(image.shape[0], image.shape[1], PANEL_SIDE)
+    width = max(1, scale // 3)
+    if record is None:
+        return overlay(image, target if outlined else None, scale=scale, width=width)
+    rows, columns = part
+    zero = torch.zeros(len(record.interactions), dtype=torch.float64)
+    frame = Frame(zero + columns.start, zero + rows.start, zero + 1, (image.shape[0], image.shape[1]))
+    prediction = None if record.prediction is None else record.prediction[part]
+    return overlay(image, target, prediction, record.interactions.through(frame), scale, width)
