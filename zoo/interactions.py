@@ -251,7 +251,7 @@ def read_json(path: str | Path) -> list[list[Interaction]]:
         raise InteractionError(f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}"')
     try:
         return [[_parse(entry) for entry in each["interactions"]] for each in content["objects"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InteractionError(
             f"{path}: malformed entry ({error!r}); expected "
             '{"objects": [{"interactions": [{"type": "click", "x": 12.5, "y": 8.5, "positive": true}]}]}'
@@ -259,38 +259,72 @@ def read_json(path: str | Path) -> list[list[Interaction]]:
 
 
 def _parse(entry: dict[str, Any]) -> Interaction:
-    values = {k: v for k, v in entry.items() if k != "type"}
-    if entry["type"] == "scribble":
-        values["points"] = tuple((float(x), float(y)) for x, y in values["points"])
-        return Scribble(**values)
-    return Click(**values) if {"click": True, "box": False}[entry["type"]] else Box(**values)
+    kind = {"click": Click, "scribble": Scribble, "box": Box}[entry["type"]]
+    read = {
+        "positive": _flag,
+        "turn": _whole,
+        "points": lambda pairs: tuple((_number(x), _number(y)) for x, y in pairs),
+    }
+    parsed: Interaction = kind(**{k: read.get(k, _number)(v) for k, v in entry.items() if k != "type"})
+    return parsed
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _check(each: Interaction, size: tuple[int, int]) -> None:
     height, width = size
     if isinstance(each, Click):
         xy = [(each.x, each.y)]
+        # No pixel holds a click on the far edges; strokes and boxes may end there.
+        if each.x == width or each.y == height:
+            raise _outside(each.x, each.y, size)
     elif isinstance(each, Scribble):
         xy = list(each.points)
         if not xy:
             raise InteractionError("a scribble has no points; give at least one")
+        if not 0 < each.width <= max(size):
+            raise InteractionError(
+                f"a scribble {each.width} pixels wide can't be drawn in an image of {width} x {height}"
+            )
     else:
         xy = [(each.x0, each.y0), (each.x1, each.y1)]
         if not (each.x0 < each.x1 and each.y0 < each.y1):
             raise InteractionError(f"{each} is empty; x0 < x1 and y0 < y1 are needed")
     for x, y in xy:
         if not (0 <= x <= width and 0 <= y <= height):
-            raise InteractionError(
-                f"({x}, {y}) lies outside the image of {width} x {height} pixels; coordinates are pixels, "
-                "x to the right and y downwards from the top-left corner"
-            )
+            raise _outside(x, y, size)
+
+
+def _outside(x: float, y: float, size: tuple[int, int]) -> InteractionError:
+    return InteractionError(
+        f"({x}, {y}) lies outside the image of {size[1]} x {size[0]} pixels; coordinates are pixels, "
+        "x to the right and y downwards from the top-left corner"
+    )
 
 
 def _rasterise(scribbles: list[Scribble], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     raster = np.zeros((2, *size), np.uint8)
     for scribble in scribbles:
         limit = (size[1] - 1, size[0] - 1)
-        line = np.minimum(np.floor(np.asarray(scribble.points)).astype(np.int32), limit).reshape(-1, 1, 2)
+        # The first point twice: OpenCV draws nothing for a line of one point.
+        places = np.asarray([scribble.points[0], *scribble.points])
+        line = np.minimum(np.floor(places).astype(np.int32), limit).reshape(-1, 1, 2)
         thickness = max(1, round(scribble.width))
         cv2.polylines(raster[0 if scribble.positive else 1], [line], False, 1, thickness)
     return raster.astype(bool)

@@ -98,7 +98,7 @@ def test_shrinking_averages_blocks(k: int) -> None:
 
 
 @given(st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.floats(0.1, 1.5), st.floats(-5, 0), st.floats(-5, 0))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_stroke_vanishes(row: int, column: int, scale: float, x0: float, y0: float) -> None:
     mask = torch.zeros(1, 1, *SIZE, dtype=torch.bool)
     mask[..., row, column] = True
@@ -174,6 +174,12 @@ def test_batch_equals_single(mode: Mode, outside: str) -> None:
         assert torch.equal(frames.select(one).paste(crops[one], images[one])[0], pasted[i])
     shared = frames.crop(images[:1], mode, outside=outside)  # type: ignore[arg-type]
     assert torch.equal(shared, frames.crop(images[:1].expand(5, -1, -1, -1), mode, outside=outside))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.5])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8])
+def test_interpolation_gives_floats(dtype: torch.dtype, scale: float) -> None:
+    assert frame(0, 0, scale, (4, 4)).crop((noise() * 5).to(dtype)).dtype == torch.float32
 
 
 def test_no_samples() -> None:

@@ -77,16 +77,23 @@ class Frame:
             (B, C, h, w) of the images' dtype (float for `bilinear`).
         """
         whole_pixels = (self.scale == 1) & (self.x0 == self.x0.round()) & (self.y0 == self.y0.round())
+        if mode == "bilinear" and not images.is_floating_point():
+            images = images.float()
+        # Samples lie less than a pixel apart for `max`, so that rounding can't make them step over one.
+        step = torch.floor(1 / self.scale) + 1 if mode == "max" else torch.ceil(1 / self.scale - 1e-9).clamp(min=1)
         # Samples that shrink alike are resampled together, so that a result never depends on its batch.
-        factor = torch.where(whole_pixels, 0, torch.ceil(1 / self.scale - 1e-9).clamp(min=1)).long()
+        factor = torch.where(whole_pixels, 0, step).long()
         out: Tensor | None = None
         for k in sorted(set(factor.tolist())):
             index = (factor == k).nonzero()[:, 0]
             frame = self.select(index)
             source = images if images.shape[0] == 1 else images[index]
-            part = frame._pick(source) if k == 0 else frame._resample(source, k, mode)
+            fine = max(k, 1) if mode == "max" else 1
+            part = frame._resample(source, k) if mode == "bilinear" and k else frame._pick(source, fine)
             if outside == "zero":
-                part = part * frame._inside(images.shape[-2:])[:, None].to(part.dtype)
+                part = part * frame._inside(images.shape[-2:], fine)[:, None].to(part.dtype)
+            if fine > 1:
+                part = F.max_pool2d(part.float(), fine).to(images.dtype)
             if part.shape[0] == len(self):
                 return part
             if out is None:
@@ -109,8 +116,9 @@ class Frame:
         v = (torch.arange(height * k, device=self.x0.device, dtype=torch.float64) + 0.5) / k
         return self.x0[:, None] + u / self.scale[:, None], self.y0[:, None] + v / self.scale[:, None]
 
-    def _inside(self, image_size: tuple[int, int] | torch.Size) -> Tensor:
-        x, y = self._axes()
+    def _inside(self, image_size: tuple[int, int] | torch.Size, k: int = 1) -> Tensor:
+        """Which sampling points lie in an image, (B, h*k, w*k) bool."""
+        x, y = self._axes(k)
         inside_x = (x >= 0) & (x < image_size[1])
         inside_y = (y >= 0) & (y < image_size[0])
         return inside_y[:, :, None] & inside_x[:, None, :]
@@ -124,21 +132,16 @@ class Frame:
         picked = images.permute(0, 2, 3, 1)[sample[:, None, None], rows[:, :, None], columns[:, None, :]]
         return picked.permute(0, 3, 1, 2)
 
-    def _resample(self, images: Tensor, k: int, mode: Mode) -> Tensor:
-        if mode == "nearest":
-            return self._pick(images)
-        if mode == "max":
-            picked = self._pick(images, k)
-            return F.max_pool2d(picked.float(), k).to(images.dtype)
+    def _resample(self, images: Tensor, k: int) -> Tensor:
+        """Interpolated between pixel centres and averaged over k x k sampling points, (B, C, h, w)."""
         x, y = self._axes(k)
         height, width = images.shape[-2:]
         grid_x = (x * 2 / width - 1).float()[:, None, :].expand(-1, y.shape[1], -1)
         grid_y = (y * 2 / height - 1).float()[:, :, None].expand(-1, -1, x.shape[1])
         grid = torch.stack([grid_x, grid_y], -1)
-        source = images if images.is_floating_point() else images.float()
         sampled = F.grid_sample(
-            source.expand(len(self), -1, -1, -1),
-            grid.to(source.dtype),
+            images.expand(len(self), -1, -1, -1),
+            grid.to(images.dtype),
             padding_mode="border",
             align_corners=False,
         )

@@ -1,0 +1,257 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.errors import InteractionError
+from zoo.inference.frame import Frame
+from zoo.interactions import PADDING, SCHEMA, Box, Click, Interaction, Interactions, Scribble, read_json, write_json
+
+SIZE = (17, 23)
+HEIGHT, WIDTH = SIZE
+
+xs = st.floats(0, WIDTH - 0.125, allow_nan=False, width=32)
+ys = st.floats(0, HEIGHT - 0.125, allow_nan=False, width=32)
+turns = st.integers(0, 5)
+click = st.builds(Click, xs, ys, st.booleans(), turns)
+scribble = st.builds(
+    Scribble,
+    st.lists(st.tuples(xs, ys), min_size=1, max_size=4).map(tuple),
+    st.booleans(),
+    st.sampled_from([1.0, 3.0]),
+    turns,
+)
+box = st.builds(Box, st.floats(0, 10), st.floats(0, 8), st.floats(10.5, WIDTH), st.floats(8.5, HEIGHT), turns)
+interactions = st.lists(click | scribble | box, max_size=6)
+samples = st.lists(interactions, min_size=1, max_size=4)
+
+
+def same(a: Interactions, b: Interactions) -> bool:
+    strokes = [torch.zeros(len(i), 2, *i.size).bool() if i.strokes is None else i.strokes for i in (a, b)]
+    points = [i.points[i.points[..., 2] >= 0] for i in (a, b)]
+    boxes = [i.boxes[i.boxes[..., 4] >= 0] for i in (a, b)]
+    return (
+        a.size == b.size
+        and torch.equal(*strokes)
+        and torch.allclose(points[0], points[1], atol=1e-4)
+        and torch.allclose(boxes[0], boxes[1], atol=1e-4)
+    )
+
+
+def rows(batch: Interactions, i: int) -> tuple[list[list[float]], list[list[float]], list[list[int]]]:
+    points, boxes = batch.points[i], batch.boxes[i]
+    strokes = [] if batch.strokes is None else batch.strokes[i].nonzero().tolist()
+    return points[points[:, 2] >= 0].tolist(), boxes[boxes[:, 4] >= 0].tolist(), strokes
+
+
+@given(samples)
+def test_from_lists_keeps_everything_in_time_order(lists: list[list[Interaction]]) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    assert len(batch) == len(lists)
+    for i, sample in enumerate(lists):
+        points, boxes, strokes = rows(batch, i)
+        clicks = sorted((c for c in sample if isinstance(c, Click)), key=lambda c: c.turn)
+        assert points == torch.tensor([[c.x, c.y, c.positive, c.turn] for c in clicks]).tolist()
+        assert len(boxes) == sum(isinstance(each, Box) for each in sample)
+        for each in sample:
+            if isinstance(each, Scribble):
+                for x, y in each.points:
+                    assert [0 if each.positive else 1, int(y), int(x)] in strokes
+        assert bool(batch.spoken[i]) == bool(sample)
+
+
+@given(samples)
+def test_flipping_twice_changes_nothing(lists: list[list[Interaction]]) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    assert same(batch.flip().flip(), batch)
+
+
+@given(samples)
+def test_a_flip_mirrors_the_pixels(lists: list[list[Interaction]]) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    # A click on the line between two pixels belongs to the right one, and so does its mirror image.
+    batch.points[..., 0] = batch.points[..., 0].floor() + 0.3
+    for label in (0, 1):
+        assert torch.equal(batch.flip().pixels(label), batch.pixels(label).flip(-1))
+    assert (batch.flip().boxes[..., 0] <= batch.flip().boxes[..., 2])[batch.boxes[..., 4] >= 0].all()
+
+
+@given(samples, st.floats(-30, 30), st.floats(-30, 30), st.floats(0.2, 4))
+def test_points_go_through_a_frame_and_back(lists: list[list[Interaction]], x0: float, y0: float, scale: float) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    ones = torch.ones(len(batch), dtype=torch.float64)
+    frame = Frame(ones * x0, ones * y0, ones * scale, (40, 50))
+    there = batch.through(frame)
+    assert there.size == (40, 50)
+    back = there.through(frame.inverse(SIZE))
+    for before, after, flag in ((batch.points, back.points, 2), (batch.boxes, back.boxes, 4)):
+        valid = before[..., flag] >= 0
+        torch.testing.assert_close(after[valid], before[valid], atol=1e-3, rtol=1e-4)
+        assert torch.equal(after[..., flag], before[..., flag])
+    if there.strokes is not None:
+        assert there.strokes.dtype == torch.bool
+
+
+@given(samples, samples)
+def test_add(first: list[list[Interaction]], second: list[list[Interaction]]) -> None:
+    count = min(len(first), len(second))
+    a, b = Interactions.from_lists(first[:count], SIZE), Interactions.from_lists(second[:count], SIZE)
+    both = a.add(b)
+    for i in range(count):
+        points, boxes, strokes = rows(both, i)
+        assert points == rows(a, i)[0] + rows(b, i)[0]
+        assert boxes == rows(a, i)[1] + rows(b, i)[1]
+        expected = {tuple(p) for each in (a, b) for p in rows(each, i)[2]}
+        assert {tuple(p) for p in strokes} == expected
+    assert torch.equal(both.spoken, a.spoken | b.spoken)
+
+
+@given(samples, st.data())
+def test_select_and_spread(lists: list[list[Interaction]], data: st.DataObject) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    index = torch.tensor(data.draw(st.permutations(range(len(lists)))))[: len(lists) // 2 + 1]
+    part = batch.select(index)
+    whole = part.spread(index, len(batch))
+    for position, i in enumerate(index.tolist()):
+        assert rows(part, position) == rows(batch, i) == rows(whole, i)
+    for i in set(range(len(batch))) - set(index.tolist()):
+        assert not whole.spoken[i]
+    keep = torch.zeros(len(batch), dtype=torch.bool)
+    keep[index] = True
+    assert same(batch.only(keep), whole)
+    assert same(batch.select(keep), batch.select(index.sort().values))
+
+
+@given(samples, st.integers(0, 7))
+def test_first(lists: list[list[Interaction]], n: int) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    for i in range(len(batch)):
+        assert rows(batch.first(n), i)[0] == rows(batch, i)[0][:n]
+        assert rows(batch.first(n), i)[1:] == rows(batch, i)[1:]
+
+
+@given(samples, samples)
+def test_cat(first: list[list[Interaction]], second: list[list[Interaction]]) -> None:
+    batches = [Interactions.from_lists(each, SIZE) for each in (first, second)]
+    whole = Interactions.cat(batches)
+    expected = Interactions.from_lists(first + second, SIZE)
+    assert len(whole) == len(expected)
+    for i in range(len(whole)):
+        assert rows(whole, i) == rows(expected, i)
+
+
+@given(samples)
+def test_to_keeps_everything(lists: list[list[Interaction]]) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    assert same(batch.to("cpu"), batch)
+
+
+def test_an_empty_batch_says_nothing() -> None:
+    batch = Interactions.empty(3, SIZE)
+    assert len(batch) == 3
+    assert not batch.spoken.any()
+    assert not batch.pixels(1).any()
+    assert Interactions.from_lists([], SIZE).points.shape == (0, 0, 4)
+
+
+def test_clicks_hide_what_stands_in_padding() -> None:
+    x = torch.tensor([[3.5, torch.nan]])
+    batch = Interactions.clicks(x, x, torch.tensor([[1.0, PADDING]]), 2, SIZE)
+    assert batch.points.tolist() == [[[3.5, 3.5, 1.0, 2.0], [0.0, 0.0, PADDING, 2.0]]]
+
+
+def test_interactions_of_other_images_are_refused() -> None:
+    with pytest.raises(InteractionError, match="same images"):
+        Interactions.empty(2, SIZE).add(Interactions.empty(3, SIZE))
+    with pytest.raises(InteractionError, match="same images"):
+        Interactions.empty(2, SIZE).add(Interactions.empty(2, (5, 5)))
+
+
+@pytest.mark.parametrize(
+    "each",
+    [
+        Click(-0.1, 3),
+        Click(3, HEIGHT + 0.5),
+        Click(WIDTH, 3),
+        Click(3, HEIGHT),
+        Click(float("nan"), 3),
+        Click(float("inf"), 3),
+        Scribble(((1, 1), (WIDTH + 2, 3))),
+        Scribble(()),
+        Scribble(((1, 1),), width=0),
+        Scribble(((1, 1),), width=float("nan")),
+        Box(5, 5, 5, 8),
+        Box(5, 5, 4, 8),
+        Box(0, 0, WIDTH + 1, 8),
+    ],
+)
+def test_interactions_outside_the_image_are_refused(each: Interaction) -> None:
+    with pytest.raises(InteractionError):
+        Interactions.from_lists([[each]], SIZE)
+
+
+def test_a_scribble_may_end_on_the_far_edge() -> None:
+    batch = Interactions.from_lists([[Scribble(((0, 5.5), (WIDTH, 5.5)))]], SIZE)
+    assert batch.strokes is not None
+    assert batch.strokes[0, 0].nonzero().tolist() == [[5, c] for c in range(WIDTH)]
+
+
+@settings(max_examples=30)
+@given(samples)
+def test_json_and_back(tmp_path_factory: pytest.TempPathFactory, lists: list[list[Interaction]]) -> None:
+    path = tmp_path_factory.mktemp("json") / "interactions.json"
+    write_json(path, lists)
+    assert read_json(path) == lists
+    assert json.loads(path.read_text())["schema"] == SCHEMA
+
+
+def content(*entries: object) -> str:
+    return json.dumps({"schema": SCHEMA, "objects": [{"interactions": list(entries)}]})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not readable as JSON"),
+        ("{", "not readable as JSON"),
+        ("[]", "schema is 'list'"),
+        ("{}", "schema is None"),
+        (json.dumps({"schema": "isegzoo.interactions/99", "objects": []}), "interactions/99"),
+        (json.dumps({"schema": SCHEMA}), "malformed"),
+        (json.dumps({"schema": SCHEMA, "objects": 3}), "malformed"),
+        (json.dumps({"schema": SCHEMA, "objects": [3]}), "malformed"),
+        (json.dumps({"schema": SCHEMA, "objects": [{}]}), "malformed"),
+        (content({"x": 3, "y": 4}), "malformed"),
+        (content({"type": "circle", "x": 3, "y": 4}), "malformed"),
+        (content({"type": "click", "x": 3}), "malformed"),
+        (content({"type": "click", "x": 3, "y": 4, "z": 5}), "malformed"),
+        (content({"type": "click", "x": "three", "y": 4}), "malformed"),
+        (content({"type": "click", "x": None, "y": 4}), "malformed"),
+        (content({"type": "click", "x": 3, "y": 4, "positive": "no"}), "malformed"),
+        (content({"type": "click", "x": 3, "y": 4, "turn": "first"}), "malformed"),
+        (content({"type": "scribble", "points": [[1]]}), "malformed"),
+        (content({"type": "scribble", "points": 5}), "malformed"),
+        (content({"type": "scribble", "points": [[1, 2]], "width": "wide"}), "malformed"),
+        (content({"type": "box", "x0": 1, "y0": 2, "x1": 3}), "malformed"),
+        (content("click"), "malformed"),
+    ],
+)
+def test_malformed_files_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(InteractionError, match=message) as caught:
+        read_json(path)
+    assert "bad.json" in str(caught.value)
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InteractionError, match="no such file"):
+        read_json(tmp_path / "absent.json")
+    with pytest.raises(InteractionError, match="not readable"):
+        read_json(tmp_path)
+    (tmp_path / "image.json").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(InteractionError, match="not readable"):
+        read_json(tmp_path / "image.json")
