@@ -1,15 +1,22 @@
+"""Settings of the whole suite, and a training that several tests look at."""
+
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-from tests.tiny import tiny_experiment
-from zoo.cli import main
+# Machines that run the tests are shared: a slow example is no failure.
+settings.register_profile("zoo", deadline=None, max_examples=50)
+settings.load_profile("zoo")
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `zoo fit` left `experiment.yaml`, `last.ckpt` (with averaged weights) and its logs."""
+    from tests.tiny import tiny_experiment
+    from zoo.cli import main
+
     folder = tmp_path_factory.mktemp("trained")
     experiment = tiny_experiment(folder)
     before = Path.cwd()
