@@ -175,8 +175,6 @@ def test_interactions_of_other_images_are_refused() -> None:
     [
         Click(-0.1, 3),
         Click(3, HEIGHT + 0.5),
-        Click(WIDTH, 3),
-        Click(3, HEIGHT),
         Click(float("nan"), 3),
         Click(float("inf"), 3),
         Scribble(((1, 1), (WIDTH + 2, 3))),
@@ -191,6 +189,12 @@ def test_interactions_of_other_images_are_refused() -> None:
 def test_interactions_outside_the_image_are_refused(each: Interaction) -> None:
     with pytest.raises(InteractionError):
         Interactions.from_lists([[each]], SIZE)
+
+
+@pytest.mark.parametrize("x", [float(WIDTH), WIDTH - 1e-9])
+def test_the_far_edges_belong_to_the_last_pixels(x: float) -> None:
+    batch = Interactions.from_lists([[Click(x, HEIGHT)]], SIZE)
+    assert batch.pixels(1)[0].nonzero().tolist() == [[HEIGHT - 1, WIDTH - 1]]
 
 
 def test_a_scribble_may_end_on_the_far_edge() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +114,11 @@ class Interactions:
         if any(isinstance(i, Scribble) for s in ordered for i in s):
             rasters = [_rasterise([i for i in s if isinstance(i, Scribble)], size) for s in ordered]
             strokes = torch.from_numpy(np.stack(rasters)).to(device)
-        return cls(_padded(points, 4, 2).to(device), size, strokes, _padded(boxes, 5, 4).to(device))
+        clicks = _padded(points, 4, 2)
+        # The far edges belong to the last pixels; otherwise a click there would be in no pixel.
+        for axis, side in ((0, size[1]), (1, size[0])):
+            clicks[..., axis] = clicks[..., axis].masked_fill(clicks[..., axis] >= side, side - 0.5)
+        return cls(clicks.to(device), size, strokes, _padded(boxes, 5, 4).to(device))
 
     def __len__(self) -> int:
         return self.points.shape[0]
@@ -259,20 +263,24 @@ def read_json(path: str | Path) -> list[list[Interaction]]:
 
 
 def _parse(entry: dict[str, Any]) -> Interaction:
-    kind = {"click": Click, "scribble": Scribble, "box": Box}[entry["type"]]
-    read = {
+    kind: Callable[..., Interaction] = {"click": Click, "scribble": Scribble, "box": Box}[entry["type"]]
+    read: dict[str, Callable[[Any], Any]] = {
         "positive": _flag,
         "turn": _whole,
-        "points": lambda pairs: tuple((_number(x), _number(y)) for x, y in pairs),
+        "points": _places,
     }
-    parsed: Interaction = kind(**{k: read.get(k, _number)(v) for k, v in entry.items() if k != "type"})
-    return parsed
+    values: dict[str, Any] = {k: read.get(k, _number)(v) for k, v in entry.items() if k != "type"}
+    return kind(**values)
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is not a number")
     return float(value)
+
+
+def _places(value: Any) -> tuple[tuple[float, float], ...]:
+    return tuple((_number(x), _number(y)) for x, y in value)
 
 
 def _whole(value: Any) -> int:
@@ -291,9 +299,6 @@ def _check(each: Interaction, size: tuple[int, int]) -> None:
     height, width = size
     if isinstance(each, Click):
         xy = [(each.x, each.y)]
-        # No pixel holds a click on the far edges; strokes and boxes may end there.
-        if each.x == width or each.y == height:
-            raise _outside(each.x, each.y, size)
     elif isinstance(each, Scribble):
         xy = list(each.points)
         if not xy:
@@ -308,14 +313,10 @@ def _check(each: Interaction, size: tuple[int, int]) -> None:
             raise InteractionError(f"{each} is empty; x0 < x1 and y0 < y1 are needed")
     for x, y in xy:
         if not (0 <= x <= width and 0 <= y <= height):
-            raise _outside(x, y, size)
-
-
-def _outside(x: float, y: float, size: tuple[int, int]) -> InteractionError:
-    return InteractionError(
-        f"({x}, {y}) lies outside the image of {size[1]} x {size[0]} pixels; coordinates are pixels, "
-        "x to the right and y downwards from the top-left corner"
-    )
+            raise InteractionError(
+                f"({x}, {y}) lies outside the image of {width} x {height} pixels; coordinates are pixels, "
+                "x to the right and y downwards from the top-left corner"
+            )
 
 
 def _rasterise(scribbles: list[Scribble], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:

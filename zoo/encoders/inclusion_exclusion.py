@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from zoo.encoders.pixel import Pixels
@@ -24,5 +23,7 @@ class InclusionExclusion(Pixels):
 
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
         """(B, 2, H, W) float32, 0 or 1: inclusion, exclusion."""
-        inclusion, exclusion = super().forward(interactions, image).chunk(2, 1)
-        return torch.cat([inclusion, exclusion if self.exclusion else torch.zeros_like(exclusion)], 1)
+        maps = super().forward(interactions, image)
+        if not self.exclusion:
+            maps[:, 1] = 0
+        return maps

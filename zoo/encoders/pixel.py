@@ -24,4 +24,7 @@ class Pixels(InteractionEncoder):
 
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
         """(B, 2, H, W) float32, 0 or 1: positive, negative."""
-        return torch.stack([interactions.pixels(label, self.strokes) for label in (1, 0)], 1).float()
+        maps = torch.empty(len(interactions), 2, *interactions.size, device=interactions.device)
+        for label in (1, 0):
+            maps[:, 1 - label] = interactions.pixels(label, self.strokes)
+        return maps
