@@ -263,14 +263,14 @@ def read_json(path: str | Path) -> list[list[Interaction]]:
 
 
 def _parse(entry: dict[str, Any]) -> Interaction:
-    kind: Callable[..., Interaction] = {"click": Click, "scribble": Scribble, "box": Box}[entry["type"]]
+    kinds: dict[str, Callable[..., Interaction]] = {"click": Click, "scribble": Scribble, "box": Box}
     read: dict[str, Callable[[Any], Any]] = {
         "positive": _flag,
         "turn": _whole,
         "points": _places,
     }
     values: dict[str, Any] = {k: read.get(k, _number)(v) for k, v in entry.items() if k != "type"}
-    return kind(**values)
+    return kinds[entry["type"]](**values)
 
 
 def _number(value: Any) -> float:
