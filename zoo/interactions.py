@@ -269,7 +269,7 @@ def _parse(entry: dict[str, Any]) -> Interaction:
         "turn": _whole,
         "points": _places,
     }
-    values: dict[str, Any] = {k: read.get(k, _number)(v) for k, v in entry.items() if k != "type"}
+    values: dict[str, Any] = {k: read[k](v) if k in read else _number(v) for k, v in entry.items() if k != "type"}
     return kinds[entry["type"]](**values)
 
 
