@@ -84,7 +84,8 @@ def main(argv: list[str]) -> int:
         print(f"zoo segment: {note}", file=sys.stderr)
 
     began = time.perf_counter()
-    with Progress(*COLUMNS, transient=True, console=Console(stderr=True)) as progress:
+    stderr = Console(stderr=True)
+    with Progress(*COLUMNS, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
         task = progress.add_task("objects", total=len(objects))
         labels = segment_objects(session, objects, progress=lambda n: progress.update(task, completed=n)).numpy()
     seconds = time.perf_counter() - began

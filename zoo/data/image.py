@@ -25,11 +25,13 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"{path}: no such image")
     try:
         with Image.open(path) as image:
-            if image.mode in EIGHT_BIT:
+            # Pillow reads 16-bit colour as its upper 8 bits; only the raw mode of its tiles tells.
+            raw = " ".join(str(tile[3]) for tile in image.tile)
+            if image.mode in EIGHT_BIT and ";16" not in raw:
                 return np.asarray(image.convert("RGB"))
-            found = f"mode {image.mode}"
+            found = f"mode {image.mode}, stored as {raw}"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow knows no 16-bit colour, planar or big TIFF files.
+        # Pillow does not know every kind of TIFF.
         if path.suffix.lower() not in {".tif", ".tiff"}:
             raise DataError(f"{path}: not a readable image ({error}); give a PNG, JPEG or TIFF") from None
         array = _read_tiff(path)

@@ -21,7 +21,6 @@ from zoo.evaluation.files import write_text
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
-STDERR = Console(stderr=True)
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,10 @@ def download(entry: Entry, folder: Path) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    columns = (*Progress.get_default_columns(), DownloadColumn())
+    stderr = Console(stderr=True)
     try:
-        with Progress(*Progress.get_default_columns(), DownloadColumn(), transient=True, console=STDERR) as progress:
+        with Progress(*columns, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
             for file, expected in entry.files.items():
                 address = f"{entry.url}/{file}"
                 try:
