@@ -1,10 +1,14 @@
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from tests.evaluation.blobs import write_experiment, write_store
 from zoo.cli import main
@@ -225,3 +229,24 @@ def test_embedded_experiments_on_two_images(tmp_path, monkeypatch):
 def _waits(path: Path, known: set[str]) -> bool:
     weights = re.search(r"weights: (\S+)", path.read_text())
     return weights is not None and weights[1] not in known
+
+
+@pytest.mark.ddp
+def test_two_processes_give_the_same_numbers(run, tmp_path):
+    """Eight objects in batches of three, and two images: the samplers of two processes pad some of them."""
+    paths = []
+    for name in "a", "c":
+        content = yaml.safe_load((run / f"{name}.yaml").read_text())
+        content["trainer"] |= {"devices": 2, "strategy": "ddp"}
+        paths.append(tmp_path / f"{name}.yaml")
+        paths[-1].write_text(yaml.safe_dump(content))
+    command = [sys.executable, "-m", "zoo.cli", "compare", *map(str, paths), "--out", str(tmp_path / "out")]
+    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    for found, expected in zip(results(tmp_path), [results(run)[0], results(run)[2]], strict=True):
+        for name in expected["metrics"].keys() - {"spi"}:
+            assert found["metrics"][name] == pytest.approx(expected["metrics"][name], abs=1e-12), name
+        assert found["data"] == expected["data"]
+    lines = (tmp_path / "out" / "traces" / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line)["sample"] for line in lines] == list(range(8))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,17 +187,14 @@ def quiet() -> Iterator[None]:
     """Without Lightning's greetings and its hints on loader workers and on its own deprecated calls."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
-    argv = sys.argv
     try:
         for logger in loggers:
             logger.setLevel(logging.WARNING)
-        sys.argv = argv[:1]  # the arguments are ours, not the command line's
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
             yield
     finally:
-        sys.argv = argv
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 

@@ -101,7 +101,7 @@ def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk
     """
     assert truth.instances is not None
     labels = truth.instances
-    ids = [int(v) for v in labels.unique().tolist() if v > 0]
+    ids = [int(v) for v in labels.unique().tolist() if v > 0]  # type: ignore[no-untyped-call]
     compact = torch.zeros_like(labels)
     if ids:
         position = torch.searchsorted(torch.tensor(ids, device=device), labels.clamp(min=0))
