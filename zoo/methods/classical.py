@@ -66,6 +66,9 @@ class ClassicalMethod(EvaluatedModule, Engine):
             f"{type(self).__name__} is a classical method: there is nothing to fit; use `zoo test` or `zoo compare`"
         )
 
+    def training_step(self) -> None:
+        """Never called: `configure_optimizers` refuses before."""
+
 
 class Watershed(ClassicalMethod):
     """Marker-controlled watershed on the smoothed gradient, from the seeds (scikit-image).

@@ -1,0 +1,53 @@
+"""Every experiment that is shipped parses: its classes exist and take the arguments that it gives them."""
+
+from pathlib import Path
+
+import pytest
+
+from zoo.cli import main
+from zoo.training import ZooCLI, run
+
+FOLDER = Path(__file__).parent.parent / "experiments"
+ADDITIONS = {"without-exclusion": "train-nuclick-monuseg-1"}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_experiment_parses(path, monkeypatch):
+    monkeypatch.setattr(ZooCLI, "instantiate_classes", lambda self: None)
+    base = ADDITIONS.get(path.stem)
+    files = [FOLDER / f"{base}.yaml", path] if base else [path]
+    cli = run([part for file in files for part in ("-c", str(file))], run_verb=False)
+    assert cli.config.title
+    assert cli.config.model.class_path.startswith("zoo.methods.")
+    assert cli.config.data.files
+
+
+def test_unknown_key_is_an_error_without_traceback(tmp_path, capsys):
+    path = tmp_path / "wrong.yaml"
+    path.write_text("model:\n  class_path: zoo.methods.Watershed\n  init_args: {sgima: 1}\ndata: {files: [a.h5]}\n")
+    assert main(["test", "-c", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert str(path) in message
+    assert "sgima" in message
+    assert "Traceback" not in message
+
+
+def test_fitting_a_classical_method_is_a_named_error(tmp_path, capsys):
+    store = FOLDER / "data" / "dsb2018.h5"
+    arguments = [f"--data.files=[{store}]", "--data.batch_size=2", f"--trainer.default_root_dir={tmp_path}"]
+    assert main(["fit", "--model=zoo.methods.Watershed", "--trainer.logger=false", *arguments]) == 2
+    assert "nothing to fit" in capsys.readouterr().err
+
+
+def test_missing_store_names_the_path(tmp_path, capsys):
+    gone = tmp_path / "gone-*.h5"
+    arguments = [f"--data.files=[{gone}]", "--protocol=zoo.evaluation.Interactive", "--trainer.logger=false"]
+    assert main(["test", "--model=zoo.methods.Watershed", *arguments]) == 2
+    assert str(gone) in capsys.readouterr().err
+
+
+def test_experiments_need_a_protocol_to_be_tested(tmp_path, capsys):
+    store = FOLDER / "data" / "dsb2018.h5"
+    arguments = [f"--data.files=[{store}]", "--trainer.logger=false", f"--trainer.default_root_dir={tmp_path}"]
+    assert main(["test", "--model=zoo.methods.Watershed", *arguments]) == 2
+    assert "protocol" in capsys.readouterr().err
