@@ -13,6 +13,7 @@ import yaml
 from tests.evaluation.blobs import write_experiment, write_store
 from zoo.cli import main
 from zoo.data.datamodule import PatchDataModule
+from zoo.data.store import Store
 from zoo.evaluation import Interactive, OneShotProtocol
 from zoo.evaluation.result import read
 from zoo.methods import RegionGrowing, Watershed
@@ -78,7 +79,7 @@ def test_the_first_session_by_hand(run):
     x, y, label, turn = trace["clicks"][0][0]
     assert (label, turn) == (1, 0)
     assert trace["from"] == {
-        "file": "blobs.h5", "group": "g2", "slide": "s2", "patient": "p2", "item": 0, "object": 10
+        "file": "blobs.h5", "group": "g2", "slide": "s2", "patient": "p2", "item": 0, "object": 10, "x0": 0, "y0": 0
     }  # fmt: skip
     image = batch.image[0].permute(1, 2, 0).numpy().astype(np.float32) / 255
     seed = np.zeros(image.shape[:2], bool)
@@ -250,3 +251,13 @@ def test_two_processes_give_the_same_numbers(run, tmp_path):
         assert found["data"] == expected["data"]
     lines = (tmp_path / "out" / "traces" / "a.jsonl").read_text().splitlines()
     assert [json.loads(line)["sample"] for line in lines] == list(range(8))
+
+
+def test_a_trace_leads_back_to_the_image(run):
+    """Window corner plus click is a pixel of the object in the whole image."""
+    store = Store(run / "blobs.h5")
+    for line in (run / "out" / "traces" / "a.jsonl").read_text().splitlines():
+        trace = json.loads(line)
+        place, (x, y, *_) = trace["from"], trace["clicks"][0][0]
+        label = store.label(place["group"], place["item"])
+        assert label[int(y) + place["y0"], int(x) + place["x0"]] == place["object"]

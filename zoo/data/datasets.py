@@ -160,21 +160,28 @@ class ObjectWindows(StoreDataset):
         return len(self._objects)
 
     def describe(self, number: int) -> dict[str, str | int]:
-        """Where a sample comes from."""
+        """Where a sample comes from; x0, y0 is the window's top-left corner in the image, in pixels."""
         source, item, object_id = (int(v) for v in self._objects[number, :3])
-        return self._place(source, item) | {"object": object_id}
+        x0, y0 = self._corner(number, epoch=0)
+        return self._place(source, item) | {"object": object_id, "x0": x0, "y0": y0}
 
     def sample(self, number: int, epoch: int) -> Sample:
         """The window of one object."""
-        source, item, object_id, bx0, by0, bx1, by1 = (int(v) for v in self._objects[number])
+        source, item, object_id = (int(v) for v in self._objects[number, :3])
         image, label = self._whole(source, item)
-        x0 = self._edge((bx0 + bx1) // 2, image.shape[1], _draw(number, epoch, SHIFT_X_DRAW))
-        y0 = self._edge((by0 + by1) // 2, image.shape[0], _draw(number, epoch, SHIFT_Y_DRAW))
+        x0, y0 = self._corner(number, epoch)
         window = np.s_[y0 : y0 + self.side, x0 : x0 + self.side]
         image, label = self._augmented((image[window], label[window]), number, epoch)
         instances = label.astype(np.int64)
         target = instances == object_id
         return Sample(image, target, instances, None, object_id, number, self._item_of[source, item])
+
+    def _corner(self, number: int, epoch: int) -> tuple[int, int]:
+        source, _, _, bx0, by0, bx1, by1 = (int(v) for v in self._objects[number])
+        info = self.sources[source][1]
+        x0 = self._edge((bx0 + bx1) // 2, info.width, _draw(number, epoch, SHIFT_X_DRAW))
+        y0 = self._edge((by0 + by1) // 2, info.height, _draw(number, epoch, SHIFT_Y_DRAW))
+        return x0, y0
 
     def _edge(self, centre: int, length: int, draw: float) -> int:
         shift = int(draw * (2 * self.shift + 1)) - self.shift

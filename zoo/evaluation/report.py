@@ -23,10 +23,10 @@ h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2.2re
 h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; } h4 { font-size: .9rem; margin: .6rem 0 .2rem; }
 p, dl, li { margin: .3rem 0; } .quiet { color: #5a5a60; font-size: .85rem; }
 .scroll { overflow-x: auto; -webkit-overflow-scrolling: touch; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid #e2e2e6; text-align: right; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { padding: .35rem .5rem; border-bottom: 1px solid #e2e2e6; text-align: right; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
-thead th { font-size: .8rem; color: #5a5a60; border-bottom: 2px solid #c8c8ce; }
+thead th { font-size: .75rem; color: #5a5a60; border-bottom: 2px solid #c8c8ce; }
 td.best { font-weight: 700; background: #eaf4ec; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; } .figures figure { flex: 1 1 320px; max-width: 540px; }
 figure { margin: .4rem 0; } figcaption { font-size: .8rem; color: #5a5a60; } img { max-width: 100%; height: auto; }
