@@ -1,3 +1,4 @@
+import itertools
 import uuid
 
 import numpy as np
@@ -15,14 +16,14 @@ def filled(rings, height: int, width: int) -> np.ndarray:
     for row in range(height):
         for column in range(width):
             for ring in rings:
-                for (x0, y0), (x1, y1) in zip(ring, ring[1:], strict=False):
+                for (x0, y0), (x1, y1) in itertools.pairwise(ring):
                     if x0 == x1 and x0 > column + 0.5 and min(y0, y1) < row + 0.5 < max(y0, y1):
                         out[row, column] ^= True
     return out
 
 
 def area(ring) -> float:
-    return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, ring[1:], strict=False)) / 2
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring)) / 2
 
 
 def shapes(feature) -> list:
