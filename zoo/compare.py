@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -91,7 +92,7 @@ def _show(console: Console, options: argparse.Namespace, parts: Sequence[Section
         table = Table(title=title, title_justify="left")
         table.add_column("")
         for result in results:
-            table.add_column(result.title, justify="right")
+            table.add_column(escape(result.title), justify="right")
         for column, top in zip(shown, winners, strict=True):
             cells = [column.text(column.value(result)) for result in results]
             table.add_row(column.heading, *(f"[bold green]{c}[/]" if i in top else c for i, c in enumerate(cells)))
