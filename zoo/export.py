@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import pickle
 import shutil
 from pathlib import Path
-from typing import Any
 
-import torch
 import yaml
-from torch import Tensor
 
 from zoo.errors import CheckpointError
 from zoo.hub.card import Card, read_card
+from zoo.hub.ckpt import read_ckpt
 from zoo.hub.folder import CARD, CONFIG, WEIGHTS, build, load_state, save_folder
 from zoo.hub.index import HERE, Entry, checksums, write_entry
 
 LICENCE = "LICENSE"
-
-# Arguments that only training needs: without them a checkpoint loads wherever zoo is installed.
-TRAINING_ONLY = ("optimizer", "scheduler", "weights")
 
 
 def main(argv: list[str]) -> int:
@@ -90,23 +84,3 @@ def export(
     ours = (CONFIG, WEIGHTS, CARD, LICENCE)
     files = {file: digest for file, digest in checksums(folder).items() if file in ours}
     return Entry(text.title, text.licence, files, mpp, url)
-
-
-def read_ckpt(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """`class_path`/`init_args` and the state dict of a Lightning checkpoint; nothing but plain data is unpickled.
-
-    Raises:
-        CheckpointError: unreadable, or without the class and the plain arguments that `zoo fit` records.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); give a .ckpt of `zoo fit`") from None
-    given = dict(content.get("hyper_parameters", {})) if isinstance(content, dict) else {}
-    class_path = given.pop("_class_path", None)
-    if class_path is None or "state_dict" not in content:
-        raise CheckpointError(f"{path}: does not say which class it is of; give a .ckpt of `zoo fit`")
-    given.pop("_instantiator", None)
-    arguments = {name: value for name, value in given.items() if name not in TRAINING_ONLY}
-    return {"class_path": class_path, "init_args": arguments}, content["state_dict"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningModule
 
 from zoo.errors import CheckpointError
+from zoo.hub.ckpt import read_ckpt
 from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
 from zoo.hub.index import locate
 from zoo.inference.precision import Precision
@@ -48,6 +50,14 @@ def load(name: str, device: torch.device | str = "cpu", precision: Precision = "
 
 
 def load_weights(module: LightningModule, name: str) -> None:
-    """Load a checkpoint's weights into a module of the same architecture, strictly."""
+    """Load weights into a module of the same architecture, strictly.
+
+    Args:
+        module: gets the weights.
+        name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote.
+    """
+    if name.endswith(".ckpt"):
+        load_state(module, read_ckpt(Path(name))[1], Path(name))
+        return
     folder = locate(name)
     load_state(module, read_weights(folder), folder / WEIGHTS)

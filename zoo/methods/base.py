@@ -44,7 +44,7 @@ class InteractiveMethod(EvaluatedModule):
         threshold: probability above which a pixel belongs to the mask.
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
-        weights: a checkpoint's name or folder to start from.
+        weights: a checkpoint's name, folder or .ckpt to start from.
         mpp: micrometres per pixel of the training images, if known.
 
     Attributes:

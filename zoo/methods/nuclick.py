@@ -63,7 +63,7 @@ class NuClick(InteractiveMethod):
         postprocess: from probability to mask; its threshold replaces `threshold`.
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
-        weights: a checkpoint's name or folder to start from.
+        weights: a checkpoint's name, folder or .ckpt to start from.
         mpp: micrometres per pixel of the training images, if known.
     """
 
