@@ -5,8 +5,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from benchmarks.common import Row, best_of
 
+from benchmarks.common import Row, best_of
 from zoo.data.store import Store, StoreWriter
 
 SIZE, COUNT = 256, 16

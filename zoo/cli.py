@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 
 from zoo.errors import ZooError
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _parser(plugins: dict[str, object]) -> argparse.ArgumentParser:
+def _parser(plugins: Mapping[str, object]) -> argparse.ArgumentParser:
     every = LIGHTNING_VERBS | VERBS | dict.fromkeys(sorted(plugins), "from an installed package")
     every |= {"prep": "turn a publisher's download into HDF5 stores"} if "prep" in plugins else {}
     width = max(map(len, every))

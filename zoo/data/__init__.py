@@ -1,0 +1,6 @@
+"""Stores, the datamodule, transforms, label images."""
+
+from zoo.data.datamodule import PatchDataModule
+from zoo.data.store import Store, StoreWriter
+
+__all__ = ["PatchDataModule", "Store", "StoreWriter"]

@@ -20,7 +20,7 @@ from zoo.errors import DataError, SplitError
 Samples = Literal["objects", "images"]
 
 
-class EpochSampler(DistributedSampler[StoreDataset]):
+class EpochSampler(DistributedSampler[int]):
     """Shuffles every epoch and tells the data set which epoch it is: index = sample + epoch * length.
 
     `skip` samples of the first epoch are left out: those that a killed training had already seen.

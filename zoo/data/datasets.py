@@ -134,7 +134,7 @@ class ObjectWindows(StoreDataset):
     ) -> None:
         super().__init__(stores, split, augment, cached_images, limit)
         self.side, self.shift = side, shift
-        rows = []
+        rows: list[tuple[int, ...]] = []
         for source, (store, info) in enumerate(self.sources):
             self._check(store, info)
             objects = store.objects(info.name)
