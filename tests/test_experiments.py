@@ -8,7 +8,7 @@ from zoo.cli import main
 from zoo.training import ZooCLI, run
 
 FOLDER = Path(__file__).parent.parent / "experiments"
-ADDITIONS = {"without-exclusion": "train-nuclick-monuseg-1"}
+ADDITIONS = {f"without-exclusion-{stage}": f"train-nuclick-monuseg-{stage}" for stage in (1, 2)}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)

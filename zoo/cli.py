@@ -28,6 +28,10 @@ VERBS = {
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 when all went well, 2 with a message on a user's error."""
     argv = sys.argv[1:] if argv is None else argv
+    # Experiments name classes of modules in the current folder, as `python -m` would find them. At the end of the
+    # path: nobody's random.py shall replace a library.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     plugins = {point.name: point for point in entry_points(group="zoo.commands")}
     if not argv or argv[0] in ("-h", "--help"):
         _parser(plugins).print_help()

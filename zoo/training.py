@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from argparse import ArgumentError
 from itertools import pairwise
@@ -17,8 +18,13 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import ConfigError
 from zoo.evaluation.protocol import Protocol
+from zoo.predictions import PredictionWriter
 
 VERBS = ("fit", "validate", "test", "predict")
+NOISE = re.compile(
+    r"Parser key|Does not validate|Subtypes:|Errors:|Expected a (<class 'NoneType'>|path)|Given value|"
+    r"Problem with given class_path"
+)
 
 
 class ZooCLI(LightningCLI):
@@ -52,11 +58,19 @@ class ZooCLI(LightningCLI):
             root = self._value("trainer", self.config_init).get("default_root_dir") or "runs"
             kwargs.setdefault("logger", [TensorBoardLogger(root), CSVLogger(root)])
         trainer = super().instantiate_trainer(**kwargs)
+        if self.subcommand == "predict":
+            trainer.callbacks.append(PredictionWriter(self._folder() / "predictions"))  # type: ignore[attr-defined]
         for callback in trainer.checkpoint_callbacks:
             # Lightning would put them into a new folder at every start; a killed training has to find its last one.
             if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
                 callback.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
         return trainer
+
+    def _folder(self) -> Path:
+        """Where results go: the experiment's folder, or one in `runs` that is named after its file."""
+        folder = self._value("trainer", self.config_init).get("default_root_dir")
+        files = self._value("config", self.config) or ["experiment"]
+        return Path(folder) if folder else Path("runs") / Path(str(files[-1])).stem
 
     def _value(self, name: str, config: Any) -> Any:
         return config[self.subcommand].get(name) if self.subcommand else config.get(name)
@@ -89,7 +103,21 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
             run=run_verb,
         )
     except ArgumentError as error:
-        raise ConfigError(f"{_source(args)}: {error}") from None
+        raise ConfigError(f"{_source(args)}: {_short(str(error))}") from None
+
+
+def _short(message: str) -> str:
+    """The keys down to the one that is wrong, and why, of a message that repeats every type it could have been."""
+    keys = ".".join(re.findall(r'Parser key "([^"]+)"', message))
+    lines = (line.strip(" -") for line in message.splitlines())
+    reasons = dict.fromkeys(line for line in lines if line and not NOISE.match(line))
+    if not keys or not reasons:
+        return message
+    named = re.findall(r"Problem with given class_path '([^']+)':\n\s+(.+)", message)
+    owner = next((f", {name}" for name, reason in named if reason in reasons), "")
+    missing = any("No module named" in reason for reason in reasons)
+    hint = f"; a module of your own must lie in the current folder ({Path.cwd()}) or be installed" if missing else ""
+    return f"{keys}{owner}: {'; '.join(reasons)}{hint}"
 
 
 def _source(args: Any) -> str:

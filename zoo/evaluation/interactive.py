@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.data.batch import Batch
@@ -99,6 +101,11 @@ class Interactive(Protocol):
     def records(self, outcome: Traces, batch: Batch) -> list[Record]:
         """One record a session, without its mask: sessions are many and `stages` repeats the few that are shown."""
         return self._records(outcome, keep_masks=False)
+
+    def predictions(self, outcome: Traces) -> dict[int, NDArray[np.uint8]]:
+        """The last mask of each session, 255 inside."""
+        masks = outcome.mask[:, 0].cpu().numpy().astype(np.uint8) * 255
+        return dict(zip(outcome.sample_id.tolist(), masks, strict=True))
 
     def brief(self) -> Interactive:
         """Five turns at most."""

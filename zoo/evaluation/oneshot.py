@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
@@ -92,6 +94,10 @@ class OneShotProtocol(Protocol):
             )
             for each in outcome
         ]
+
+    def predictions(self, outcome: list[InstanceMap]) -> dict[int, NDArray[Any]]:
+        """The instance map of each image; its ids count the target's objects in the order of their ids."""
+        return {each.sample_id: each.prediction.numpy() for each in outcome}
 
 
 def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk: int = 128) -> Interactions:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from numpy.typing import NDArray
 from torchmetrics import Metric
 
 from zoo.data.batch import Batch
@@ -39,6 +40,10 @@ class Protocol(ABC):
     @abstractmethod
     def records(self, outcome: Any, batch: Batch) -> list[Record]:
         """One record a sample, of what `evaluate` returned for a batch."""
+
+    @abstractmethod
+    def predictions(self, outcome: Any) -> dict[int, NDArray[Any]]:
+        """(H, W) label map or mask (255 inside) of each sample of a batch by its id, of what `evaluate` returned."""
 
     @property
     @abstractmethod

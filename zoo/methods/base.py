@@ -20,6 +20,7 @@ from zoo.inference.precision import Precision, in_precision
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
+from zoo.methods.channels import check_channels
 from zoo.methods.evaluated import EvaluatedModule
 from zoo.ops.random import uniform
 from zoo.users.base import SimulatedUser, Truth
@@ -84,6 +85,11 @@ class InteractiveMethod(EvaluatedModule):
             from zoo.hub.load import load_weights
 
             load_weights(self, weights)
+
+    def setup(self, stage: str) -> None:
+        """Refuse an encoder and a network that do not fit, before anything runs."""
+        with torch.no_grad(), evaluating(self):
+            check_channels(self)
 
     def forward(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
         """Logits (B, 1, H, W) from image (B, 3, H, W) in 0..1, guidance (B, C, H, W), previous (B, 1, H, W)."""

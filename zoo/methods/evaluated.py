@@ -1,4 +1,4 @@
-"""What trained and classical methods share: validation and test under a protocol."""
+"""What trained and classical methods share: validation, test and prediction under a protocol."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from abc import abstractmethod
 from typing import Any
 
 from lightning import LightningModule
+from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.data.batch import Batch
 from zoo.errors import ConfigError
 from zoo.evaluation.protocol import Protocol
 from zoo.inference.engine import Engine
+
+NO_PROTOCOL = "no protocol to evaluate under; set `protocol` in the experiment or `method.protocol`"
 
 
 class EvaluatedModule(LightningModule):
@@ -39,6 +42,12 @@ class EvaluatedModule(LightningModule):
         """Evaluate one batch; `outcome` is what the protocol returned."""
         return {"outcome": self._evaluate(batch)}
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[int, NDArray[Any]]:
+        """Segment one batch as `test_step` does: (H, W) label maps or masks by sample id."""
+        if self.protocol is None:
+            raise ConfigError(NO_PROTOCOL)
+        return self.protocol.predictions(self.protocol.evaluate(self.engine(), batch, self.protocol.metric()))
+
     def on_validation_epoch_start(self) -> None:
         """Forget earlier numbers."""
         self._start()
@@ -57,7 +66,7 @@ class EvaluatedModule(LightningModule):
 
     def _start(self) -> None:
         if self.protocol is None:
-            raise ConfigError("no protocol to evaluate under; set `protocol` in the experiment or `method.protocol`")
+            raise ConfigError(NO_PROTOCOL)
         self._metric = self.protocol.metric().to(self.device)
 
     def _evaluate(self, batch: Batch) -> object:

@@ -1,0 +1,101 @@
+"""Classes of a user's own file: named by class_path, trained, and told apart from mistakes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import tiny_experiment
+
+ENCODER = """
+import torch
+from zoo.encoders import InteractionEncoder
+from zoo.encoders.distance import DistanceEncoder
+
+class Rings(DistanceEncoder):
+    def __init__(self, radius: float = 8.0) -> None:
+        super().__init__()
+        self.radius = radius
+
+    def value(self, distance):
+        return torch.exp(-(distance - self.radius).square() / 4)
+
+class Three(Rings):
+    out_channels = 3
+
+    def forward(self, interactions, image):
+        maps = super().forward(interactions, image)
+        return torch.cat([maps, maps[:, :1]], 1)
+
+class Liar(Three):
+    out_channels = 2
+
+class Undeclared(InteractionEncoder):
+    def forward(self, interactions, image):
+        return image
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A user's folder, entered, as the console script finds it: not on the path of modules."""
+    (tmp_path / "my_encoder.py").write_text(ENCODER)
+    tiny_experiment(tmp_path, max_steps=1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in ("", str(tmp_path))])
+    monkeypatch.delitem(sys.modules, "my_encoder", raising=False)
+    yield tmp_path
+    sys.modules.pop("my_encoder", None)
+
+
+def fit(*more: str) -> int:
+    from zoo.cli import main
+
+    return main(["fit", "-c", "experiment.yaml", *more])
+
+
+def test_console_script_trains_with_an_outside_encoder(folder):
+    command = [str(Path(sys.executable).parent / "zoo"), "fit", "-c", "experiment.yaml"]
+    arguments = ["--model.init_args.encoder=my_encoder.Rings", "--model.init_args.encoder.init_args.radius=5"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=200, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "last.ckpt").is_file()
+
+
+def test_outside_encoder_and_its_network(folder, capsys):
+    three = "--model.init_args.encoder=my_encoder.Three"
+    assert fit(three) == 2
+    message = capsys.readouterr().err
+    assert "NuClickNet takes 5 channels but is given 6" in message
+    assert "model.init_args.network.init_args.in_channels: 6" in message
+    assert not (folder / "last.ckpt").exists()
+    assert fit(three, "--model.init_args.network.init_args.in_channels=6") == 0
+    assert (folder / "last.ckpt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("my_encoder.Liar", ["Liar", "out_channels = 2", "(1, 3, 32, 32)", "(1, 2, 32, 32)"]),
+        ("my_encoder.Undeclared", ["Undeclared", "no `out_channels`"]),
+        ("my_encoder.Ring", ["model.encoder, my_encoder.Ring", "has no attribute 'Ring'"]),
+        ("my_encodr.Rings", ["model.encoder, my_encodr.Rings", "No module named 'my_encodr'", "current folder"]),
+        ("collections.OrderedDict", ["model.encoder", "subclass of InteractionEncoder"]),
+    ],
+)
+def test_mistakes_are_told_in_a_line(folder, capsys, name, words):
+    assert fit(f"--model.init_args.encoder={name}") == 2
+    (message,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("zoo fit:")]
+    for word in words:
+        assert word in message
+
+
+def test_wrong_argument_of_an_outside_class(folder, capsys):
+    arguments = ["--model.init_args.encoder=my_encoder.Rings", "--model.init_args.encoder.init_args.raduis=3"]
+    assert fit(*arguments) == 2
+    message = capsys.readouterr().err
+    assert "my_encoder.Rings" in message
+    assert "raduis" in message
