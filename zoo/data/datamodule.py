@@ -143,7 +143,7 @@ class PatchDataModule(LightningDataModule):
     ) -> DataLoader[Batch]:
         return DataLoader(
             dataset,  # type: ignore[arg-type]
-            batch_size,
+            batch_size=batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=collate,
