@@ -99,3 +99,10 @@ def test_wrong_argument_of_an_outside_class(folder, capsys):
     message = capsys.readouterr().err
     assert "my_encoder.Rings" in message
     assert "raduis" in message
+
+
+def test_an_error_of_a_class_being_made_has_no_traceback(folder, capsys):
+    assert fit("--model.init_args.weights=nowhere.ckpt") == 2
+    message = capsys.readouterr().err
+    assert "nowhere.ckpt: not a readable checkpoint" in message
+    assert "Subtypes" not in message

@@ -21,6 +21,7 @@ from zoo.evaluation.protocol import Protocol
 from zoo.predictions import PredictionWriter
 
 VERBS = ("fit", "validate", "test", "predict")
+NO_TYPE_FITS = "Does not validate against any of the Union subtypes"
 NOISE = re.compile(
     r"Parser key|Does not validate|Subtypes:|Errors:|Expected a (<class 'NoneType'>|path)|Given value|"
     r"Problem with given class_path"
@@ -104,6 +105,11 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
         )
     except ArgumentError as error:
         raise ConfigError(f"{_source(args)}: {_short(str(error))}") from None
+    except ValueError as error:
+        # What a class raises when it is made reaches us in the same wrapping, but as another error.
+        if NO_TYPE_FITS not in str(error):
+            raise
+        raise ConfigError(f"{_source(args)}: {_short(str(error))}") from None
 
 
 def _short(message: str) -> str:
@@ -111,13 +117,13 @@ def _short(message: str) -> str:
     keys = ".".join(re.findall(r'Parser key "([^"]+)"', message))
     lines = (line.strip(" -") for line in message.splitlines())
     reasons = dict.fromkeys(line for line in lines if line and not NOISE.match(line))
-    if not keys or not reasons:
+    if NO_TYPE_FITS not in message or not reasons:
         return message
     named = re.findall(r"Problem with given class_path '([^']+)':\n\s+(.+)", message)
     owner = next((f", {name}" for name, reason in named if reason in reasons), "")
     missing = any("No module named" in reason for reason in reasons)
     hint = f"; a module of your own must lie in the current folder ({Path.cwd()}) or be installed" if missing else ""
-    return f"{keys}{owner}: {'; '.join(reasons)}{hint}"
+    return f"{keys}{owner}{': ' * bool(keys)}{'; '.join(reasons)}{hint}"
 
 
 def _source(args: Any) -> str:
