@@ -1,13 +1,17 @@
 """Classes of a user's own file: named by class_path, trained, and told apart from mistakes."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.tiny import tiny_experiment
+from zoo.cli import main
 
 ENCODER = """
 import torch
@@ -51,8 +55,6 @@ def folder(tmp_path, monkeypatch):
 
 
 def fit(*more: str) -> int:
-    from zoo.cli import main
-
     return main(["fit", "-c", "experiment.yaml", *more])
 
 
@@ -73,7 +75,20 @@ def test_outside_encoder_and_its_network(folder, capsys):
     assert "model.init_args.network.init_args.in_channels: 6" in message
     assert not (folder / "last.ckpt").exists()
     assert fit(three, "--model.init_args.network.init_args.in_channels=6") == 0
-    assert (folder / "last.ckpt").is_file()
+    compare_trained(folder)
+
+
+def compare_trained(folder):
+    """Evaluate the .ckpt that the training left, by an experiment that names it."""
+    content = yaml.safe_load((folder / "experiment.yaml").read_text())
+    arguments = content["model"]["init_args"]
+    arguments |= {"encoder": {"class_path": "my_encoder.Three"}, "weights": "last.ckpt"}
+    arguments["network"]["init_args"]["in_channels"] = 6
+    (folder / "trained.yaml").write_text(yaml.safe_dump(content))
+    assert main(["compare", "trained.yaml", "--out", "out"]) == 0
+    (result,) = json.loads((folder / "out" / "results.json").read_text())["results"]
+    assert result["checkpoint"]["name"] == "last.ckpt"
+    assert result["checkpoint"]["sha256"] == hashlib.sha256((folder / "last.ckpt").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(

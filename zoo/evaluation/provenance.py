@@ -50,7 +50,8 @@ def checkpoint(config: Any) -> dict[str, str] | None:
     name = config["model"]["init_args"].get("weights")
     if name is None:
         return None
-    with (locate(name) / WEIGHTS).open("rb") as stream:
+    path = Path(name) if name.endswith(".ckpt") else locate(name) / WEIGHTS
+    with path.open("rb") as stream:
         return {"name": Path(name).name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
