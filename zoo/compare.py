@@ -59,10 +59,10 @@ def command_of(path: Path, options: argparse.Namespace) -> str:
 
 
 def _write(options: argparse.Namespace, experiments: Sequence[Experiment], parts: Sequence[Section]) -> None:
-    from zoo.evaluation.files import write_bytes, write_text
     from zoo.evaluation.record import write_traces
     from zoo.evaluation.report import html
     from zoo.evaluation.sections import result_of
+    from zoo.files import write_bytes, write_text
 
     for experiment in experiments:
         places = {record.sample_id: experiment.dataset.describe(record.sample_id) for record in experiment.records}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from zoo.errors import ResultError
 from zoo.evaluation.columns import SPEED, best, columns, settings_text
-from zoo.evaluation.files import write_text
 from zoo.evaluation.result import Result, read
+from zoo.files import write_text
 
 HEAD = """# Leaderboard
 

@@ -21,8 +21,8 @@ from zoo.data.geojson import feature_collection
 from zoo.data.image import read_image
 from zoo.data.labels import write_labels
 from zoo.errors import ConfigError
-from zoo.evaluation.files import write_bytes
 from zoo.evaluation.pictures import fitting_scale, overlay, png
+from zoo.files import write_bytes
 from zoo.hub.load import load
 from zoo.inference.objects import segment_objects
 from zoo.interactions import Interaction, Interactions, Scribble, read_json

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.evaluation.files import write_text
+from zoo.files import write_text
 from zoo.interactions import Interactions
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.errors import ResultError
-from zoo.evaluation.files import write_text
+from zoo.files import write_text
 
 SCHEMA = "isegzoo.result/1"
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from zoo.errors import CheckpointError
-from zoo.evaluation.files import write_bytes, write_text
+from zoo.files import write_bytes, write_text
 
 CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
 

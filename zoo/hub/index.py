@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 
 from zoo.errors import CheckpointError
-from zoo.evaluation.files import write_text
+from zoo.files import write_text
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
