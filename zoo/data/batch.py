@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from zoo.errors import DataError
 from zoo.users.base import Truth
 
 
@@ -50,14 +51,17 @@ class Batch:
             self, image=self.image.to(device), truth=self.truth.to(device), image_id=self.image_id.to(device)
         )
 
-    def pin_memory(self) -> Batch:
-        """The same batch with its image in pinned memory."""
-        return replace(self, image=self.image.pin_memory())
-
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Stack samples; the image keeps its channels last in memory."""
+    """Stack samples; the image keeps its channels last in memory.
+
+    Raises:
+        DataError: images of several sizes.
+    """
     first = samples[0]
+    sizes = sorted({f"{s.image.shape[1]}x{s.image.shape[0]}" for s in samples})
+    if len(sizes) > 1:
+        raise DataError(f"images of {', '.join(sizes)} px in one batch; use windows (objects) or batch_size: 1")
     truth = Truth(
         target=_stack([s.target for s in samples]),
         sample_id=torch.tensor([s.sample_id for s in samples]),

@@ -89,8 +89,7 @@ class PatchDataModule(LightningDataModule):
         """Open the stores that a stage (`fit`, `validate`, `test`, `predict`) needs and check their splits."""
         wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}[stage]
         for split in wanted:
-            other = self.test_files is not None and split == "test"
-            stores = open_stores(self.test_files if other and self.test_files else self.files)
+            stores = open_stores(self.test_files if self.test_files and split == "test" else self.files)
             check_splits(stores)
             self.datasets[split] = self._dataset(stores, split)
             if not len(self.datasets[split]):
@@ -156,13 +155,15 @@ def open_stores(patterns: Sequence[str]) -> list[Store]:
     """The stores that the paths and glob patterns name, sorted by path.
 
     Raises:
-        DataError: a pattern matches nothing.
+        DataError: there is no pattern, or one matches nothing.
     """
+    if not patterns:
+        raise DataError("no stores to read; name files or glob patterns in `data.files`")
     paths: set[Path] = set()
     for pattern in patterns:
         found = glob(pattern, recursive=True)
         if not found:
-            raise DataError(f"{pattern}: no such file; prepare it with `zoo prep`, or correct `data.init_args.files`")
+            raise DataError(f"{pattern}: no such file; prepare it with `zoo prep`, or correct `data.files`")
         paths.update(Path(name) for name in found)
     return [Store(path) for path in sorted(paths)]
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from zoo.data.batch import Sample
 from zoo.data.schema import IGNORE, GroupInfo
 from zoo.data.store import Store
 from zoo.data.transforms import Augment
-from zoo.errors import DataError
+from zoo.errors import ConfigError, DataError
 from zoo.ops.random import uniform
 
 SHIFT_X_DRAW, SHIFT_Y_DRAW, AUGMENT_DRAW, CHOICE_DRAW = 2_000_003, 2_000_004, 2_000_005, 2_000_006
@@ -109,14 +110,16 @@ class ObjectWindows(StoreDataset):
         split: the groups' split.
         side: width and height of the window in pixels.
         shift: the window's centre is moved by up to this many pixels both ways, uniformly, seeded per sample and
-            epoch, so that the middle of the window does not give the object away.
+            epoch, so that the middle of the window does not give the object away; less than half of `side`.
         min_area: objects of fewer pixels are left out.
-        per_image: at most so many objects of an image, drawn by a fixed seed; None for all.
+        per_image: at most so many objects of an image; None for all. Which ones depends on nothing but their ids, the
+            image's position in its group and the group's name.
         augment: changes image and labels together.
         cached_images: how many whole images to keep in memory.
         limit: only the objects of the first so many images; None for all.
 
     Raises:
+        ConfigError: the shift is so large that a window could miss its object.
         DataError: the labels are regions, or an image is smaller than the window.
     """
 
@@ -133,13 +136,18 @@ class ObjectWindows(StoreDataset):
         limit: int | None = None,
     ) -> None:
         super().__init__(stores, split, augment, cached_images, limit)
+        if not 0 <= shift <= (side - 1) // 2:
+            raise ConfigError(
+                f"shift={shift} does not fit windows of {side} px: the object's middle would lie outside; give "
+                f"0 to {(side - 1) // 2}"
+            )
         self.side, self.shift = side, shift
         rows: list[tuple[int, ...]] = []
         for source, (store, info) in enumerate(self.sources):
             self._check(store, info)
             objects = store.objects(info.name)
             objects = objects[objects["area"] >= min_area]
-            objects = _drawn(objects, per_image, first=len(rows))
+            objects = _drawn(objects, per_image, info.name)
             rows += [
                 (source, *(int(row[k]) for k in ("item", "id", "x0", "y0", "x1", "y1")))
                 for row in objects
@@ -149,7 +157,9 @@ class ObjectWindows(StoreDataset):
 
     def _check(self, store: Store, info: GroupInfo) -> None:
         if store.info.labels == "region":
-            raise DataError(f"{store.path}: labels are regions, not instances; use samples: images")
+            raise DataError(
+                f"{store.path}: labels are regions; use train_samples: images and a protocol of whole images"
+            )
         if min(info.height, info.width) < self.side:
             raise DataError(
                 f"{store.path}, group {info.name!r}: windows of {self.side} px do not fit images of "
@@ -211,11 +221,12 @@ def _draw(number: int, epoch: int, draw: int) -> float:
     return float(uniform(torch.tensor([number]), epoch, 0, draw))
 
 
-def _drawn(objects: NDArray[Any], count: int | None, first: int) -> NDArray[Any]:
+def _drawn(objects: NDArray[Any], count: int | None, group: str) -> NDArray[Any]:
     """At most `count` objects of each item, in their order."""
     if count is None:
         return objects
-    priority = uniform(torch.arange(first, first + len(objects)), 0, 0, CHOICE_DRAW).numpy()
+    ids, items = (torch.from_numpy(objects[name].astype(np.int64)) for name in ("id", "item"))
+    priority = uniform(ids, items, crc32(group.encode()), CHOICE_DRAW).numpy()
     keep = np.zeros(len(objects), bool)
     for item in np.unique(objects["item"]):
         members = np.flatnonzero(objects["item"] == item)

@@ -1,0 +1,211 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DistributedSampler
+
+from tests.data.stores import ABOUT, IDS, instance_store, instances, picture, region_store
+from zoo.data.datamodule import EpochSampler, PatchDataModule, check_splits, open_stores
+from zoo.data.datasets import ObjectWindows, WholeImages
+from zoo.data.store import Store, StoreWriter
+from zoo.data.transforms import Augment
+from zoo.errors import DataError, SplitError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two stores: `a` with all splits, `b` with two test images."""
+    folder = tmp_path_factory.mktemp("stores")
+    instance_store(folder / "a.h5", ("x", "train", 2), ("y", "val", 1), ("z", "test", 1))
+    instance_store(folder / "b.h5", ("w", "test", 2))
+    return folder
+
+
+def make(folder: Path, stage: str = "fit", **options: object) -> PatchDataModule:
+    data = PatchDataModule(**({"files": [str(folder / "a.h5")], "side": 16, "batch_size": 5} | options))
+    data.setup(stage)
+    return data
+
+
+def two_groups(path: Path, *splits: tuple[str, str], **about: str) -> Store:
+    """Groups of (patient, split)."""
+    with StoreWriter(path, **(ABOUT | about)) as writer:
+        for number, (patient, split) in enumerate(splits):
+            name = f"g{number}"
+            writer.add_group(name, picture(0)[None], instances()[None], slide=name, patient=patient, split=split)
+    return Store(path)
+
+
+def test_stages_open_what_they_need(folder):
+    for stage, splits in {"fit": {"train", "val"}, "validate": {"val"}, "test": {"test"}, "predict": {"test"}}.items():
+        data = make(folder, stage)
+        assert set(data.datasets) == splits
+        assert all(dataset.split == split for split, dataset in data.datasets.items())
+
+
+def test_kinds_of_samples(folder):
+    data = make(folder, train_samples="images", eval_samples="objects")
+    assert isinstance(data.datasets["train"], WholeImages)
+    assert isinstance(data.datasets["val"], ObjectWindows)
+    data = make(folder, train_samples="objects", eval_samples="images")
+    assert isinstance(data.datasets["train"], ObjectWindows)
+    assert isinstance(data.datasets["val"], WholeImages)
+
+
+def test_options_reach_their_splits(folder):
+    options = {
+        "side": 16, "eval_side": 20, "shift": 3, "min_area": 2, "val_per_image": 3, "test_per_image": 2,
+        "augment": Augment(), "files": [str(folder / "*.h5")], "test_limit": 2,
+    }  # fmt: skip
+    data = make(folder, **options)
+    data.setup("test")
+    train, val, test = (data.datasets[split] for split in ("train", "val", "test"))
+    assert [len(train), len(val), len(test)] == [2 * (len(IDS) - 1), 3, 2 * 2]
+    assert [d.side for d in (train, val, test)] == [16, 20, 20]
+    assert [d.shift for d in (train, val, test)] == [3, 3, 3]
+    assert train.augment is not None
+    assert val.augment is None
+    assert test.augment is None
+    assert [d.split for d in (train, val, test)] == ["train", "val", "test"]
+    assert make(folder).datasets["val"].side == 16
+
+
+def test_other_stores_for_testing(folder):
+    options = {"eval_samples": "images", "test_files": [str(folder / "b.h5")]}
+    assert len(make(folder, "test", **options).datasets["test"]) == 2
+    assert len(make(folder, "fit", **options).datasets["val"]) == 1
+    assert len(make(folder, "test", eval_samples="images").datasets["test"]) == 1
+
+
+def test_batches(folder):
+    data = make(folder)
+    train = list(data.train_dataloader())
+    assert [len(batch) for batch in train] == [5, 5]  # full ones only: 12 samples
+    assert [len(batch) for batch in data.val_dataloader()] == [5, 1]
+    assert torch.cat([b.truth.sample_id for b in data.val_dataloader()]).tolist() == list(range(6))
+    images = make(folder, "test", eval_samples="images", files=[str(folder / "*.h5")])
+    assert [len(batch) for batch in images.test_dataloader()] == [1, 1, 1]
+    assert [len(batch) for batch in images.predict_dataloader()] == [1, 1, 1]
+
+
+def test_two_workers_load_what_one_process_loads(folder):
+    data = make(folder, "validate", num_workers=2, batch_size=4)
+    together = list(data.val_dataloader())
+    alone = list(make(folder, "validate", batch_size=4).val_dataloader())
+    for one, other in zip(together, alone, strict=True):
+        assert torch.equal(one.image, other.image)
+        assert torch.equal(one.truth.instances, other.truth.instances)
+
+
+def test_training_batches_change_with_the_epoch_and_the_seed(folder):
+    def epochs(seed: int) -> list[list[int]]:
+        loader = make(folder, seed=seed).train_dataloader()
+        out = []
+        for epoch in range(2):
+            loader.sampler.set_epoch(epoch)
+            out.append([int(i) for i in loader.sampler])
+        return out
+
+    first, second = epochs(0)
+    assert sorted(first) == list(range(12))
+    assert sorted(second) == list(range(12, 24))  # the epoch is in the index
+    assert [i - 12 for i in second] != first
+    assert epochs(0) == [first, second]
+    assert epochs(1)[0] != first
+
+
+@pytest.mark.parametrize("length", [12, 13])
+def test_every_rank_has_other_samples(length):
+    dataset = range(length)
+    ranks = [EpochSampler(dataset, num_replicas=2, rank=rank, seed=3) for rank in range(2)]
+    for epoch in range(3):
+        for sampler in ranks:
+            sampler.set_epoch(epoch)
+        drawn = [[index - epoch * length for index in sampler] for sampler in ranks]
+        assert len(drawn[0]) == len(drawn[1]) == (length + 1) // 2
+        assert sorted(set(drawn[0]) | set(drawn[1])) == list(range(length))
+        assert len(set(drawn[0]) & set(drawn[1])) == length % 2  # padding repeats one sample
+
+
+def test_the_order_is_the_distributed_samplers():
+    ours, theirs = EpochSampler(range(9), 2, 1, seed=5), DistributedSampler(range(9), 2, 1, seed=5)
+    ours.set_epoch(4)
+    theirs.set_epoch(4)
+    assert [index - 4 * 9 for index in ours] == list(theirs)
+
+
+def test_skipped_samples_are_missing_from_the_first_epoch_only():
+    sampler = EpochSampler(range(10), 1, 0)
+    every = list(sampler)
+    sampler.skip = 4
+    assert list(sampler) == every[4:]
+    assert list(sampler) == every
+
+
+def test_a_killed_training_goes_on_behind_what_it_has_seen(folder):
+    data = make(folder)
+    progress = SimpleNamespace(current=SimpleNamespace(ready=1))
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+    every = list(data.train_dataloader().sampler)
+    data.trainer = SimpleNamespace(world_size=1, global_rank=0, fit_loop=loop)
+    assert list(data.train_dataloader().sampler) == every[5:]
+
+
+def test_too_few_samples_for_a_batch(folder):
+    with pytest.raises(DataError, match=r"12 training samples.*batch of 13.*batch_size"):
+        make(folder, batch_size=13).train_dataloader()
+    data = make(folder, batch_size=7)
+    data.trainer = SimpleNamespace(world_size=2, global_rank=0)
+    with pytest.raises(DataError, match="batch of 7"):  # a rank has 6
+        data.train_dataloader()
+
+
+def test_files_and_patterns(folder):
+    assert [store.path.name for store in open_stores([str(folder / "b.h5"), str(folder / "*.h5")])] == ["a.h5", "b.h5"]
+    with pytest.raises(DataError, match=r"gone-\*\.h5: no such file"):
+        open_stores([str(folder / "a.h5"), str(folder / "gone-*.h5")])
+    with pytest.raises(DataError, match=r"no stores.*`data\.files`"):
+        make(folder, files=[])
+
+
+def test_a_split_without_samples_is_an_error(folder):
+    with pytest.raises(SplitError, match=r"b\.h5.*'train'.*files"):
+        make(folder, files=[str(folder / "b.h5")])
+    with pytest.raises(SplitError, match="'val'"):
+        make(folder, "validate", min_area=10_000)
+
+
+def test_a_patient_in_two_splits_is_an_error(tmp_path):
+    one = two_groups(tmp_path / "a.h5", ("anna", "train"), ("bert", "test"))
+    check_splits([one])
+    same = two_groups(tmp_path / "b.h5", ("anna", "train"), ("carl", "val"))
+    check_splits([one, same])
+    wrong = two_groups(tmp_path / "c.h5", ("anna", "test"))
+    with pytest.raises(SplitError, match=r"'anna' is in 'train' \(.*a\.h5\) and in 'test' \(.*c\.h5, group 'g0'\)"):
+        check_splits([one, wrong])
+    with pytest.raises(SplitError, match="'anna'"):
+        PatchDataModule([str(tmp_path / "?.h5")], side=16).setup("test")
+    with pytest.raises(SplitError, match="'dora'"):
+        check_splits([two_groups(tmp_path / "d.h5", ("dora", "val"), ("dora", "test"))])
+
+
+def test_patients_of_other_data_sets_and_fields_may_share_a_name(tmp_path):
+    one = two_groups(tmp_path / "a.h5", ("1", "train"))
+    check_splits([one, two_groups(tmp_path / "b.h5", ("1", "test"), dataset="Another")])
+    fields = two_groups(tmp_path / "c.h5", ("1", "train"), ("1", "test"), split_unit="field")
+    check_splits([fields])
+    data = PatchDataModule([str(tmp_path / "c.h5")], side=16)
+    data.setup("test")
+    assert len(data.datasets["test"]) == len(IDS)
+
+
+def test_regions(tmp_path):
+    region_store(tmp_path / "r.h5")
+    data = make(tmp_path, "test", files=[str(tmp_path / "r.h5")], eval_samples="images")
+    batches = list(data.test_dataloader())
+    assert len(batches) == 2
+    np.testing.assert_array_equal(batches[0].truth.ignore[0, 0, 30:], True)
+    with pytest.raises(DataError, match="regions"):
+        make(tmp_path, "test", files=[str(tmp_path / "r.h5")])
