@@ -31,6 +31,7 @@ class Traces:
     Attributes:
         sample_id: (B,) int64.
         image_id: (B,) int64.
+        initial: (B,) float64 IoU before the first turn: 1 where nothing is to be segmented, else 0.
         ious: (B, T) float64 after each turn; NaN after the session ended.
         seconds: (B, T) float64 of each turn, the batch's time shared equally; NaN after the session ended.
         interactions: everything that was said.
@@ -39,6 +40,7 @@ class Traces:
 
     sample_id: Tensor
     image_id: Tensor
+    initial: Tensor
     ious: Tensor
     seconds: Tensor
     interactions: Interactions
@@ -56,7 +58,8 @@ def iou(mask: Tensor, truth: Truth) -> Tensor:
 class Interactive(Protocol):
     """Sessions of up to `max_interactions` turns from an empty mask; NoC, NoF, success ratio, IoU@k and the curve.
 
-    A session ends when its user has nothing to say, or reaches `stop_at`. Sessions that ended leave the batch.
+    A session ends when its user has nothing to say, or reaches `stop_at`. Sessions that ended leave the batch. One in
+    which nothing was ever said counts with the IoU of its empty mask.
 
     Args:
         user: the simulated user; None: the next click (centre of the largest error).
@@ -89,14 +92,13 @@ class Interactive(Protocol):
     def evaluate(self, engine: Engine, batch: Batch, metric: InteractionMetrics) -> Traces:  # type: ignore[override]
         """Run a batch of sessions."""
         traces = self.run(engine, as_images(batch.image), batch.truth, batch.image_id)
-        metric.update(traces.sample_id, traces.ious, traces.seconds, traces.image_id)
+        metric.update(traces.sample_id, traces.ious, traces.seconds, traces.image_id, traces.initial)
         return traces
 
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:
         """User, turns and the IoU that ends a session."""
-        user = type(self.user).__name__
-        return {"user": user, "max_interactions": self.max_interactions, "stop_at": self.stop_at}
+        return {"user": repr(self.user), "max_interactions": self.max_interactions, "stop_at": self.stop_at}
 
     def records(self, outcome: Traces, batch: Batch) -> list[Record]:
         """One record a session, without its mask: sessions are many and `stages` repeats the few that are shown."""
@@ -127,7 +129,7 @@ class Interactive(Protocol):
         return shorter
 
     def _records(self, traces: Traces, keep_masks: bool) -> list[Record]:
-        filled = fill_forward(traces.ious, self.max_interactions)
+        filled = fill_forward(traces.ious, self.max_interactions, traces.initial)
         masks, said = traces.mask.cpu().numpy(), traces.interactions.to("cpu")
         return [
             Record(
@@ -153,6 +155,7 @@ class Interactive(Protocol):
         session = Session(engine, image.device, undoable=False)
         session.set_image(image)
         mask = session.mask
+        initial = iou(mask, truth).cpu()
         for turn in range(self.max_interactions):
             here = truth.select(active)
             new = self.user(mask, here, session.interactions, turn)
@@ -172,9 +175,11 @@ class Interactive(Protocol):
             said = said.add(new.spread(active, count))
             if self.stop_at is not None:
                 going = (score < self.stop_at).nonzero()[:, 0]
+                if len(going) == 0:
+                    break
                 session.select(going)
                 active, mask = active[going], mask[going]
-        return Traces(truth.sample_id.cpu(), image_id.cpu(), ious, seconds, said, last)
+        return Traces(truth.sample_id.cpu(), image_id.cpu(), initial, ious, seconds, said, last)
 
 
 def _known(values: Tensor) -> tuple[float, ...]:

@@ -121,7 +121,8 @@ def _curves(experiments: Sequence[Experiment], slug: str) -> dict[str, tuple[str
 def _sessions(experiment: Experiment, turns: int) -> Sessions:
     ious = np.full((len(experiment.records), turns), np.nan)
     for row, record in zip(ious, experiment.records, strict=True):
-        row[: len(record.ious)] = record.ious
+        # Without any interaction the score is the IoU of the empty mask.
+        row[: max(len(record.ious), 1)] = record.ious or record.score
     return Sessions(experiment.title, ious, np.array([record.image_id for record in experiment.records]))
 
 
