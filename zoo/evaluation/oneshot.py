@@ -75,10 +75,8 @@ class OneShotProtocol(Protocol):
 
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:
-        """User, and how the objects are segmented."""
-        one = self.oneshot
-        exclusion = "other objects" if one.exclusion else "none"
-        return {"user": type(self.user).__name__, "exclusion": exclusion, "jitters": one.jitters}
+        """The user. What a method makes of the same clicks (exclusion, jitters) is its own affair."""
+        return {"user": repr(self.user)}
 
     def records(self, outcome: list[InstanceMap], batch: Batch) -> list[Record]:
         """One record an image."""

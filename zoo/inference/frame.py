@@ -11,6 +11,7 @@ from torch import Tensor
 
 Mode = Literal["bilinear", "nearest", "max"]
 Outside = Literal["edge", "zero"]
+Slices = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,32 @@ class Frame:
     def paste(self, crops: Tensor, onto: Tensor) -> Tensor:
         """A copy of `onto` (B, C, H, W) in which each sample's window holds its crop (B, C, h, w)."""
         height, width = onto.shape[-2:]
-        back = self.inverse((height, width))
-        values = back.crop(crops, "bilinear")
-        return torch.where(back._inside(crops.shape[-2:])[:, None], values.to(onto.dtype), onto)
+        out = onto.clone()
+        for i in range(len(self)):
+            slices = self.overlap(i, (height, width))
+            if slices is not None:
+                (rows, columns), (v, u) = slices
+                out[i, :, rows, columns] = crops[i, :, v, u].to(out.dtype)
+                continue
+            back = self.select(torch.tensor([i], device=self.x0.device)).inverse((height, width))
+            values = back.crop(crops[i : i + 1], "bilinear")[0]
+            out[i] = torch.where(back._inside(crops.shape[-2:]), values.to(out.dtype), out[i])
+        return out
+
+    def overlap(self, i: int, image_size: tuple[int, int]) -> tuple[Slices, Slices] | None:
+        """The part of sample i's window that lies in the image: its rows and columns there, and in the crop.
+
+        None when the window does not lie on whole pixels at scale 1, so that no slices could say it.
+        """
+        x0, y0, scale = float(self.x0[i]), float(self.y0[i]), float(self.scale[i])
+        if scale != 1 or not (x0.is_integer() and y0.is_integer()):
+            return None
+        image, crop = [], []
+        for start, side, length in zip((int(y0), int(x0)), self.size, image_size, strict=True):
+            low, high = min(max(start, 0), length), min(max(start + side, 0), length)
+            image.append(slice(low, high))
+            crop.append(slice(low - start, high - start))
+        return (image[0], image[1]), (crop[0], crop[1])
 
     def _axes(self, k: int = 1) -> tuple[Tensor, Tensor]:
         """Image coordinates of the sampling points: x (B, w*k), y (B, h*k)."""

@@ -160,13 +160,9 @@ def _others(anchors: Tensor, index: Tensor, frame: Frame) -> Interactions:
 def _claim(labels: Tensor, best: Tensor, number: int, probability: Tensor, mask: Tensor, frame: Frame, i: int) -> None:
     """Write an object's pixels where it is likelier than what stands there."""
     height, width = labels.shape
-    if float(frame.scale[i]) == 1:
-        x0, y0 = int(frame.x0[i]), int(frame.y0[i])
-        side_y, side_x = mask.shape
-        left, top = max(x0, 0), max(y0, 0)
-        right, bottom = min(x0 + side_x, width), min(y0 + side_y, height)
-        crop = (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
-        place = (slice(top, bottom), slice(left, right))
+    slices = frame.overlap(i, (height, width))
+    if slices is not None:
+        place, crop = slices
         probability, mask = probability[crop], mask[crop]
     else:
         one = frame.select(torch.tensor([i], device=frame.x0.device))

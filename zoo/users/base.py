@@ -67,6 +67,10 @@ class SimulatedUser(ABC):
     depend on the batch or the device. A sample with nothing to say returns padding, which ends its session.
     """
 
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({arguments})"
+
     @abstractmethod
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """New interactions in image pixels.
