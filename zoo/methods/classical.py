@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zoo.errors import NotTrainableError
 from zoo.inference.engine import Engine, State
+from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import Interactions
 from zoo.methods.evaluated import EvaluatedModule
 
@@ -26,7 +27,7 @@ class ClassicalMethod(EvaluatedModule, Engine):
     """A method that segments one image at a time from its seeds; module and engine in one.
 
     Args:
-        window: side in pixels of the window around a click; None for whole images.
+        window: side in pixels of the window around a click that is looked at in larger images; None for whole images.
     """
 
     def __init__(self, window: int | None = 128) -> None:
@@ -46,15 +47,23 @@ class ClassicalMethod(EvaluatedModule, Engine):
         return {"probability": torch.zeros_like(image[:, :1]) if mask is None else mask.to(image.dtype)}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
-        """Segment each sample again from all its seeds; without a positive one its mask stays."""
+        """Segment each sample again from all its seeds; without a positive one, and outside the window, it stays."""
+        if self.window is None or max(interactions.size) <= self.window:
+            return {"probability": self._segmented(image, interactions, state["probability"])}
+        frame = InteractionWindow(self.window)(interactions, image)
+        before = frame.crop(state["probability"])
+        mask = self._segmented(frame.crop(image), interactions.through(frame), before)
+        return {"probability": frame.paste(mask, state["probability"])}
+
+    def _segmented(self, image: Tensor, interactions: Interactions, before: Tensor) -> Tensor:
         pixels = image.permute(0, 2, 3, 1).cpu().numpy()
         positive, negative = (interactions.pixels(label).cpu().numpy() for label in (1, 0))
-        out = state["probability"].clone()
+        out = before.clone()
         for i in range(len(interactions)):
             if positive[i].any():
                 mask = self.segment(pixels[i], positive[i], negative[i])
                 out[i, 0] = torch.from_numpy(mask).to(out)
-        return {"probability": out}
+        return out
 
     def configure_optimizers(self) -> None:
         """There is nothing to train.
@@ -102,7 +111,7 @@ class Watershed(ClassicalMethod):
         self.seed_radius, self.max_radius = seed_radius, max_radius
 
     def segment(self, image: Floats, positive: Mask, negative: Mask) -> Mask:
-        """Flood from both kinds of seeds; the positive basins are the mask."""
+        """Flood from both kinds of seeds; the positive basins with their holes are the mask."""
         level = filters.gaussian(stain_map(image, self.stain), self.sigma)
         markers = np.zeros(level.shape, np.int32)
         markers[_grown(negative, self.seed_radius) & ~positive] = 2
@@ -115,7 +124,7 @@ class Watershed(ClassicalMethod):
             mask &= ndimage.distance_transform_edt(~positive) <= self.max_radius
         mask |= markers > 0
         basins = segmentation.watershed(filters.sobel(level), markers, mask=mask, compactness=self.compactness)
-        return np.asarray(ndimage.binary_fill_holes(basins == 1))
+        return _filled(basins == 1, negative)
 
 
 class RegionGrowing(ClassicalMethod):
@@ -156,7 +165,7 @@ class RegionGrowing(ClassicalMethod):
             similar &= ndimage.distance_transform_edt(~positive) <= ndimage.distance_transform_edt(~negative)
         similar |= positive
         grown = ndimage.binary_dilation(positive, iterations=self.iterations, mask=similar)
-        return np.asarray(ndimage.binary_fill_holes(grown))
+        return _filled(grown, negative)
 
 
 def stain_map(image: Floats, stain: Stain) -> Floats:
@@ -166,6 +175,13 @@ def stain_map(image: Floats, stain: Stain) -> Floats:
     if stain == "saturation":
         return np.asarray(color.rgb2hsv(image)[..., 1])
     return np.asarray(1 - color.rgb2gray(image))
+
+
+def _filled(mask: Mask, negative: Mask) -> Mask:
+    """The mask with its holes, but for those that hold a negative seed."""
+    holes = ndimage.binary_fill_holes(mask) & ~mask
+    numbers, _ = ndimage.label(holes)
+    return np.asarray(mask | (holes & ~np.isin(numbers, numbers[holes & negative])))
 
 
 def _grown(seeds: Mask, radius: int) -> Mask:
