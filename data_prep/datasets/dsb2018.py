@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from data_prep.appearance import fields, stains
 from data_prep.common import Group, Plan, Shard, wrong_layout
-from data_prep.images import read_image, read_label
+from zoo.data.image import read_image
+from zoo.data.labels import read_labels
 from zoo.errors import DataError
 
 LAYOUT = """\
@@ -89,7 +90,7 @@ def read_instances(masks: tuple[Path, ...], shape: tuple[int, int]) -> NDArray[n
     """
     label = np.zeros(shape, np.int32)
     for number, path in enumerate(masks, start=1):
-        mask = read_label(path)
+        mask = read_labels(path)
         if mask.shape != shape:
             raise DataError(f"{path}: {mask.shape}, but its image is {shape}; download it again")
         label[mask > 0] = number

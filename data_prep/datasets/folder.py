@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from data_prep.common import Group, Plan, Shard, wrong_layout
-from data_prep.images import SUFFIXES, read_image, read_label
+from zoo.data.image import IMAGE_SUFFIXES, read_image
+from zoo.data.labels import LABEL_SUFFIXES, read_labels
 from zoo.data.schema import LABELS
 from zoo.errors import DataError
 
@@ -67,7 +68,7 @@ def patient_of(stem: str, regex: str | None) -> str:
 
 
 def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
-    images, labels = _by_stem(folder / "images"), _by_stem(folder / "labels")
+    images, labels = _by_stem(folder / "images", IMAGE_SUFFIXES), _by_stem(folder / "labels", LABEL_SUFFIXES)
     if not images:
         raise wrong_layout(source, f"no images in {folder / 'images'}", LAYOUT)
     alone = sorted(images.keys() ^ labels.keys())
@@ -76,10 +77,10 @@ def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
     return [(images[stem], labels[stem]) for stem in sorted(images)]
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*")):
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in suffixes:
             if path.stem in found:
                 raise DataError(f"{path} and {found[path.stem]} have one name; rename one of them")
             found[path.stem] = path
@@ -89,7 +90,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
 def _read(
     image: Path, label: Path, split: str, patient: str, mpp: float | None, magnification: float | None
 ) -> Iterator[Group]:
-    pixels, ids = read_image(image), read_label(label)
+    pixels, ids = read_image(image), read_labels(label)
     if pixels.shape[:2] != ids.shape:
         raise DataError(f"{label}: {ids.shape}, but {image.name} is {pixels.shape[:2]}; they must be equal")
     yield Group(

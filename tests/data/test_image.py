@@ -46,6 +46,18 @@ def test_a_planar_tiff(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), COLOUR)
 
 
+@pytest.mark.parametrize(("saved", "expected"), [(COLOUR, COLOUR), (GREY, REPEATED), (ALPHA, COLOUR)])
+def test_arrays(tmp_path, saved, expected):
+    np.save(tmp_path / "a.npy", saved)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.npy"), expected)
+    np.save(tmp_path / "a.npy", saved.astype(np.float32))
+    with pytest.raises(DataError, match=r"a\.npy: float32.*8 bits"):
+        read_image(tmp_path / "a.npy")
+    (tmp_path / "a.npy").write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError, match="not a readable"):
+        read_image(tmp_path / "a.npy")
+
+
 def test_more_than_8_bits_are_an_error(tmp_path):
     Image.fromarray(GREY.astype(np.uint16) * 200).save(tmp_path / "a.png")
     tifffile.imwrite(tmp_path / "b.tif", COLOUR.astype(np.uint16), photometric="rgb")

@@ -82,10 +82,10 @@ def test_mistakes_are_named(tmp_path):
     with pytest.raises(DataError, match=r"a\.png: \(20, 31\), but a\.png is \(20, 30\)"):
         prepare(root, out)
     save(root / "labels/a.png", picture())
-    with pytest.raises(DataError, match="no label image"):
+    with pytest.raises(DataError, match="not a label image"):
         prepare(root, out)
     (root / "labels/a.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="not a readable image"):
+    with pytest.raises(DataError, match="read as a label image"):
         prepare(root, out)
     assert list(out.glob("*")) == []
     save(root / "labels/a.png", np.zeros((20, 30), np.uint8))
