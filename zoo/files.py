@@ -1,23 +1,27 @@
-"""Files that appear under their names only when complete."""
+"""Files that appear under their names only when complete, and their checksums."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from zoo.errors import DataError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file and make its folder.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path of the same suffix beside `path` to write to, which takes its name when all went well; makes its folder.
 
     Raises:
         DataError: the place can't be written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         raise DataError(f"{path}: can't be written ({error.strerror}); choose another folder") from None
@@ -26,6 +30,22 @@ def write_bytes(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file and make its folder.
+
+    Raises:
+        DataError: the place can't be written to.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: Path, content: str) -> None:
     """`write_bytes` of UTF-8 text."""
     write_bytes(path, content.encode())
+
+
+def sha256(path: Path) -> str:
+    """Sha256 of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from zoo.data.datasets import StoreDataset
 from zoo.data.labels import write_labels
 from zoo.errors import DataError
+from zoo.files import replacing
 
 LARGEST_PNG_ID = 65535
 
@@ -57,12 +57,8 @@ class PredictionWriter(BasePredictionWriter):
         for sample_id, labels in prediction.items():
             suffix = ".png" if labels.max() <= LARGEST_PNG_ID else ".tif"
             path = self.folder / f"{self._names[sample_id]}{suffix}"
-            temporary = path.with_name(f".{os.getpid()}-{path.name}")
-            try:
+            with replacing(path) as temporary:
                 write_labels(temporary, labels)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say where they are."""

@@ -1,6 +1,5 @@
 """The HDF5 store: written once and atomically, read by windows from any number of processes."""
 
-import hashlib
 import os
 from dataclasses import asdict
 from importlib.metadata import version
@@ -27,6 +26,7 @@ from zoo.data.schema import (
     object_table,
 )
 from zoo.errors import StoreError
+from zoo.files import sha256
 
 _GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification")
 # A patch is one chunk. Larger images are cut into tiles, so that a window doesn't unpack the whole image.
@@ -214,8 +214,7 @@ class Store:
         """Sha256 of the file, hexadecimal: what results record as their data."""
         if not self.path.is_file():
             raise _missing(self.path)
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256(self.path)
 
     @property
     def _file(self) -> Any:

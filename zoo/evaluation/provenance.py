@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from zoo.data.store import Store
+from zoo.files import sha256
 from zoo.hub.folder import WEIGHTS
 from zoo.hub.index import locate
 from zoo.training import ZooCLI
@@ -51,8 +52,7 @@ def checkpoint(config: Any) -> dict[str, str] | None:
     if name is None:
         return None
     path = Path(name) if name.endswith(".ckpt") else locate(name) / WEIGHTS
-    with path.open("rb") as stream:
-        return {"name": Path(name).name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+    return {"name": Path(name).name, "sha256": sha256(path)}
 
 
 def commit() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 
 from zoo.errors import CheckpointError
-from zoo.files import write_text
+from zoo.files import sha256, write_text
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
@@ -73,7 +72,7 @@ def locate(name: str) -> Path:
             raise CheckpointError(f"{name} comes with the repository, not with this installation; install from a clone")
         download(entry, folder)
     for file, expected in entry.files.items():
-        found = _sha256(folder / file)
+        found = sha256(folder / file) if (folder / file).is_file() else None
         if found != expected:
             raise CheckpointError(
                 f"{folder / file}: sha256 is {found or 'missing'}, expected {expected}; delete {folder} and try again"
@@ -99,7 +98,7 @@ def download(entry: Entry, folder: Path) -> None:
                     _fetch(address, temporary / file, progress)
                 except (OSError, ValueError, HTTPException) as error:
                     raise CheckpointError(f"{address}: download failed ({error}); try again later") from None
-                if _sha256(temporary / file) != expected:
+                if sha256(temporary / file) != expected:
                     raise CheckpointError(f"{address}: wrong checksum after download; try again later")
         temporary.chmod(0o755)  # mkdtemp's folders are private, a cache may be shared
         try:
@@ -130,12 +129,5 @@ def write_entry(path: Path, name: str, entry: Entry) -> None:
 
 def checksums(folder: Path) -> dict[str, str]:
     """sha256 of each file of a folder."""
-    found = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
-    return {name: value for name, value in found.items() if value is not None and not name.startswith(".")}
-
-
-def _sha256(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
+    return {path.name: sha256(path) for path in files}

@@ -1,0 +1,42 @@
+import hashlib
+
+import pytest
+
+from zoo.errors import DataError
+from zoo.files import replacing, sha256, write_bytes, write_text
+
+
+def test_files_and_their_folders(tmp_path):
+    path = tmp_path / "new" / "folder" / "a.txt"
+    write_text(path, "grün")
+    assert path.read_bytes() == "grün".encode()
+    write_bytes(path, b"other")
+    assert path.read_bytes() == b"other"
+    assert [each.name for each in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+
+    def write() -> None:
+        with replacing(path) as temporary:
+            assert (temporary.parent, temporary.suffix) == (tmp_path, ".png")
+            temporary.write_bytes(b"half")
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        write()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"file/a\.txt: can't be written.*another folder"):
+        write_text(tmp_path / "file" / "a.txt", "")
+
+
+def test_checksum(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc" * 100_000)
+    assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
