@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.stores import region_store
 from zoo.cli import main
 from zoo.training import ZooCLI, run
 
@@ -52,3 +53,18 @@ def test_experiments_need_a_protocol_to_be_tested(tmp_path, capsys):
     arguments = [f"--data.files=[{store}]", "--trainer.logger=false", f"--trainer.default_root_dir={tmp_path}"]
     assert main(["test", "--model=zoo.methods.Watershed", *arguments]) == 2
     assert "protocol" in capsys.readouterr().err
+
+
+def test_regions_are_evaluated_one_session_an_image(tmp_path):
+    store = region_store(tmp_path / "regions.h5")
+    arguments = [
+        f"--data.files=[{store.path}]",
+        "--model=zoo.methods.Watershed",
+        "--protocol=zoo.evaluation.Interactive",
+        "--protocol.init_args.samples=images",
+        "--protocol.init_args.max_interactions=2",
+    ]
+    cli = run(arguments, run_verb=False)
+    cli.trainer.test(cli.model, cli.datamodule, verbose=False)
+    assert cli.model.scores["sessions"] == sum(info.count for info in store.groups if info.split == "test")
+    assert 0 <= cli.model.scores["iou@1"] <= 1

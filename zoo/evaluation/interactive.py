@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -66,10 +67,11 @@ class Interactive(Protocol):
         max_interactions: turns at most.
         targets: IoUs whose number of clicks is reported.
         stop_at: IoU that ends a session; None: go on until the user is silent, as curves need it.
+        samples: one session an object, in a window around it (`objects`), or one for all that is labelled in an image
+            or stored patch (`images`), as regions need it.
     """
 
     name = "interactive"
-    samples = "objects"
     score = "mean IoU over all interactions"
     unit = "interaction"
 
@@ -79,7 +81,9 @@ class Interactive(Protocol):
         max_interactions: int = 20,
         targets: Sequence[float] = (0.7, 0.8, 0.85, 0.9),
         stop_at: float | None = None,
+        samples: Literal["objects", "images"] = "objects",
     ) -> None:
+        self.samples = samples
         self.user = user or NextClick()
         self.max_interactions = max_interactions
         self.targets = tuple(targets)
@@ -97,8 +101,13 @@ class Interactive(Protocol):
 
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:
-        """User, turns and the IoU that ends a session."""
-        return {"user": repr(self.user), "max_interactions": self.max_interactions, "stop_at": self.stop_at}
+        """User, turns, the IoU that ends a session, and what a session is about."""
+        return {
+            "user": repr(self.user),
+            "max_interactions": self.max_interactions,
+            "stop_at": self.stop_at,
+            "samples": self.samples,
+        }
 
     def records(self, outcome: Traces, batch: Batch) -> list[Record]:
         """One record a session, without its mask: sessions are many and `stages` repeats the few that are shown."""
