@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from argparse import ArgumentError
@@ -20,6 +21,14 @@ from zoo.errors import ConfigError
 from zoo.evaluation.protocol import Protocol
 from zoo.predictions import PredictionWriter
 
+# What a user can do nothing about. The datamodule skips what a killed training has seen; Lightning can't know.
+WARNINGS = (
+    "LightningCLI's args parameter",
+    "You're resuming from a checkpoint that ended before the epoch ended",
+    r".*isinstance\(treespec, LeafSpec\)",
+    ".*does not have many workers",
+    "Checkpoint directory .* exists and is not empty",
+)
 VERBS = ("fit", "validate", "test", "predict")
 NO_TYPE_FITS = "Does not validate against any of the Union subtypes"
 NOISE = re.compile(
@@ -85,9 +94,9 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, or a value does not fit.
     """
-    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-    # The datamodule skips what a killed training has seen; Lightning can't know.
-    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
+    for message in WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_tips)
     quiet: dict[str, Any] = {"exit_on_error": False}
     try:
         return ZooCLI(
@@ -124,6 +133,11 @@ def _short(message: str) -> str:
     missing = any("No module named" in reason for reason in reasons)
     hint = f"; a module of your own must lie in the current folder ({Path.cwd()}) or be installed" if missing else ""
     return f"{keys}{owner}{': ' * bool(keys)}{'; '.join(reasons)}{hint}"
+
+
+def _no_tips(record: logging.LogRecord) -> bool:
+    """Whether a line of Lightning's is more than an advertisement."""
+    return "Tip:" not in record.getMessage()
 
 
 def _source(args: Any) -> str:
