@@ -14,22 +14,40 @@ from rich.progress import track
 from rich.table import Table
 
 from zoo.data.schema import Labels, SplitUnit
-from zoo.data.store import Store, StoreWriter
+from zoo.data.store import Store
+from zoo.data.writer import StoreWriter
 from zoo.errors import DataError
 
 
 @dataclass(frozen=True)
+class Patch:
+    """One image of a stack with its labels; see `zoo.data.writer.Stack.append` for the fields."""
+
+    image: NDArray[np.uint8]
+    label: NDArray[np.integer]
+    origin: tuple[int, int] = (0, 0)
+    parent: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A place of the grid that makes no patch, and why in a word or two, e.g. 'little tissue'."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Group:
-    """One stack for `StoreWriter.add_group`, which explains the fields."""
+    """One stack of equally large patches, made while they are written; `StoreWriter.open_group` explains the fields."""
 
     name: str
-    images: NDArray[np.uint8]
-    labels: NDArray[np.integer]
+    patches: Iterable[Patch | Skipped]
     slide: str
     patient: str
     split: str
     mpp: float | None = None
     magnification: float | None = None
+    parent: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -99,17 +117,19 @@ def write(plan: Plan, out: Path, force: bool = False) -> list[Path]:
         )
         with writer:
             for group in shard.read():
-                writer.add_group(
+                stack = writer.open_group(
                     group.name,
-                    group.images,
-                    group.labels,
                     slide=group.slide,
                     patient=group.patient,
                     split=group.split,
                     mpp=group.mpp,
                     magnification=group.magnification,
+                    parent=group.parent,
                     **group.attributes,
                 )
+                for patch in group.patches:
+                    if isinstance(patch, Patch):
+                        stack.append(patch.image, patch.label, patch.origin, patch.parent)
     console.print(summary(paths))
     console.print(f"{plan.dataset}: {len(paths)} file(s) in {out}. Licence: {plan.licence}", highlight=False)
     return paths

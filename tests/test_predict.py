@@ -7,7 +7,7 @@ import yaml
 from tests.tiny import tiny_image
 from zoo.cli import main
 from zoo.data.labels import read_labels
-from zoo.data.store import StoreWriter
+from zoo.data.writer import StoreWriter
 
 
 @pytest.fixture

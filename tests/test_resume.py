@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from zoo.cli import main
-from zoo.data.store import StoreWriter
+from zoo.data.writer import StoreWriter
 
 
 @pytest.fixture

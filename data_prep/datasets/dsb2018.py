@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.appearance import fields, stains
-from data_prep.common import Group, Plan, Shard, wrong_layout
+from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
 from zoo.data.image import read_image
 from zoo.data.labels import read_labels
 from zoo.errors import DataError
@@ -130,8 +130,7 @@ def _read(samples: list[Sample]) -> Iterator[Group]:
         label = read_instances(sample.masks, image.shape[:2])
         yield Group(
             sample.name[:16],
-            image[None],
-            label[None],
+            [Patch(image, label)],
             slide=f"field-{sample.field:02d}",
             patient=f"stain-{sample.stain}",
             split=sample.split,

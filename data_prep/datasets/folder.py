@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from data_prep.common import Group, Plan, Shard, wrong_layout
+from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
 from zoo.data.image import IMAGE_SUFFIXES, read_image
 from zoo.data.labels import LABEL_SUFFIXES, read_labels
 from zoo.data.schema import LABELS
@@ -95,8 +95,7 @@ def _read(
         raise DataError(f"{label}: {ids.shape}, but {image.name} is {pixels.shape[:2]}; they must be equal")
     yield Group(
         image.stem,
-        pixels[None],
-        ids[None],
+        [Patch(pixels, ids)],
         slide=image.stem,
         patient=patient,
         split=split,

@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from data_prep.common import Group, Plan, Shard, wrong_layout
+from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
 from data_prep.polygons import fill_polygon
 from zoo.errors import DataError
 
@@ -140,8 +140,7 @@ def _read(image: Path, annotation: Path, split: str) -> Iterator[Group]:
     patient = patient_of(image.stem)
     yield Group(
         image.stem,
-        pixels[None],
-        read_annotation(annotation, pixels.shape[:2])[None],
+        [Patch(pixels, read_annotation(annotation, pixels.shape[:2]))],
         slide=image.stem,
         patient=patient,
         split=split,

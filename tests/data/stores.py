@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.schema import IGNORE
-from zoo.data.store import Store, StoreWriter
+from zoo.data.store import Store
+from zoo.data.writer import StoreWriter
 
 ABOUT = {"dataset": "Made up", "licence": "CC0 1.0", "citation": "nobody", "source_checksum": "0" * 64}
 HEIGHT, WIDTH = 40, 56

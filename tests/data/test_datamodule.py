@@ -9,8 +9,9 @@ from torch.utils.data import DistributedSampler
 from tests.data.stores import ABOUT, IDS, instance_store, instances, picture, region_store
 from zoo.data.datamodule import EpochSampler, PatchDataModule, check_splits, open_stores
 from zoo.data.datasets import ObjectWindows, WholeImages
-from zoo.data.store import Store, StoreWriter
+from zoo.data.store import Store
 from zoo.data.transforms import Augment
+from zoo.data.writer import StoreWriter
 from zoo.errors import DataError, SplitError
 
 

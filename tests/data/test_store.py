@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zoo.data.schema import OBJECT_DTYPE
-from zoo.data.store import Store, StoreWriter
+from zoo.data.store import Store
+from zoo.data.writer import StoreWriter
 from zoo.errors import StoreError
 
 ABOUT = {"dataset": "Made up", "licence": "CC0 1.0", "citation": "nobody", "source_checksum": "0" * 64}

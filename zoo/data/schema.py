@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from zoo.errors import StoreError
 
 SCHEMA_VERSION = 1
 IGNORE = 255
@@ -32,11 +34,22 @@ OBJECT_DTYPE = np.dtype(
         ("area", np.int64),
     ]
 )
+# One row per patch that has surroundings at a lower magnification: the window x0 <= x < x1 in the parent's pixels.
+PARENT_DTYPE = np.dtype(
+    [("item", np.int32), ("x0", np.float64), ("y0", np.float64), ("x1", np.float64), ("y1", np.float64)]
+)
+
+
+# Ids below this are counted as they are; sorting pixels to renumber them takes ten times as long.
+_DENSE = 2**16
 
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """What is said once per file: where the data comes from and how it may be used and split."""
+    """What is said once per file: where the data comes from and how it may be used and split.
+
+    `parameters` is JSON of the options it was prepared with, empty where unknown.
+    """
 
     schema_version: int
     dataset: str
@@ -46,13 +59,15 @@ class StoreInfo:
     split_unit: SplitUnit
     labels: Labels
     creator: str
+    parameters: str = ""
 
 
 @dataclass(frozen=True)
 class GroupInfo:
     """One stack of equally large images: `count` images of `height` x `width` px of one slide and patient.
 
-    `mpp` is in micrometres per pixel, None where unknown; `attributes` holds what the data set adds.
+    `mpp` is in micrometres per pixel, None where unknown; `parent` names the group that holds the surroundings at a
+    lower magnification; `attributes` holds what the data set adds.
     """
 
     name: str
@@ -64,6 +79,7 @@ class GroupInfo:
     split: str
     mpp: float | None = None
     magnification: float | None = None
+    parent: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
 
@@ -79,11 +95,33 @@ def object_table(labels: NDArray[np.integer], kind: Labels) -> NDArray[np.void]:
     """
     rows: list[tuple[int, ...]] = []
     for item, label in enumerate(labels):
-        ids, dense = np.unique(label, return_inverse=True)
-        dense = dense.reshape(label.shape) + 1
+        if label.min() >= 0 and label.max() < _DENSE:
+            ids, dense = np.arange(int(label.max()) + 1), label
+        else:
+            ids, inverse = np.unique(label, return_inverse=True)
+            ids, dense = np.insert(ids, 0, 0), inverse.reshape(label.shape) + 1
         areas = np.bincount(dense.ravel())
-        for value, area, box in zip(ids, areas[1:], ndimage.find_objects(dense), strict=True):
-            if value == 0 or (kind == "region" and value == IGNORE):
+        for value, area, box in zip(ids[1:], areas[1:], ndimage.find_objects(dense), strict=True):
+            if area == 0 or value == 0 or (kind == "region" and value == IGNORE):
                 continue
             rows.append((item, value, box[1].start, box[0].start, box[1].stop, box[0].stop, area))
     return np.array(rows, dtype=OBJECT_DTYPE)
+
+
+def check_shapes(where: str, images: Any, labels: Any, origins: Any) -> None:
+    """Check that images (N, H, W, 3), labels (N, H, W) and origins (N, 2) belong together.
+
+    Raises:
+        StoreError: they don't; the message begins with `where`.
+    """
+    if len(images.shape) != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape:
+        raise StoreError(
+            f"{where}: images are {images.shape} {images.dtype}; needed is (N, H, W, 3) uint8, N, H, W > 0"
+        )
+    if labels.shape != images.shape[:3] or not np.issubdtype(labels.dtype, np.integer):
+        raise StoreError(
+            f"{where}: labels are {labels.shape} {labels.dtype} for images {images.shape}; "
+            "needed are integers of the images' (N, H, W)"
+        )
+    if origins.shape != (images.shape[0], 2):
+        raise StoreError(f"{where}: origins are {origins.shape}; needed is ({images.shape[0]}, 2)")

@@ -1,147 +1,19 @@
-"""The HDF5 store: written once and atomically, read by windows from any number of processes."""
+"""Reads the HDF5 store by windows, from any number of processes."""
 
 import os
-from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
-import hdf5plugin
+import hdf5plugin  # noqa: F401  registers zstd with HDF5
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.schema import (
-    LABEL_DTYPE,
-    LABELS,
-    SCHEMA_VERSION,
-    SPLIT_UNITS,
-    Attribute,
-    GroupInfo,
-    Labels,
-    SplitUnit,
-    StoreInfo,
-    Window,
-    object_table,
-)
+from zoo.data.schema import SCHEMA_VERSION, GroupInfo, StoreInfo, Window, check_shapes
 from zoo.errors import StoreError
 from zoo.files import sha256
 
-_GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification")
-# A patch is one chunk. Larger images are cut into tiles, so that a window doesn't unpack the whole image.
-_LARGEST_CHUNK, _TILE = 512, 256
-
-
-class StoreWriter:
-    """Context manager that writes one store; the file appears under its name only when all went well.
-
-    Args:
-        path: file to write, replaced if it exists; its folder is made.
-        dataset: name of the data set, e.g. 'MoNuSeg (challenge split)'.
-        licence: licence of images and labels.
-        citation: what a publication has to cite.
-        source_checksum: sha256 over the raw files the store was made from.
-        split_unit: what no two splits share: 'patient', or 'field' where the publisher's split says so.
-        labels: 'instances' (int32, any ids) or 'region' (uint8, 255 = ignore).
-        creator: program that writes; default: this package and its version.
-
-    Raises:
-        StoreError: arrays that break the schema or disagree with each other.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        dataset: str,
-        licence: str,
-        citation: str,
-        source_checksum: str,
-        split_unit: SplitUnit = "patient",
-        labels: Labels = "instances",
-        creator: str | None = None,
-    ) -> None:
-        self.path = Path(path)
-        if split_unit not in SPLIT_UNITS or labels not in LABELS:
-            raise StoreError(
-                f"{path}: split_unit={split_unit!r}, labels={labels!r}; allowed are {SPLIT_UNITS} and {LABELS}"
-            )
-        creator = creator or f"isegzoo {version('isegzoo')}"
-        self.info = StoreInfo(SCHEMA_VERSION, dataset, licence, citation, source_checksum, split_unit, labels, creator)
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        self._file: Any = None
-
-    def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = h5py.File(self._temporary, "w")
-        self._file.attrs.update(asdict(self.info))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._file.close()
-            if kind is None:
-                _sync(self._temporary)
-                os.replace(self._temporary, self.path)
-                _sync(self.path.parent)
-        finally:
-            self._temporary.unlink(missing_ok=True)
-
-    def add_group(
-        self,
-        name: str,
-        images: NDArray[np.uint8],
-        labels: NDArray[np.integer],
-        *,
-        slide: str,
-        patient: str,
-        split: str,
-        origins: NDArray[np.integer] | None = None,
-        mpp: float | None = None,
-        magnification: float | None = None,
-        **attributes: Attribute,
-    ) -> None:
-        """Add one stack of equally large images of one slide.
-
-        Args:
-            name: name of the group, unique in the file, without '/'.
-            images: (N, H, W, 3) uint8 RGB.
-            labels: (N, H, W) integers; instances must fit int32, regions uint8 (255 = ignore).
-            slide: slide id.
-            patient: patient id (or the appearance group where patients are unknown).
-            split: 'train', 'val' or 'test'.
-            origins: (N, 2) x, y of the top-left corners in level-0 pixels; None: all zero.
-            mpp: micrometres per pixel; None: unknown.
-            magnification: objective power, e.g. 40; None: unknown.
-            attributes: anything else worth keeping, e.g. organ='breast'.
-        """
-        where = f"{self.path}, group {name!r}"
-        if "/" in name or name in self._file:
-            raise StoreError(f"{where}: a group's name must be new and hold no '/'; give it another one")
-        origins = np.zeros((len(images), 2), np.int64) if origins is None else np.asarray(origins, np.int64)
-        _check_shapes(where, images, labels, origins)
-        dtype = LABEL_DTYPE[self.info.labels]
-        if labels.size and not (np.iinfo(dtype).min <= labels.min() and labels.max() <= np.iinfo(dtype).max):
-            raise StoreError(f"{where}: labels {labels.min()}..{labels.max()} do not fit {dtype}; renumber them")
-
-        group = self._file.create_group(name)
-        known = zip(_GROUP_FIELDS, (slide, patient, split, mpp, magnification), strict=True)
-        group.attrs.update({key: value for key, value in known if value is not None} | attributes)
-        self._write(group, "image", images)
-        self._write(group, "label", labels.astype(dtype, copy=False))
-        group.create_dataset("origin", data=origins)
-        group.create_dataset("objects", data=object_table(labels, self.info.labels))
-
-    @staticmethod
-    def _write(group: Any, name: str, array: NDArray[Any]) -> None:
-        sides = array.shape[1:3]
-        tile = sides if max(sides) <= _LARGEST_CHUNK else (min(_TILE, sides[0]), min(_TILE, sides[1]))
-        chunks = (1, *tile, *array.shape[3:])
-        # Shuffling bytes does nothing for uint8 images.
-        group.create_dataset(name, data=array, chunks=chunks, compression=hdf5plugin.Zstd(clevel=5))
+_GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification", "parent")
 
 
 class Store:
@@ -209,6 +81,16 @@ class Store:
         """(N, 2) x, y of the images' top-left corners in level-0 pixels."""
         self._group(group)
         return np.asarray(self._file[group]["origin"][()])
+
+    def parents(self, group: str) -> NDArray[np.void]:
+        """Structured array of `zoo.data.schema.PARENT_DTYPE`: item of the parent group and the window in its pixels.
+
+        Raises:
+            StoreError: the group has no parent.
+        """
+        if self._group(group).parent is None:
+            raise StoreError(f"{self.path}, group {group!r}: has no parent; prepare it at two magnifications")
+        return np.asarray(self._file[group]["parent"][()])
 
     def checksum(self) -> str:
         """Sha256 of the file, hexadecimal: what results record as their data."""
@@ -294,8 +176,8 @@ def _read_group(path: Path, name: str, group: Any) -> GroupInfo:
     missing = [key for key in ("image", "label", "origin", "objects") if key not in group]
     missing += [key for key in ("slide", "patient", "split") if key not in group.attrs]
     if missing:
-        raise StoreError(f"{where}: {', '.join(missing)} missing; write it with zoo.data.store.StoreWriter")
-    _check_shapes(where, group["image"], group["label"], group["origin"])
+        raise StoreError(f"{where}: {', '.join(missing)} missing; write it with zoo.data.writer.StoreWriter")
+    check_shapes(where, group["image"], group["label"], group["origin"])
     count, height, width, _ = group["image"].shape
     attributes = {key: _plain(value) for key, value in sorted(group.attrs.items())}
     known = {key: attributes.pop(key) for key in _GROUP_FIELDS if key in attributes}
@@ -304,25 +186,3 @@ def _read_group(path: Path, name: str, group: Any) -> GroupInfo:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _check_shapes(where: str, images: Any, labels: Any, origins: Any) -> None:
-    if len(images.shape) != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape:
-        raise StoreError(
-            f"{where}: images are {images.shape} {images.dtype}; needed is (N, H, W, 3) uint8, N, H, W > 0"
-        )
-    if labels.shape != images.shape[:3] or not np.issubdtype(labels.dtype, np.integer):
-        raise StoreError(
-            f"{where}: labels are {labels.shape} {labels.dtype} for images {images.shape}; "
-            "needed are integers of the images' (N, H, W)"
-        )
-    if origins.shape != (images.shape[0], 2):
-        raise StoreError(f"{where}: origins are {origins.shape}; needed is ({images.shape[0]}, 2)")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
