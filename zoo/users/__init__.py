@@ -3,6 +3,7 @@
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.centroid import Centroid
 from zoo.users.compose import Together, Turns
+from zoo.users.correction import CorrectionScribbles
 from zoo.users.inside import RandomInside
 from zoo.users.jitter import Jitter
 from zoo.users.next_click import NextClick
@@ -11,6 +12,7 @@ from zoo.users.squiggle import Squiggle
 
 __all__ = [
     "Centroid",
+    "CorrectionScribbles",
     "Jitter",
     "NextClick",
     "OtherObjects",

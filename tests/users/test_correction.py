@@ -1,0 +1,138 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from skimage.morphology import skeletonize
+
+from tests.contracts.users import SIZE, UserContract, some_prediction, some_truth
+from zoo.errors import ConfigError
+from zoo.interactions import Interactions
+from zoo.users import CorrectionScribbles, Truth
+from zoo.users.correction import longest_path
+from zoo.users.draws import Draw, draw
+
+
+class TestEvery(UserContract):
+    corrective = True
+    random = True
+
+    def make(self) -> CorrectionScribbles:
+        return CorrectionScribbles()
+
+
+class TestLargest(UserContract):
+    corrective = True
+    random = True
+
+    def make(self) -> CorrectionScribbles:
+        return CorrectionScribbles("largest", limit=0.0025)
+
+
+class TestHumanLike(UserContract):
+    corrective = True
+    random = True
+    tells_signs = False
+
+    def make(self) -> CorrectionScribbles:
+        return CorrectionScribbles("largest", limit=0.01, width=3, jitter=2)
+
+
+def scribbles(user: CorrectionScribbles, prediction: torch.Tensor, truth: Truth, turn: int = 0) -> torch.Tensor:
+    new = user(prediction, truth, Interactions.empty(len(truth), truth.size), turn)
+    assert new.strokes is not None
+    return new.strokes
+
+
+def regions(prediction: np.ndarray, target: np.ndarray, ignore: np.ndarray | None):
+    """Wrong regions as (sign, mask), missing ones first, each sign in raster order."""
+    valid = np.ones_like(target) if ignore is None else ~ignore
+    for sign, wrong in ((0, target & ~prediction & valid), (1, prediction & ~target & valid)):
+        numbers, count = ndimage.label(wrong, np.ones((3, 3)))
+        for number in range(1, count + 1):
+            yield sign, numbers == number
+
+
+def slow(prediction: np.ndarray, target: np.ndarray, ignore: np.ndarray | None, u: float, rule: str) -> np.ndarray:
+    found = list(regions(prediction, target, ignore))
+    if rule == "largest" and found:
+        found = [max(found, key=lambda each: each[1].sum())]
+    out = np.zeros((2, *target.shape), bool)
+    for sign, mask in found:
+        padded = np.pad(mask, 1)
+        distance = np.sqrt(np.rint(ndimage.distance_transform_edt(padded) ** 2))[1:-1, 1:-1].astype(np.float32)
+        inner = (distance > np.float32(u) * distance.max()) | (distance == distance.max())
+        out[sign] |= skeletonize(inner & mask)
+    return out
+
+
+@pytest.mark.parametrize("rule", ["every", "largest"])
+@pytest.mark.parametrize("turn", [0, 4])
+def test_equals_a_slow_reference(rule, turn):
+    truth = some_truth()
+    prediction = some_prediction(truth)
+    strokes = scribbles(CorrectionScribbles(rule), prediction, truth, turn).numpy()
+    u = draw(truth, turn, Draw.THRESHOLD)
+    for i in range(len(truth)):
+        ignore = truth.ignore[i, 0].numpy()
+        expected = slow(prediction[i, 0].numpy(), truth.target[i, 0].numpy(), ignore, float(u[i]), rule)
+        np.testing.assert_array_equal(strokes[i], expected)
+
+
+def test_limit_cuts_one_connected_path_from_its_ends():
+    target = torch.zeros(1, 1, 60, 200, dtype=torch.bool)
+    target[:, :, 20:31, 10:190] = True
+    truth = Truth(target, torch.tensor([3]))
+    whole = scribbles(CorrectionScribbles("largest", limit=1.0), torch.zeros_like(target), truth)
+    short = scribbles(CorrectionScribbles("largest", limit=0.0025), torch.zeros_like(target), truth)
+    assert short.sum() == 29  # fewer than 0.0025 * 60 * 200 = 30
+    assert not (short & ~whole).any()
+    assert cv2.connectedComponents(short[0, 0].numpy().astype(np.uint8), connectivity=8)[0] == 2
+    columns, all_columns = short[0, 0].any(0).nonzero()[:, 0], whole[0, 0].any(0).nonzero()[:, 0]
+    assert abs((columns[0] - all_columns[0]) - (all_columns[-1] - columns[-1])) <= 1
+
+
+def test_small_regions_are_left():
+    target = torch.zeros(1, 1, 40, 40, dtype=torch.bool)
+    target[..., 5:8, 5:8] = True
+    target[..., 20:30, 20:30] = True
+    truth = Truth(target, torch.tensor([0]))
+    strokes = scribbles(CorrectionScribbles(min_area=10), torch.zeros_like(target), truth)
+    assert strokes[0, 0, 20:30, 20:30].any()
+    assert not strokes[0, 0, :10].any()
+    assert not scribbles(CorrectionScribbles(min_area=101), torch.zeros_like(target), truth).any()
+
+
+def test_longest_path_of_a_branching_line():
+    drawn = np.zeros((20, 20), bool)
+    drawn[10, 2:18] = True
+    drawn[7:10, 9] = True
+    pixels = np.argwhere(drawn)
+    path = pixels[longest_path(pixels)]
+    assert len(path) == 16
+    assert (np.abs(np.diff(path, axis=0)).max(1) == 1).all()
+    assert {tuple(path[0]), tuple(path[-1])} == {(10, 2), (10, 17)}
+    assert longest_path(np.array([[4, 4]])).tolist() == [0]
+
+
+def test_width_and_jitter():
+    truth = some_truth()
+    prediction = some_prediction(truth)
+    thin = scribbles(CorrectionScribbles("largest"), prediction, truth)
+    wide = scribbles(CorrectionScribbles("largest", width=3), prediction, truth)
+    brush = torch.from_numpy(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)))
+    for i in range(len(truth)):
+        for sign in range(2):
+            expected = cv2.dilate(thin[i, sign].numpy().astype(np.uint8), brush.numpy())
+            np.testing.assert_array_equal(wide[i, sign].numpy(), expected > 0)
+    moved = scribbles(CorrectionScribbles("largest", jitter=3), prediction, truth)
+    assert moved.shape == (len(truth), 2, *SIZE)
+    assert not torch.equal(moved, thin)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rule": "all"}, {"limit": 0}, {"limit": 2}, {"width": 0}, {"min_area": 0}, {"jitter": -1}]
+)
+def test_impossible_arguments(wrong):
+    with pytest.raises(ConfigError):
+        CorrectionScribbles(**wrong)
