@@ -7,9 +7,9 @@ import torch
 from torch.utils.data import DistributedSampler
 
 from tests.data.stores import ABOUT, IDS, instance_store, instances, picture, region_store
-from zoo.data.datamodule import EpochSampler, PatchDataModule, check_splits, open_stores
+from zoo.data.datamodule import EpochSampler, PatchDataModule, check_splits, open_stores, split_conflicts
 from zoo.data.datasets import ObjectWindows, WholeImages
-from zoo.data.store import Store
+from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
 from zoo.data.writer import StoreWriter
 from zoo.errors import DataError, SplitError
@@ -210,3 +210,26 @@ def test_regions(tmp_path):
     np.testing.assert_array_equal(batches[0].truth.ignore[0, 0, 30:], True)
     with pytest.raises(DataError, match="regions"):
         make(tmp_path, "test", files=[str(tmp_path / "r.h5")])
+
+
+def test_every_conflict_is_told_once(tmp_path):
+    one = two_groups(tmp_path / "a.h5", ("anna", "train"), ("bert", "test"), ("anna", "test"), ("anna", "test"))
+    two = two_groups(tmp_path / "b.h5", ("bert", "val"), ("carl", "val"), ("anna", "val"), ("anna", "train"))
+    conflicts = list(split_conflicts((store, info) for store in (one, two) for info in store.groups))
+    assert [message.split(" (")[0] for message in conflicts] == [
+        "patient 'anna' is in 'train'",
+        "patient 'bert' is in 'test'",
+        "patient 'anna' is in 'train'",
+    ]
+
+
+def test_folders_are_searched_and_brackets_in_names_are_no_pattern(tmp_path):
+    for name in ("sub/b.h5", "a[1].h5", ".c.h5.12.tmp", "d.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert store_paths(str(tmp_path)) == [tmp_path / "a[1].h5", tmp_path / "sub" / "b.h5"]
+    assert store_paths(str(tmp_path / "a[1].h5")) == [tmp_path / "a[1].h5"]
+    assert store_paths(str(tmp_path / "**" / "*.h5")) == [tmp_path / "a[1].h5", tmp_path / "sub" / "b.h5"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty: holds no"):
+        store_paths(str(tmp_path / "empty"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from glob import glob
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,8 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from zoo.data.batch import Batch, collate
 from zoo.data.datasets import ObjectWindows, StoreDataset, WholeImages
-from zoo.data.store import Store
+from zoo.data.schema import GroupInfo
+from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
 from zoo.errors import DataError, SplitError
 
@@ -38,7 +38,7 @@ class PatchDataModule(LightningDataModule):
     """Training, validation and test samples from HDF5 stores, split by the groups' `split` attribute.
 
     Args:
-        files: stores or glob patterns.
+        files: stores, folders of them or glob patterns.
         test_files: other stores for testing; None: `files`.
         train_samples: `objects` (a window around each object) or `images` (whole images or stored patches).
         eval_samples: the same for validation and test; the protocol decides, when there is one.
@@ -152,33 +152,34 @@ class PatchDataModule(LightningDataModule):
 
 
 def open_stores(patterns: Sequence[str]) -> list[Store]:
-    """The stores that the paths and glob patterns name, sorted by path.
+    """The stores that the paths, folders and glob patterns name, sorted by path.
 
     Raises:
         DataError: there is no pattern, or one matches nothing.
     """
     if not patterns:
         raise DataError("no stores to read; name files or glob patterns in `data.files`")
-    paths: set[Path] = set()
-    for pattern in patterns:
-        found = glob(pattern, recursive=True)
-        if not found:
-            raise DataError(f"{pattern}: no such file; prepare it with `zoo prep`, or correct `data.files`")
-        paths.update(Path(name) for name in found)
-    return [Store(path) for path in sorted(paths)]
+    return [Store(path) for path in sorted({path for pattern in patterns for path in store_paths(pattern)})]
 
 
 def check_splits(stores: Sequence[Store]) -> None:
     """Raise SplitError when a patient is in two splits, unless the store declares `split_unit: field`."""
+    for conflict in split_conflicts((store, info) for store in stores for info in store.groups):
+        raise SplitError(conflict)
+
+
+def split_conflicts(groups: Iterable[tuple[Store, GroupInfo]]) -> Iterator[str]:
+    """A message for every patient and split that the patient does not belong to; none for `split_unit: field`."""
     where: dict[tuple[str, str], tuple[str, Path]] = {}
-    for store in stores:
-        for info in store.groups:
-            if store.info.split_unit == "field":
-                continue
-            key = (store.info.dataset, info.patient)
-            split, path = where.setdefault(key, (info.split, store.path))
-            if split != info.split:
-                raise SplitError(
-                    f"patient {info.patient!r} is in {split!r} ({path}) and in {info.split!r} ({store.path}, group "
-                    f"{info.name!r}); a patient belongs to one split: prepare the data again"
-                )
+    said: set[tuple[str, str, str]] = set()
+    for store, info in groups:
+        if store.info.split_unit == "field":
+            continue
+        key = (store.info.dataset, info.patient)
+        split, path = where.setdefault(key, (info.split, store.path))
+        if split != info.split and (*key, info.split) not in said:
+            said.add((*key, info.split))
+            yield (
+                f"patient {info.patient!r} is in {split!r} ({path}) and in {info.split!r} ({store.path}, group "
+                f"{info.name!r}); a patient belongs to one split: prepare the data again"
+            )

@@ -1,6 +1,9 @@
 """Reads the HDF5 store by windows, from any number of processes."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.schema import SCHEMA_VERSION, GroupInfo, StoreInfo, Window, check_shapes
-from zoo.errors import StoreError
+from zoo.errors import DataError, StoreError
 from zoo.files import sha256
 
 _GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification", "parent")
+
+# What h5py raises on a file whose bytes were changed: its library reports nearly everything as one of these.
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
 class Store:
@@ -34,7 +40,7 @@ class Store:
         self.path = Path(path)
         self.cache_bytes = cache_bytes
         self._info: StoreInfo | None = None
-        self._groups: dict[str, GroupInfo] | None = None
+        self._groups: dict[str, GroupInfo | None] | None = None
         self._handle: Any = None
         self._datasets: dict[tuple[str, str], Any] = {}
         self._pid = 0
@@ -56,13 +62,29 @@ class Store:
     def info(self) -> StoreInfo:
         """Schema version, data set, licence, citation, checksum of the source, split unit, labels, creator."""
         if self._info is None:
-            self._info = _read_info(self.path, self._file)
+            with self._readable("its attributes"):
+                self._info = _read_info(self.path, self._file)
         return self._info
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the stacks, sorted; they are not looked into."""
+        return list(self._by_name)
 
     @property
     def groups(self) -> list[GroupInfo]:
         """The stacks of the file, sorted by name."""
-        return list(self._by_name.values())
+        return [self.group(name) for name in self.names]
+
+    def group(self, name: str) -> GroupInfo:
+        """The stack of that name."""
+        if name not in self._by_name:
+            raise StoreError(f"{self.path}: no group {name!r}; it has {', '.join(self.names[:5])} ...")
+        found = self._by_name[name]
+        if found is None:
+            with self._readable(f"group {name!r}"):
+                found = self._by_name[name] = _read_group(self.path, name, self._file[name])
+        return found
 
     def image(self, group: str, item: int, window: Window | None = None) -> NDArray[np.uint8]:
         """Image, or a part of it: (H, W, 3) uint8; `window` = (x0, y0, x1, y1), half-open, inside the image."""
@@ -74,13 +96,11 @@ class Store:
 
     def objects(self, group: str) -> NDArray[np.void]:
         """Structured array of `zoo.data.schema.OBJECT_DTYPE`: item, id, x0, y0, x1, y1 (half-open), area."""
-        self._group(group)
-        return np.asarray(self._file[group]["objects"][()])
+        return self._table(group, "objects")
 
     def origins(self, group: str) -> NDArray[np.int64]:
         """(N, 2) x, y of the images' top-left corners in level-0 pixels."""
-        self._group(group)
-        return np.asarray(self._file[group]["origin"][()])
+        return self._table(group, "origin")
 
     def parents(self, group: str) -> NDArray[np.void]:
         """Structured array of `zoo.data.schema.PARENT_DTYPE`: item of the parent group and the window in its pixels.
@@ -88,9 +108,9 @@ class Store:
         Raises:
             StoreError: the group has no parent.
         """
-        if self._group(group).parent is None:
+        if self.group(group).parent is None:
             raise StoreError(f"{self.path}, group {group!r}: has no parent; prepare it at two magnifications")
-        return np.asarray(self._file[group]["parent"][()])
+        return self._table(group, "parent")
 
     def checksum(self) -> str:
         """Sha256 of the file, hexadecimal: what results record as their data."""
@@ -108,19 +128,25 @@ class Store:
         return self._handle
 
     @property
-    def _by_name(self) -> dict[str, GroupInfo]:
+    def _by_name(self) -> dict[str, GroupInfo | None]:
+        """What was read of each group so far."""
         if self._groups is None:
             _ = self.info  # an unknown schema must be named before its groups are looked at
-            self._groups = {name: _read_group(self.path, name, self._file[name]) for name in self._file}
+            with self._readable("its list of groups"):
+                self._groups = dict.fromkeys(self._file)
         return self._groups
 
-    def _group(self, name: str) -> GroupInfo:
+    @contextmanager
+    def _readable(self, what: str) -> Iterator[None]:
         try:
-            return self._by_name[name]
-        except KeyError:
-            raise StoreError(
-                f"{self.path}: no group {name!r}; it has {', '.join(list(self._by_name)[:5])} ..."
-            ) from None
+            yield
+        except _DAMAGE as error:
+            raise StoreError(f"{self.path}: {what} can't be read; copy or prepare it again") from error
+
+    def _table(self, name: str, kind: str) -> NDArray[Any]:
+        self.group(name)
+        with self._readable(f"{kind} of group {name!r}"):
+            return np.asarray(self._file[name][kind][()])
 
     def _dataset(self, name: str, kind: str) -> Any:
         # HDF5 forgets its unpacked tiles when the last handle of a dataset goes.
@@ -130,7 +156,7 @@ class Store:
         return self._datasets[name, kind]
 
     def _read(self, name: str, kind: str, item: int, window: Window | None) -> NDArray[Any]:
-        group = self._group(name)
+        group = self.group(name)
         x0, y0, x1, y1 = (0, 0, group.width, group.height) if window is None else window
         if not (0 <= item < group.count and 0 <= x0 < x1 <= group.width and 0 <= y0 < y1 <= group.height):
             raise StoreError(
@@ -139,8 +165,26 @@ class Store:
             )
         try:
             return np.asarray(self._dataset(name, kind)[item, y0:y1, x0:x1])
-        except OSError as error:
+        except _DAMAGE as error:
             raise StoreError(f"{self.path}, group {name!r}: {kind} {item} is damaged; prepare it again") from error
+
+
+def store_paths(pattern: str) -> list[Path]:
+    """The files that a path, a folder (all its .h5 files, at any depth) or a glob pattern names, sorted.
+
+    Raises:
+        DataError: there are none.
+    """
+    place = Path(pattern)
+    if place.is_dir():
+        found = sorted(place.rglob("*.h5"))
+    else:
+        # A name that exists may hold brackets, which glob takes for a choice of characters.
+        found = [place] if place.exists() else sorted(Path(name) for name in glob(pattern, recursive=True))
+    if not found:
+        what = "holds no .h5 files" if place.is_dir() else "no such file"
+        raise DataError(f"{pattern}: {what}; prepare stores with `zoo prep`, or correct the path")
+    return found
 
 
 def _open(path: Path, cache_bytes: int) -> Any:
