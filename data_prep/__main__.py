@@ -1,4 +1,4 @@
-"""Runs `data_prep.cli`; errors a user can mend are printed without a traceback, exit code 2."""
+"""Runs `data_prep.cli`; errors a user can mend are printed without a traceback, exit code 2; 130 after Ctrl-C."""
 
 import sys
 
@@ -11,3 +11,6 @@ if __name__ == "__main__":
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -3,12 +3,20 @@
 import argparse
 import importlib
 import inspect
+import json
+import os
 import pkgutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import data_prep.datasets
-from data_prep import common
+from data_prep.common import wrong_layout
+from data_prep.run import Interrupted, counts, report, run
+
+# What does not change the content of a store.
+_NOT_OF_STORES = {"name", "module", "source", "out", "force", "json", "workers", "scheduler"}
 
 
 def modules() -> dict[str, ModuleType]:
@@ -38,7 +46,7 @@ def build_parser(prog: str = "python -m data_prep") -> argparse.ArgumentParser:
             f"example:\n\n  {prog} {name} --source raw/{name} --out data/{name}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        common.add_arguments(command)
+        add_arguments(command)
         if hasattr(module, "add_arguments"):
             module.add_arguments(command)
         command.set_defaults(module=module)
@@ -49,13 +57,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Prepare one data set.
 
     Returns:
-        0 on success.
+        0 on success, 130 after Ctrl-C.
 
     Raises:
-        DataError: the source folder is missing or not laid out as the publisher's.
+        DataError: the source folder is missing or not laid out as the publisher's, or some shards failed.
     """
     args = build_parser().parse_args(argv)
+    parameters = options(args)
+    if args.scheduler:
+        # Its workers run in other folders.
+        vars(args).update({key: value.absolute() for key, value in vars(args).items() if isinstance(value, Path)})
     if not args.source.is_dir():
-        raise common.wrong_layout(args.source, "no such folder", args.module.LAYOUT)
-    common.write(args.module.plan(args.source, args), args.out, args.force)
+        raise wrong_layout(args.source, "no such folder", args.module.LAYOUT)
+    plan = args.module.plan(args.source, args)
+    try:
+        records = run(
+            plan, args.out, parameters=parameters, force=args.force, workers=args.workers, scheduler=args.scheduler
+        )
+    except Interrupted as stop:
+        done = counts(stop.records) or "none written"
+        print(f"interrupted: {done} of {len(plan.shards)}; the same command goes on from there", file=sys.stderr)
+        return 130
+    if args.json:
+        rows = [record.row() for record in records]
+        print(json.dumps({"dataset": plan.dataset, "licence": plan.licence, "shards": rows}, indent=1))
+    report(plan, args.out, records)
     return 0
+
+
+def options(args: argparse.Namespace) -> str:
+    """Canonical JSON of the options that decide what is in a store; paths are text."""
+    chosen = {key: value for key, value in vars(args).items() if key not in _NOT_OF_STORES}
+    return json.dumps(chosen, sort_keys=True, default=str)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that every data set takes."""
+    parser.add_argument("--source", type=Path, required=True, help="folder with the raw data, as laid out below")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the stores; made if missing")
+    parser.add_argument("--force", action="store_true", help="replace stores that exist already")
+    parser.add_argument("--json", action="store_true", help="print what was made to stdout")
+    parser.add_argument(
+        "--workers", type=_positive, metavar="N", help="processes; default: one per core, at most one per store"
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        default=os.environ.get("DASK_SCHEDULER_ADDRESS"),
+        help="work on this Dask cluster, e.g. tcp://host:8786, whose workers need isegzoo and must find --source and "
+        "--out under the same paths; default: the environment variable DASK_SCHEDULER_ADDRESS",
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number

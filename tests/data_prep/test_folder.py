@@ -104,7 +104,7 @@ def test_existing_stores_stay_unless_forced(tmp_path):
     save(root / "labels/a.png", np.zeros((20, 30), np.uint8))
     before = prepare(root, out)["a"].checksum()
     save(root / "images/a.png", picture())
-    with pytest.raises(DataError, match="exists already"):
+    with pytest.raises(DataError, match="made from other files; --force"):
         prepare(root, out)
     assert Store(out / "a.h5").checksum() == before
     assert prepare(root, out, "--force")["a"].checksum() != before

@@ -48,7 +48,8 @@ _DENSE = 2**16
 class StoreInfo:
     """What is said once per file: where the data comes from and how it may be used and split.
 
-    `parameters` is JSON of the options it was prepared with, empty where unknown.
+    `parameters` is JSON of the options it was prepared with, empty where unknown; `empty` is JSON of the attributes
+    of groups for which no patch was found, by name.
     """
 
     schema_version: int
@@ -60,6 +61,7 @@ class StoreInfo:
     labels: Labels
     creator: str
     parameters: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True)

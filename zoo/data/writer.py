@@ -1,5 +1,6 @@
 """Writes the HDF5 store: patch by patch, in constant memory, and under its name only when complete."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.output import Output, unwritable
 from zoo.data.schema import (
     LABEL_DTYPE,
     LABELS,
@@ -47,7 +49,7 @@ class StoreWriter:
         creator: program that writes; default: this package and its version.
 
     Raises:
-        StoreError: arrays that break the schema or disagree with each other.
+        StoreError: arrays that break the schema or disagree with each other, or a full disk.
     """
 
     def __init__(
@@ -73,12 +75,18 @@ class StoreWriter:
             SCHEMA_VERSION, dataset, licence, citation, source_checksum, split_unit, labels, creator, parameters
         )
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._output: Any = None
         self._file: Any = None
+        self._empty: dict[str, dict[str, Attribute]] = {}
         self._open: Stack | None = None
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = h5py.File(self._temporary, "w")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._output = Output(self._temporary, self.path)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+        self._file = h5py.File(self._output, "w")
         self._file.attrs.update(asdict(self.info))
         return self
 
@@ -88,11 +96,17 @@ class StoreWriter:
         try:
             if kind is None:
                 self._finish_group()
+                self._file.attrs["empty"] = json.dumps(self._empty, default=float) if self._empty else ""
             self._file.close()
+            self._output.close()
             if kind is None:
+                self._output.check()
                 _sync(self._temporary)
                 os.replace(self._temporary, self.path)
                 _sync(self.path.parent)
+        except OSError as problem:
+            if kind is None:
+                raise unwritable(self.path, problem) from None
         finally:
             self._temporary.unlink(missing_ok=True)
 
@@ -110,7 +124,8 @@ class StoreWriter:
     ) -> "Stack":
         """Begin a stack of equally large images of one slide; patches are appended to what is returned.
 
-        The stack is complete when the next one is opened or the writer is left. One without any patch leaves no group.
+        The stack is complete when the next one is opened or the writer is left. One without any patch leaves no group,
+        but its attributes in `store.info.empty`.
 
         Args:
             name: name of the group, unique in the file, without '/'.
@@ -130,7 +145,7 @@ class StoreWriter:
             raise StoreError(f"{where}: its parent {parent!r} is not in the file; write it first")
         fields = {"slide": slide, "patient": patient, "split": split, "mpp": mpp, "magnification": magnification}
         known = {key: value for key, value in (fields | {"parent": parent}).items() if value is not None}
-        self._open = Stack(where, self._file, name, self.info.labels, known | attributes)
+        self._open = Stack(where, self._file, self._output, name, self.info.labels, known | attributes)
         return self._open
 
     def add_group(
@@ -160,17 +175,23 @@ class StoreWriter:
 
     def _finish_group(self) -> None:
         if self._open is not None:
-            self._open.finish()
+            if self._open.count == 0:
+                self._empty[self._open.name] = self._open.attributes
+            else:
+                self._open.finish()
             self._open = None
 
 
 class Stack:
     """One group while it is written; made by `StoreWriter.open_group`."""
 
-    def __init__(self, where: str, file: Any, name: str, labels: Labels, attributes: dict[str, Attribute]) -> None:
+    def __init__(
+        self, where: str, file: Any, output: Output, name: str, labels: Labels, attributes: dict[str, Attribute]
+    ) -> None:
+        self.name = name
         self.count = 0
         self.attributes = attributes
-        self._where, self._file, self._name, self._labels = where, file, name, labels
+        self._where, self._file, self._output, self._labels = where, file, output, labels
         self._origins: list[tuple[int, int]] = []
         self._parents: list[tuple[float, ...]] = []
         self._objects: list[NDArray[np.void]] = []
@@ -193,7 +214,7 @@ class Stack:
             parent: item of the parent group and window x0, y0, x1, y1 in its pixels; needed if there is a parent.
 
         Raises:
-            StoreError: another shape or type.
+            StoreError: another shape or type, or a full disk.
         """
         check_shapes(self._where, image[None], label[None], np.zeros((1, 2)))
         dtype = LABEL_DTYPE[self._labels]
@@ -202,7 +223,7 @@ class Stack:
         if (parent is not None) != ("parent" in self.attributes):
             raise StoreError(f"{self._where}: patches have a parent window if and only if their stack has a parent")
         if self._image is None:
-            group = self._file.create_group(self._name)
+            group = self._file.create_group(self.name)
             self._image = _dataset(group, "image", image.shape, np.uint8)
             self._label = _dataset(group, "label", label.shape, dtype)
         elif image.shape != self._image.shape[1:]:
@@ -219,12 +240,11 @@ class Stack:
         for dataset, array in ((self._image, image), (self._label, label.astype(dtype, copy=False))):
             dataset.resize(self.count, axis=0)
             dataset[self.count - 1] = array
+        self._output.check()
 
     def finish(self) -> None:
         """Write what is known only at the end; `StoreWriter` calls it."""
-        if self.count == 0:
-            return
-        group = self._file[self._name]
+        group = self._file[self.name]
         group.attrs.update(self.attributes)
         group.create_dataset("origin", data=np.array(self._origins, np.int64))
         group.create_dataset("objects", data=np.concatenate(self._objects))

@@ -1,0 +1,118 @@
+"""Carries out a plan: shards in this process or on a Dask cluster, progress, and what is said at the end."""
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from data_prep.common import Plan
+from data_prep.records import STATUSES, Record, slide_table, split_table, write_csv
+from data_prep.shard import Job, carry_out
+from zoo.errors import DataError
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C; `records` holds the shards that were done before."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        super().__init__()
+        self.records = records
+
+
+def cores() -> int:
+    """Processor cores this process may use, within the limits of its container."""
+    from dask.system import CPU_COUNT  # imported late: most runs need nothing else of Dask
+
+    return int(CPU_COUNT)
+
+
+def run(
+    plan: Plan,
+    out: Path,
+    *,
+    parameters: str = "",
+    force: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> list[Record]:
+    """Write all shards of a plan that are not up to date, with a progress bar on stderr.
+
+    Args:
+        plan: what to write.
+        out: folder of the stores, made if missing.
+        parameters: JSON of the options they are made with; a store made with other ones counts as failed.
+        force: write stores that are there already, too.
+        workers: processes; default: one per core; with one, or one shard, no process is started.
+        scheduler: address of an existing Dask cluster, which replaces `workers`.
+
+    Returns:
+        A record of each shard, in the order of the plan.
+
+    Raises:
+        DataError: two shards of one name.
+        Interrupted: Ctrl-C; everything was stopped and no shard is half written.
+    """
+    about = {
+        "dataset": plan.dataset,
+        "licence": plan.licence,
+        "citation": plan.citation,
+        "split_unit": plan.split_unit,
+        "labels": plan.labels,
+        "parameters": parameters,
+    }
+    jobs = [Job(shard, out, about, force) for shard in plan.shards]
+    repeated = [stem for stem, count in Counter(shard.stem for shard in plan.shards).items() if count > 1]
+    if repeated:
+        raise DataError(f"{plan.dataset}: two shards named {repeated[0]!r}; rename one of their source files")
+    workers = min(workers or cores(), len(jobs))
+    if scheduler is None and workers < 2:
+        made: Generator[Record] = (carry_out(job) for job in jobs)
+    else:
+        from data_prep.cluster import carry_out_all
+
+        made = carry_out_all(jobs, workers, scheduler)
+    return _watch(made, plan.dataset, [job.shard.stem for job in jobs])
+
+
+def _watch(made: Generator[Record], title: str, stems: list[str]) -> list[Record]:
+    records: list[Record] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[counts]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress, closing(made):
+        task = progress.add_task(title, total=len(stems), counts="")
+        try:
+            for record in made:
+                records.append(record)
+                progress.update(task, advance=1, counts=counts(records))
+        except KeyboardInterrupt:
+            raise Interrupted(records) from None
+    return sorted(records, key=lambda record: stems.index(record.stem))
+
+
+def counts(records: Iterable[Record]) -> str:
+    """How many shards have which status, e.g. '3 written, 1 failed'."""
+    found = Counter(record.status for record in records)
+    return ", ".join(f"{found[status]} {status}" for status in STATUSES if found[status])
+
+
+def report(plan: Plan, out: Path, records: Sequence[Record]) -> None:
+    """Tables of what was made on stderr, and OUT/summary.csv.
+
+    Raises:
+        DataError: shards failed; each is named with its reason.
+    """
+    groups = [group for record in records for group in record.groups]
+    console = Console(stderr=True)
+    if groups:
+        slides = slide_table(groups)
+        if slides is not None:
+            console.print(slides)
+        console.print(split_table(groups))
+        write_csv(out / "summary.csv", groups)
+    console.print(f"{plan.dataset}: {counts(records)}, in {out}. Licence: {plan.licence}", highlight=False)
+    failed = [record for record in records if record.status == "failed"]
+    if failed:
+        reasons = "".join(f"\n  {record.stem}: {record.reason}" for record in failed)
+        raise DataError(f"{len(failed)} of {len(records)} failed:{reasons}")
