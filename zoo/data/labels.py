@@ -46,7 +46,7 @@ def read_labels(path: str | Path) -> NDArray[np.int32]:
         array = _read(path)
     except _UNREADABLE as e:
         raise DataError(f"{path}: can't be read as a label image ({e}). Check that it is complete.") from e
-    return _labels(array, path)
+    return as_labels(array, path)
 
 
 def write_labels(path: str | Path, labels: ArrayLike) -> None:
@@ -60,7 +60,7 @@ def write_labels(path: str | Path, labels: ArrayLike) -> None:
         DataError: another format, ids above 65535 in a PNG, or no label map.
     """
     path = Path(path)
-    array = _labels(np.asarray(labels), path)
+    array = as_labels(np.asarray(labels), path)
     match path.suffix.lower():
         case ".npy":
             np.save(path, array)
@@ -75,23 +75,12 @@ def write_labels(path: str | Path, labels: ArrayLike) -> None:
             raise DataError(f"{path}: labels are written as .png, .tif, .tiff or .npy.")
 
 
-def _read(path: Path) -> NDArray[np.generic]:
-    if path.suffix.lower() == ".npy":
-        return np.asarray(np.load(path, allow_pickle=False))
-    if path.suffix.lower() in (".tif", ".tiff"):
-        try:
-            return np.asarray(tifffile.imread(path))
-        except ValueError as e:
-            if "imagecodecs" not in str(e):
-                raise
-    # Pillow hands out the indices of a palette, which OpenCV and scikit-image turn into colours.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
-            return np.asarray(image)
+def as_labels(array: NDArray[np.generic], path: Path) -> NDArray[np.int32]:
+    """Label map (H, W) int32 of an array read from `path`, which only serves the errors.
 
-
-def _labels(array: NDArray[np.generic], path: Path) -> NDArray[np.int32]:
+    Raises:
+        DataError: as `read_labels`.
+    """
     if not array.size:
         raise DataError(f"{path}: holds no pixels. Check that it is complete.")
     if array.ndim == 3 and array.shape[-1] in (2, 3, 4):
@@ -108,3 +97,19 @@ def _labels(array: NDArray[np.generic], path: Path) -> NDArray[np.int32]:
     if array.min() < 0 or array.max() > np.iinfo(np.int32).max:
         raise DataError(f"{path}: holds ids from {array.min()} to {array.max()}. Ids are 0 to 2147483647.")
     return array.astype(np.int32)
+
+
+def _read(path: Path) -> NDArray[np.generic]:
+    if path.suffix.lower() == ".npy":
+        return np.asarray(np.load(path, allow_pickle=False))
+    if path.suffix.lower() in (".tif", ".tiff"):
+        try:
+            return np.asarray(tifffile.imread(path))
+        except ValueError as e:
+            if "imagecodecs" not in str(e):
+                raise
+    # Pillow hands out the indices of a palette, which OpenCV and scikit-image turn into colours.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as image:
+            return np.asarray(image)
