@@ -202,6 +202,13 @@ def test_patients_of_other_data_sets_and_fields_may_share_a_name(tmp_path):
     assert len(data.datasets["test"]) == len(IDS)
 
 
+def test_a_field_in_two_splits_is_an_error(tmp_path):
+    for name, split in (("a", "train"), ("b", "val")):
+        two_groups(tmp_path / f"{name}.h5", ("1", split), split_unit="field")
+    with pytest.raises(SplitError, match=r"field 'g0' is in 'train' .*; a field belongs to one split"):
+        PatchDataModule([str(tmp_path / "?.h5")], side=16).setup("fit")
+
+
 def test_regions(tmp_path):
     region_store(tmp_path / "r.h5")
     data = make(tmp_path, "test", files=[str(tmp_path / "r.h5")], eval_samples="images")

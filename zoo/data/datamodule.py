@@ -105,6 +105,14 @@ class PatchDataModule(LightningDataModule):
         side = self.side if training else self.eval_side
         return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, augment, limit=limit)
 
+    def patients(self, split: str) -> frozenset[str]:
+        """`data set: patient` of a split that was set up; without those of data sets that are split by field."""
+        return frozenset(
+            f"{store.info.dataset}: {info.patient}"
+            for store, info in self.datasets[split].sources
+            if store.info.split_unit == "patient"
+        )
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, full batches, every rank its share."""
         trainer = self.trainer
@@ -163,23 +171,25 @@ def open_stores(patterns: Sequence[str]) -> list[Store]:
 
 
 def check_splits(stores: Sequence[Store]) -> None:
-    """Raise SplitError when a patient is in two splits, unless the store declares `split_unit: field`."""
+    """Raise SplitError when a patient is in two splits, or a slide where the store declares `split_unit: field`."""
     for conflict in split_conflicts((store, info) for store in stores for info in store.groups):
         raise SplitError(conflict)
 
 
 def split_conflicts(groups: Iterable[tuple[Store, GroupInfo]]) -> Iterator[str]:
-    """A message for every patient and split that the patient does not belong to; none for `split_unit: field`."""
+    """A message for every patient and split that the patient does not belong to.
+
+    With `split_unit: field` the slide takes the patient's place: such stores name the field as their slide.
+    """
     where: dict[tuple[str, str], tuple[str, Path]] = {}
     said: set[tuple[str, str, str]] = set()
     for store, info in groups:
-        if store.info.split_unit == "field":
-            continue
-        key = (store.info.dataset, info.patient)
+        unit, name = ("field", info.slide) if store.info.split_unit == "field" else ("patient", info.patient)
+        key = (store.info.dataset, name)
         split, path = where.setdefault(key, (info.split, store.path))
         if split != info.split and (*key, info.split) not in said:
             said.add((*key, info.split))
             yield (
-                f"patient {info.patient!r} is in {split!r} ({path}) and in {info.split!r} ({store.path}, group "
-                f"{info.name!r}); a patient belongs to one split: prepare the data again"
+                f"{unit} {name!r} is in {split!r} ({path}) and in {info.split!r} ({store.path}, group "
+                f"{info.name!r}); a {unit} belongs to one split: prepare the data again"
             )
