@@ -1,0 +1,166 @@
+"""One slide to one shard: its patches at one magnification, or pairs of two."""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from zoo.slides import Slide, open_slide
+
+from data_prep.common import Group, Patch, Shard, Skipped
+from data_prep.slides.grid import Grid, Parents
+from data_prep.slides.options import Setting, settings
+from data_prep.slides.preview import draw
+from data_prep.slides.tissue import Tissue
+from zoo.data.schema import IGNORE, Labels
+from zoo.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from data_prep.annotations import Annotation
+
+
+@dataclass(frozen=True)
+class SlideJob:
+    """All that is needed to prepare one slide, in any process; `slide_shard` explains the fields."""
+
+    slide: Path
+    annotation: "Callable[[Slide], Annotation]"
+    patient: str
+    split: str
+    settings: Sequence[Setting]
+    labels: Labels = "region"
+    mpp: float | None = None
+    magnification: float | None = None
+
+    def open(self) -> Slide:
+        """The slide, with its resolution where options say it."""
+        return open_slide(self.slide, mpp=self.mpp, magnification=self.magnification)
+
+
+def slide_shard(
+    stem: str,
+    slide: Path,
+    annotation: "Callable[[Slide], Annotation]",
+    files: Sequence[Path],
+    *,
+    patient: str,
+    split: str,
+    args: argparse.Namespace,
+    labels: Labels = "region",
+) -> Shard:
+    """Shard of one slide.
+
+    It holds one group, named by its magnification, e.g. '5x', or two for pairs: the lower magnification first, then
+    the higher one with only those patches that lie wholly inside a kept patch of the lower one, and their window in it.
+
+    A group's attributes are `tissue_fraction` (share of tissue in the slide), `tumour_fraction` (share of the region in
+    the slide's tissue, ignored places left out), `slide_width`, `slide_height` (level-0 pixels), `slide_mpp` (level-0,
+    where known) and `downsample` (level-0 pixels per pixel of a patch).
+
+    Args:
+        stem: name of the shard, also of the slide in the store.
+        slide: the slide's file.
+        annotation: opens the annotation of an open slide; picklable.
+        files: the raw files the shard is made from.
+        patient: patient id.
+        split: 'train', 'val' or 'test'.
+        args: options of `add_slide_arguments`.
+        labels: 'region' asks the annotation for a raster, 'instances' for instances.
+
+    Raises:
+        ConfigError: options that contradict each other.
+    """
+    job = SlideJob(slide, annotation, patient, split, settings(args), labels, args.slide_mpp, args.slide_magnification)
+    return Shard(stem, files, partial(read, stem, job), preview=partial(preview, job=job))
+
+
+def read(stem: str, job: SlideJob) -> Iterator[Group]:
+    """Groups of a slide; the patches of each must be taken before the next group is asked for.
+
+    Raises:
+        DataError: unreadable, of unknown resolution, or coarser than wanted.
+    """
+    with job.open() as slide:
+        try:
+            grids = [setting.grid(slide) for setting in job.settings]
+        except DataError as error:
+            raise DataError(f"{error} (options: --slide-mpp, --slide-magnification)") from error
+        if len(grids) == 2 and grids[0].extent <= grids[1].extent:
+            raise ConfigError(
+                f"{slide.path}: a patch at {job.settings[1].name} covers no less than one at {job.settings[0].name}, "
+                "its parent; give a lower --parent-magnification or a larger --parent-size"
+            )
+        annotation = job.annotation(slide)
+        tissue = Tissue.of(slide)
+        about = _about(slide, tissue, annotation)
+        parents: Parents | None = None
+        for number, (setting, grid) in enumerate(zip(job.settings, grids, strict=True)):
+            kept: list[tuple[int, int]] = []
+            yield Group(
+                setting.name,
+                _patches(slide, tissue, annotation, job.labels, setting, grid, parents, kept),
+                slide=stem,
+                patient=job.patient,
+                split=job.split,
+                mpp=slide.mpp and slide.mpp * grid.downsample,
+                magnification=slide.magnification and slide.magnification / grid.downsample,
+                parent=job.settings[0].name if number else None,
+                attributes=about | {"downsample": grid.downsample},
+            )
+            if number + 1 < len(grids):
+                if not kept:  # nothing to be inside of
+                    return
+                parents = Parents(kept, grid, grids[number + 1])
+
+
+def preview(store: Path, job: SlideJob) -> NDArray[np.uint8]:
+    """Picture (H, W, 3) of the slide with the patches of its store; see `data_prep.slides.preview`."""
+    with job.open() as slide:
+        return draw(store, slide, job.annotation(slide))
+
+
+def _patches(
+    slide: Slide,
+    tissue: Tissue,
+    annotation: "Annotation",
+    labels: Labels,
+    setting: Setting,
+    grid: Grid,
+    parents: Parents | None,
+    kept: list[tuple[int, int]],
+) -> Iterator[Patch | Skipped]:
+    """Patches row by row; the origins of those that are kept are added to `kept` in order."""
+    for row in grid.rows(*slide.size):
+        enough = tissue.fraction(row, grid.extent) >= setting.min_tissue
+        for (x, y), holds in zip(row.tolist(), enough, strict=True):
+            if not holds:
+                yield Skipped("little tissue")
+                continue
+            window = parents.window((x, y)) if parents else None
+            if parents and window is None:
+                yield Skipped("no parent")
+                continue
+            place = (x, y, grid.size, grid.size, grid.downsample)
+            label = annotation.raster(*place) if labels == "region" else annotation.instances(*place)
+            if why := setting.reject(label, labels):
+                yield Skipped(why)
+                continue
+            kept.append((x, y))
+            yield Patch(slide.read(*place), label, (x, y), window)
+
+
+def _about(slide: Slide, tissue: Tissue, annotation: "Annotation") -> dict[str, float]:
+    height, width = tissue.mask.shape
+    region = annotation.raster(0, 0, width, height, tissue.downsample)
+    counted = tissue.mask & (region != IGNORE)
+    about = {
+        "tissue_fraction": tissue.total,
+        "tumour_fraction": float((region[counted] == 1).mean()) if counted.any() else 0.0,
+        "slide_width": slide.size[0],
+        "slide_height": slide.size[1],
+    }
+    return about | ({"slide_mpp": slide.mpp} if slide.mpp else {})
