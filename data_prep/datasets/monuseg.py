@@ -7,7 +7,6 @@ Two splits are in use, and results under them can't be compared:
 
 import argparse
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from data_prep.annotations.aperio import regions
+from data_prep.annotations.outlines import coordinates
 from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
 from data_prep.polygons import fill_polygon
 from zoo.errors import DataError
@@ -116,16 +117,12 @@ def read_annotation(path: Path, shape: tuple[int, int]) -> NDArray[np.int32]:
 
 
 def _outlines(path: Path) -> Iterator[NDArray[np.float64]]:
-    try:
-        regions = ET.parse(path).getroot().findall(".//Region")
-    except ET.ParseError as error:
-        raise DataError(f"{path}: not an XML file ({error}); download it again") from error
-    if not regions:
+    found = list(regions(path))
+    if not found:
         raise DataError(f"{path}: no Region in it; is this the Aperio XML with the outlines of nuclei?")
-    for region in regions:
-        points = [(float(v.attrib["X"]), float(v.attrib["Y"])) for v in region.iter("Vertex")]
-        if points:
-            yield np.array(points)
+    for region in found:
+        if region.points:
+            yield coordinates(region.points, f"{path}: region {region.number}")
 
 
 def _images(source: Path, folder: Path) -> list[Path]:
