@@ -18,12 +18,15 @@ LIGHTNING_VERBS = {
     "predict": "write instance maps or masks of the test split",
 }
 VERBS = {
+    "data": "show what stores hold, check them, draw samples with labels",
     "segment": "segment an image from a file of interactions",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "leaderboard": "write leaderboard.md from experiments/results",
     "export": "make a checkpoint folder of a training's .ckpt",
 }
+# Where a verb is not the module of its name: zoo.data is the package.
+MODULES = {"data": "zoo.data_verb"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
             run([verb, *rest])
             return 0
         if verb in VERBS:
-            command: Callable[[list[str]], int] = importlib.import_module(f"zoo.{verb}").main
+            command: Callable[[list[str]], int] = importlib.import_module(MODULES.get(verb, f"zoo.{verb}")).main
         elif verb in plugins:
             command = plugins[verb].load()
         else:

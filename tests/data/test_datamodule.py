@@ -7,8 +7,9 @@ import torch
 from torch.utils.data import DistributedSampler
 
 from tests.data.stores import ABOUT, IDS, instance_store, instances, picture, region_store
-from zoo.data.datamodule import EpochSampler, PatchDataModule, check_splits, open_stores, split_conflicts
+from zoo.data.datamodule import EpochSampler, PatchDataModule, open_stores
 from zoo.data.datasets import ObjectWindows, WholeImages
+from zoo.data.splits import check_splits, split_conflicts
 from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
 from zoo.data.writer import StoreWriter
