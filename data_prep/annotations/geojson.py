@@ -48,6 +48,11 @@ def read_geojson(path: Path, classes: Collection[str] | None = None) -> list[Out
     return outlines
 
 
+def read_classes(path: Path) -> set[str]:
+    """Classes of the objects in a GeoJSON file, as `read_geojson` names them."""
+    return {_class_of(feature) for feature in _features(path)}
+
+
 def _features(path: Path) -> list[Any]:
     try:
         content = json.loads(path.read_text("utf-8-sig"))
