@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             plan, args.out, parameters=parameters, force=args.force, workers=args.workers, scheduler=args.scheduler
         )
     except Interrupted as stop:
-        done = counts(stop.records) or "none written"
+        done = counts(stop.found) or "none written"
         print(f"interrupted: {done} of {len(plan.shards)}; the same command goes on from there", file=sys.stderr)
         return 130
     if args.json:

@@ -1,7 +1,7 @@
 """Carries out a plan: shards in this process or on a Dask cluster, progress, and what is said at the end."""
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from data_prep.common import Plan
-from data_prep.records import STATUSES, Record, slide_table, split_table, write_csv
+from data_prep.records import STATUSES, Record, Status, slide_table, split_table, write_csv
 from data_prep.shard import Job, carry_out
 from zoo.errors import DataError
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C; `records` holds the shards that were done before."""
+    """Ctrl-C; `found` counts the shards that were done before by their status."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, found: Mapping[Status, int]) -> None:
         super().__init__()
-        self.records = records
+        self.found = found
 
 
 def cores() -> int:
@@ -81,20 +81,22 @@ def _watch(made: Generator[Record], title: str, stems: list[str]) -> list[Record
     records: list[Record] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[counts]}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress, closing(made):
+        found = Counter[Status]()
         task = progress.add_task(title, total=len(stems), counts="")
         try:
             for record in made:
                 records.append(record)
-                progress.update(task, advance=1, counts=counts(records))
+                found[record.status] += 1
+                progress.update(task, advance=1, counts=counts(found))
         except KeyboardInterrupt:
-            raise Interrupted(records) from None
-    return sorted(records, key=lambda record: stems.index(record.stem))
+            raise Interrupted(found) from None
+    place = {stem: number for number, stem in enumerate(stems)}
+    return sorted(records, key=lambda record: place[record.stem])
 
 
-def counts(records: Iterable[Record]) -> str:
+def counts(found: Mapping[Status, int]) -> str:
     """How many shards have which status, e.g. '3 written, 1 failed'."""
-    found = Counter(record.status for record in records)
-    return ", ".join(f"{found[status]} {status}" for status in STATUSES if found[status])
+    return ", ".join(f"{found[status]} {status}" for status in STATUSES if found.get(status))
 
 
 def report(plan: Plan, out: Path, records: Sequence[Record]) -> None:
@@ -104,6 +106,7 @@ def report(plan: Plan, out: Path, records: Sequence[Record]) -> None:
         DataError: shards failed; each is named with its reason.
     """
     groups = [group for record in records for group in record.groups]
+    found = Counter(record.status for record in records)
     console = Console(stderr=True)
     if groups:
         slides = slide_table(groups)
@@ -111,7 +114,9 @@ def report(plan: Plan, out: Path, records: Sequence[Record]) -> None:
             console.print(slides)
         console.print(split_table(groups))
         write_csv(out / "summary.csv", groups)
-    console.print(f"{plan.dataset}: {counts(records)}, in {out}. Licence: {plan.licence}", highlight=False)
+    console.print(
+        f"{plan.dataset}: {counts(found)}, in {out}. Licence: {plan.licence}", highlight=False, soft_wrap=True
+    )
     failed = [record for record in records if record.status == "failed"]
     if failed:
         reasons = "".join(f"\n  {record.stem}: {record.reason}" for record in failed)
