@@ -63,6 +63,17 @@ def weighted_bce(
     return _mean(loss, valid)
 
 
+class BinaryCrossEntropy(nn.Module):
+    """Plain binary cross-entropy (DeepScribble, section 4); other objects play no part."""
+
+    def forward(self, logits: Tensor, target: Tensor, others: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Shapes as in the module docstring, to a scalar."""
+        valid = _valid(logits, ignore)
+        return _mean(
+            F.binary_cross_entropy_with_logits(logits.float(), target.float(), reduction="none") * valid, valid
+        )
+
+
 class NuClickLoss(nn.Module):
     """NuClick's hybrid loss (Eq. 1): soft Dice plus weighted cross-entropy.
 

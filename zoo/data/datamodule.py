@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 from lightning import LightningDataModule
@@ -14,9 +15,10 @@ from zoo.data.datasets import ObjectWindows, StoreDataset, WholeImages
 from zoo.data.splits import check_splits
 from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
+from zoo.data.windows import RegionWindows, Share
 from zoo.errors import DataError, SplitError
 
-Samples = Literal["objects", "images"]
+Samples = Literal["objects", "images", "windows"]
 
 
 class EpochSampler(DistributedSampler[int]):
@@ -39,7 +41,8 @@ class PatchDataModule(LightningDataModule):
     Args:
         files: stores, folders of them or glob patterns.
         test_files: other stores for testing; None: `files`.
-        train_samples: `objects` (a window around each object) or `images` (whole images or stored patches).
+        train_samples: `objects` (a window around each object), `images` (whole images or stored patches) or `windows`
+            (of region images: at random places in training, on a grid in evaluation).
         eval_samples: the same for validation and test; the protocol decides, when there is one.
         side: side of the windows in training, in pixels.
         eval_side: side of the windows in validation and test; None: `side`.
@@ -47,6 +50,11 @@ class PatchDataModule(LightningDataModule):
         min_area: objects of fewer pixels are left out (not from whole images).
         val_per_image: at most so many objects of an image in validation; None for all.
         test_per_image: the same in test.
+        per_image: random windows of an image in an epoch, for training on `windows`.
+        stride: of the grid of `windows` in evaluation, in pixels; None: half a side.
+        min_positive: smallest share of the region in a window.
+        max_positive: largest share.
+        test_list: file that names one window of the test's grid a line; None for all of them.
         test_limit: only the first so many images in test; None for all.
         batch_size: of training and, with windows, of evaluation.
         num_workers: processes that load.
@@ -66,6 +74,11 @@ class PatchDataModule(LightningDataModule):
         min_area: int = 1,
         val_per_image: int | None = None,
         test_per_image: int | None = None,
+        per_image: int = 1,
+        stride: int | None = None,
+        min_positive: float = 0.0,
+        max_positive: float = 1.0,
+        test_list: str | None = None,
         test_limit: int | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
@@ -79,7 +92,9 @@ class PatchDataModule(LightningDataModule):
         self.side, self.eval_side, self.shift = side, eval_side or side, shift
         self.min_area = min_area
         self.val_per_image, self.test_per_image = val_per_image, test_per_image
-        self.test_limit = test_limit
+        self.per_image, self.stride = per_image, stride
+        self.share = Share(min_positive, max_positive)
+        self.test_list, self.test_limit = test_list, test_limit
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.augment = augment
         self.datasets: dict[str, StoreDataset] = {}
@@ -98,10 +113,15 @@ class PatchDataModule(LightningDataModule):
         training = split == "train"
         augment = self.augment if training else None
         limit = self.test_limit if split == "test" else None
-        if (self.train_samples if training else self.eval_samples) == "images":
-            return WholeImages(stores, split, augment, limit=limit)
-        per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
+        samples = self.train_samples if training else self.eval_samples
         side = self.side if training else self.eval_side
+        if samples == "images":
+            return WholeImages(stores, split, augment, limit=limit)
+        if samples == "windows":
+            stride = None if training else self.stride or side // 2
+            names = read_list(self.test_list) if split == "test" and self.test_list else None
+            return RegionWindows(stores, split, side, stride, self.per_image, self.share, names, augment, limit)
+        per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
         return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, augment, limit=limit)
 
     def patients(self, split: str) -> frozenset[str]:
@@ -156,6 +176,22 @@ class PatchDataModule(LightningDataModule):
             drop_last=drop_last,
             persistent_workers=self.num_workers > 0,
         )
+
+
+def read_list(path: str) -> list[str]:
+    """The lines of a file without empty ones and comments (#).
+
+    Raises:
+        DataError: it can't be read, or names nothing.
+    """
+    try:
+        lines = [line.strip() for line in Path(path).read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: can't be read ({error}); correct `data.test_list`") from None
+    names = [line for line in lines if line and not line.startswith("#")]
+    if not names:
+        raise DataError(f"{path}: names no window; one a line is needed")
+    return names
 
 
 def open_stores(patterns: Sequence[str]) -> list[Store]:

@@ -95,7 +95,7 @@ class StoreDataset(Dataset[Sample]):
     def _augmented(self, pixels: Pixels, number: int, epoch: int) -> Pixels:
         if self.augment is None:
             return pixels
-        seed = int(_draw(number, epoch, AUGMENT_DRAW) * 2**31)
+        seed = int(drawn_number(number, epoch, 0, AUGMENT_DRAW) * 2**31)
         return self.augment(*pixels, seed)
 
     def _regions(self, source: int) -> bool:
@@ -189,8 +189,8 @@ class ObjectWindows(StoreDataset):
     def _corner(self, number: int, epoch: int) -> tuple[int, int]:
         source, _, _, bx0, by0, bx1, by1 = (int(v) for v in self._objects[number])
         info = self.sources[source][1]
-        x0 = self._edge((bx0 + bx1) // 2, info.width, _draw(number, epoch, SHIFT_X_DRAW))
-        y0 = self._edge((by0 + by1) // 2, info.height, _draw(number, epoch, SHIFT_Y_DRAW))
+        x0 = self._edge((bx0 + bx1) // 2, info.width, drawn_number(number, epoch, 0, SHIFT_X_DRAW))
+        y0 = self._edge((by0 + by1) // 2, info.height, drawn_number(number, epoch, 0, SHIFT_Y_DRAW))
         return x0, y0
 
     def _edge(self, centre: int, length: int, draw: float) -> int:
@@ -217,8 +217,9 @@ class WholeImages(StoreDataset):
         return Sample(image, label > 0, label.astype(np.int64), None, 0, number, number)
 
 
-def _draw(number: int, epoch: int, draw: int) -> float:
-    return float(uniform(torch.tensor([number]), epoch, 0, draw))
+def drawn_number(number: int, epoch: int, attempt: int, draw: int) -> float:
+    """Uniform in [0, 1), from a sample's number and the epoch."""
+    return float(uniform(torch.tensor([number]), epoch, attempt, draw))
 
 
 def _drawn(objects: NDArray[Any], count: int | None, group: str) -> NDArray[Any]:

@@ -6,6 +6,7 @@ from zoo.encoders.disk import Disks
 from zoo.encoders.distance import DistanceEncoder, InverseDistance, TanhDistance, TruncatedDistance
 from zoo.encoders.gaussian import Gaussians
 from zoo.encoders.inclusion_exclusion import InclusionExclusion
+from zoo.encoders.nothing import NoGuidance
 from zoo.encoders.pixel import Pixels
 from zoo.encoders.stroke import StrokeRaster
 
@@ -17,6 +18,7 @@ __all__ = [
     "InclusionExclusion",
     "InteractionEncoder",
     "InverseDistance",
+    "NoGuidance",
     "Pixels",
     "StrokeRaster",
     "TanhDistance",

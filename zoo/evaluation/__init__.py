@@ -1,7 +1,8 @@
 """Protocols, traces, comparison, report and leaderboard."""
 
+from zoo.evaluation.automatic import Automatic
 from zoo.evaluation.interactive import Interactive
 from zoo.evaluation.oneshot import OneShotProtocol
 from zoo.evaluation.protocol import Protocol
 
-__all__ = ["Interactive", "OneShotProtocol", "Protocol"]
+__all__ = ["Automatic", "Interactive", "OneShotProtocol", "Protocol"]

@@ -67,8 +67,8 @@ class Interactive(Protocol):
         max_interactions: turns at most.
         targets: IoUs whose number of clicks is reported.
         stop_at: IoU that ends a session; None: go on until the user is silent, as curves need it.
-        samples: one session an object, in a window around it (`objects`), or one for all that is labelled in an image
-            or stored patch (`images`), as regions need it.
+        samples: one session an object, in a window around it (`objects`), or one for all that is labelled: in an image
+            or stored patch (`images`), or in a window of one (`windows`).
     """
 
     name = "interactive"
@@ -81,7 +81,7 @@ class Interactive(Protocol):
         max_interactions: int = 20,
         targets: Sequence[float] = (0.7, 0.8, 0.85, 0.9),
         stop_at: float | None = None,
-        samples: Literal["objects", "images"] = "objects",
+        samples: Literal["objects", "images", "windows"] = "objects",
     ) -> None:
         self.samples = samples
         self.user = user or NextClick()

@@ -19,15 +19,15 @@ class Protocol(ABC):
 
     Attributes:
         name: as results and the leaderboard print it.
-        samples: what a batch must hold: windows around `objects`, or whole `images`.
+        samples: what a batch must hold: windows around `objects`, whole `images`, or `windows` of regions.
         score: what a record's `score` is, as reports print it.
         unit: what a time is given for.
     """
 
     name: str
-    samples: Literal["objects", "images"]
+    samples: Literal["objects", "images", "windows"]
     score: str
-    unit: Literal["interaction", "object"]
+    unit: Literal["interaction", "object", "image"]
 
     @abstractmethod
     def metric(self) -> Metric:

@@ -50,13 +50,13 @@ class Speed:
     """Seconds at batch size 1 after a warm-up.
 
     Attributes:
-        unit: what one time is for: an interaction, or an object of a one-shot image.
+        unit: what one time is for: an interaction, an object of a one-shot image, or an image without interactions.
         model: seconds in the engine: network, zoom and refiner, or the classical method.
         end_to_end: seconds from the interaction to the new mask, with post-processing and pasting.
         count: how many were timed.
     """
 
-    unit: Literal["interaction", "object"]
+    unit: Literal["interaction", "object", "image"]
     model: float
     end_to_end: float
     count: int

@@ -14,18 +14,21 @@ from zoo.evaluation.result import Speed
 from zoo.inference.engine import Engine, State
 from zoo.interactions import Interactions
 
-SAMPLES = {"interaction": 8, "object": 1}
+SAMPLES = {"interaction": 8, "object": 1, "image": 8}
 
 
 class TimedEngine(Engine):
-    """An engine that adds up the seconds of its steps."""
+    """An engine that adds up the seconds of its steps, and with `starts` those before the first step too."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.window, self.seconds = engine, engine.window, 0.0
+    def __init__(self, engine: Engine, starts: bool = False) -> None:
+        self.engine, self.window, self.starts, self.seconds = engine, engine.window, starts, 0.0
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The engine's own."""
-        return self.engine.start(image, mask)
+        began = now(image.device)
+        state = self.engine.start(image, mask)
+        self.seconds += now(image.device) - began if self.starts else 0.0
+        return state
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """The engine's own, with the clock running."""
@@ -40,7 +43,7 @@ class TimedEngine(Engine):
 
 
 def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batch], samples: int) -> Speed:
-    """Time an engine on the first objects' first interactions, or on all objects of the first image.
+    """Time an engine on the first objects' first interactions, on all objects of the first image, or on images.
 
     Args:
         engine: what is timed; it has just run the test, so that nothing is loaded or compiled any more.
@@ -48,7 +51,7 @@ def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batc
         load: gives the batch of some sample ids.
         samples: how many there are.
     """
-    protocol, timed = protocol.brief(), TimedEngine(engine)
+    protocol, timed = protocol.brief(), TimedEngine(engine, starts=protocol.unit == "image")
     records: list[Record] = []
     for sample in range(min(SAMPLES[protocol.unit], samples)):
         batch = load([sample])

@@ -16,7 +16,7 @@ TRAINING_ONLY = ("optimizer", "scheduler", "weights")
 
 
 def read_ckpt(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """`class_path`/`init_args` and the state dict of a Lightning checkpoint; nothing but plain data is unpickled.
+    """`class_path`/`init_args`/`patients` and the state dict of a Lightning checkpoint; only plain data is unpickled.
 
     Raises:
         CheckpointError: unreadable, or without the class and the plain arguments that `zoo fit` records.
@@ -32,4 +32,7 @@ def read_ckpt(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(f"{path}: does not say which class it is of; give a .ckpt of `zoo fit`")
     given.pop("_instantiator", None)
     arguments = {name: value for name, value in given.items() if name not in TRAINING_ONLY}
-    return {"class_path": class_path, "init_args": arguments}, content["state_dict"]
+    config = {"class_path": class_path, "init_args": arguments}
+    if content.get("patients"):
+        config["patients"] = list(content["patients"])
+    return config, content["state_dict"]

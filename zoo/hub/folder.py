@@ -16,6 +16,7 @@ from torch import Tensor
 
 from zoo.errors import CheckpointError
 from zoo.files import write_bytes, write_text
+from zoo.methods.evaluated import EvaluatedModule
 
 CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
 
@@ -25,7 +26,7 @@ def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], 
 
     Args:
         folder: made if needed; each file appears under its name only when complete, and replaces an older one.
-        config: `class_path` and `init_args` of the method.
+        config: `class_path` and `init_args` of the method, and the `patients` it was trained on, if known.
         state: its state dict.
         card: text of the model card.
         half: store weights in half precision. Biases and normalisation statistics, which weigh little and have a
@@ -52,7 +53,7 @@ def _packed(name: str, value: Tensor, half: bool) -> Tensor:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`class_path` and `init_args` of the method that a folder holds."""
+    """`class_path` and `init_args` of the method that a folder holds, and the `patients` it was trained on."""
     path = folder / CONFIG
     try:
         config = yaml.safe_load(path.read_text())
@@ -75,17 +76,20 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def build(config: dict[str, Any]) -> LightningModule:
     """The module that `class_path` and `init_args` describe."""
+    named = {key: value for key, value in config.items() if key != "patients"}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningModule, "model")
     try:
         with warnings.catch_warnings():
             # Lightning advises against what `save_hyperparameters` keeps; from YAML it keeps plain values.
             warnings.filterwarnings("ignore", message=r"Attribute .* is an instance of `nn\.Module`")
-            module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": config})).model
+            module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": named})).model
     except Exception as error:  # jsonargparse raises whatever the class raises
         raise CheckpointError(
             f"can't build {config.get('class_path')}: {error}; is it from another version, or a package not installed?"
         ) from error
+    if isinstance(module, EvaluatedModule):
+        module.patients = frozenset(config.get("patients", ()))
     return module
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
+from torch import Tensor
 
-from zoo.errors import CheckpointError
+from zoo.errors import CheckpointError, ConfigError
 from zoo.hub.ckpt import read_ckpt
 from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
 from zoo.hub.index import locate
@@ -17,16 +18,18 @@ from zoo.inference.session import Session
 from zoo.methods.base import InteractiveMethod
 from zoo.methods.evaluated import EvaluatedModule
 
+IMAGENET = "imagenet"
+
 
 def load_method(name: str) -> Any:
     """The trained method of a checkpoint, in evaluation mode.
 
     Args:
-        name: a name of the index, or the path of a checkpoint folder.
+        name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote.
     """
-    folder = locate(name)
-    method = build(read_config(folder))
-    load_state(method, read_weights(folder), folder / WEIGHTS)
+    config, state, source = _read(name)
+    method = build(config)
+    load_state(method, state, source)
     return method.eval()
 
 
@@ -54,10 +57,28 @@ def load_weights(module: LightningModule, name: str) -> None:
 
     Args:
         module: gets the weights.
-        name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote.
+        name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote; or `imagenet`,
+            which asks the module's network for its own way to begin.
+
+    Raises:
+        CheckpointError: unknown, incomplete, altered or of another architecture.
+        ConfigError: the network knows no ImageNet weights.
     """
-    if name.endswith(".ckpt"):
-        load_state(module, read_ckpt(Path(name))[1], Path(name))
+    if name == IMAGENET:
+        begin = getattr(getattr(module, "network", None), "load_imagenet", None)
+        if begin is None:
+            raise ConfigError(f"weights: {IMAGENET} needs a network with `load_imagenet`, such as zoo.networks.Unet")
+        begin()
         return
+    config, state, source = _read(name)
+    load_state(module, state, source)
+    if isinstance(module, EvaluatedModule):
+        module.patients = frozenset(config.get("patients", ()))
+
+
+def _read(name: str) -> tuple[dict[str, Any], dict[str, Tensor], Path]:
+    """Configuration, state dict, and the file that holds the weights."""
+    if name.endswith(".ckpt"):
+        return *read_ckpt(Path(name)), Path(name)
     folder = locate(name)
-    load_state(module, read_weights(folder), folder / WEIGHTS)
+    return read_config(folder), read_weights(folder), folder / WEIGHTS

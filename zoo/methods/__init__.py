@@ -2,6 +2,8 @@
 
 from zoo.methods.base import InteractiveMethod
 from zoo.methods.classical import RegionGrowing, Watershed
+from zoo.methods.guidenet import GuideNet
 from zoo.methods.nuclick import NuClick
+from zoo.methods.refinenet import RefineNet
 
-__all__ = ["InteractiveMethod", "NuClick", "RegionGrowing", "Watershed"]
+__all__ = ["GuideNet", "InteractiveMethod", "NuClick", "RefineNet", "RegionGrowing", "Watershed"]

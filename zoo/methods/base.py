@@ -22,6 +22,7 @@ from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.methods.channels import check_channels
 from zoo.methods.evaluated import EvaluatedModule
+from zoo.methods.optimization import optimizers
 from zoo.ops.random import uniform
 from zoo.users.base import SimulatedUser, Truth
 
@@ -45,7 +46,7 @@ class InteractiveMethod(EvaluatedModule):
         threshold: probability above which a pixel belongs to the mask.
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
-        weights: a checkpoint's name, folder or .ckpt to start from.
+        weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
         mpp: micrometres per pixel of the training images, if known.
 
     Attributes:
@@ -97,7 +98,7 @@ class InteractiveMethod(EvaluatedModule):
         return logits
 
     def start(self, image: Tensor, mask: Tensor | None) -> Tensor:
-        """The previous mask (B, 1, H, W) float32 before the first turn: the initial mask, or nothing."""
+        """The first probability and previous mask (B, 1, H, W) float32: the initial mask, or nothing."""
         return torch.zeros_like(image[:, :1]) if mask is None else mask
 
     def carry(self, probability: Tensor, previous: Tensor) -> Tensor:
@@ -133,7 +134,7 @@ class InteractiveMethod(EvaluatedModule):
         count = 1 + (draw[:, None] >= limits).sum(1)
         so_far = Interactions.empty(len(truth), truth.size, image.device)
         previous = self.start(image, None)
-        mask = torch.zeros_like(truth.target)
+        mask = self.mask(previous, so_far)
         for turn in range(int(count.max())):
             who = (count > turn).nonzero()[:, 0]
             new = self.user(mask[who], truth.select(who), so_far.select(who), turn)
@@ -160,11 +161,7 @@ class InteractiveMethod(EvaluatedModule):
 
     def configure_optimizers(self) -> Any:
         """The given optimizer over the trainable parameters, with the scheduler stepped after every batch."""
-        optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
-        if self.make_scheduler is None:
-            return optimizer
-        schedule = {"scheduler": self.make_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        return optimizers(self, self.make_optimizer, self.make_scheduler)
 
 
 class NetworkEngine(Engine):
@@ -175,9 +172,9 @@ class NetworkEngine(Engine):
         self.window = method.zoom.window
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
-        """Probability and previous mask of the initial mask, or empty."""
+        """The previous mask before the first turn is the first probability too."""
         previous = self.method.start(image, mask)
-        return {"probability": torch.zeros_like(image[:, :1]) if mask is None else mask, "previous": previous}
+        return {"probability": previous, "previous": previous}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Run the network in each sample's frame; outside it the probability stays."""

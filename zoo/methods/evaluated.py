@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.data.batch import Batch
-from zoo.errors import ConfigError
+from zoo.data.datamodule import PatchDataModule
+from zoo.errors import ConfigError, SplitError
 from zoo.evaluation.protocol import Protocol
 from zoo.inference.engine import Engine
 
@@ -23,16 +24,39 @@ class EvaluatedModule(LightningModule):
     Attributes:
         protocol: how to evaluate; the command line sets it from the experiment's `protocol`.
         scores: the numbers of the last evaluation, in double precision.
+        patients: `data set: patient` of everybody the weights were trained on, as their checkpoint says; empty where
+            it does not.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.protocol: Protocol | None = None
         self.scores: dict[str, float] = {}
+        self.patients: frozenset[str] = frozenset()
 
     @abstractmethod
     def engine(self) -> Engine:
         """The method as it is used at test time."""
+
+    def on_fit_start(self) -> None:
+        """Remember whom the weights learn from."""
+        self.patients |= self._patients("train")
+
+    def on_test_start(self) -> None:
+        """Refuse to test on patients that the weights were trained on.
+
+        Raises:
+            SplitError: there are such patients.
+        """
+        refuse_overlap(self.patients, self._patients("test"), "the weights were trained on")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Record the patients."""
+        checkpoint["patients"] = sorted(self.patients)
+
+    def _patients(self, split: str) -> frozenset[str]:
+        datamodule = getattr(self.trainer, "datamodule", None)
+        return datamodule.patients(split) if isinstance(datamodule, PatchDataModule) else frozenset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Evaluate one batch."""
@@ -78,6 +102,16 @@ class EvaluatedModule(LightningModule):
         self.scores = {name: float(value) for name, value in values.items() if _is_number(value)}
         self.log_dict(
             {f"{prefix}/{name}": value for name, value in self.scores.items()}, rank_zero_only=True, sync_dist=False
+        )
+
+
+def refuse_overlap(trained: frozenset[str], used: frozenset[str], what: str) -> None:
+    """Raise SplitError when patients that must be new are among those trained on; `what` says who did that."""
+    both = sorted(trained & used)
+    if both:
+        raise SplitError(
+            f"{len(both)} of {len(used)} patients, {', '.join(both[:3])} among them, are among those that {what}; "
+            "use stores of other patients, or other weights"
         )
 
 

@@ -99,6 +99,47 @@ class InstanceMetrics(SampleMetric):
         return _scalars({**overall["mean"], **pooled, "images": len(rows)})
 
 
+class RegionMetrics(SampleMetric):
+    """IoU and Dice of masks: `iou`, `dice` as means over samples, `iou_pooled`, `dice_pooled` over all pixels.
+
+    Where both masks are empty, both scores are 1.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__({"pixels": 3}, **kwargs)
+
+    def update(self, mask: Tensor, target: Tensor, ignore: Tensor | None, sample_id: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            mask: (B, 1, H, W) bool.
+            target: the same.
+            ignore: the same, pixels that do not count; None for none.
+            sample_id: (B,) integers: a sample given twice counts once.
+        """
+        valid = torch.ones_like(target) if ignore is None else ~ignore
+        predicted, wanted = (mask & valid).flatten(1), (target & valid).flatten(1)
+        pixels = torch.stack([(predicted & wanted).sum(1), predicted.sum(1), wanted.sum(1)], 1).double()
+        self.add(sample_id, pixels=pixels)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Scores by name, float64 scalars."""
+        rows = self.gathered()["pixels"]
+        mean = {name: float(values.mean()) for name, values in _overlap(rows).items()}
+        pooled = {f"{name}_pooled": float(v[0]) for name, v in _overlap(rows.sum(0, keepdims=True)).items()}
+        return _scalars({**mean, **pooled, "samples": len(rows)})
+
+
+def _overlap(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """IoU and Dice (N,) of rows of pixels in both, in the prediction, in the target."""
+    both, predicted, wanted = pixels.T
+    union, total = predicted + wanted - both, predicted + wanted
+    return {
+        "iou": np.where(union > 0, both / np.maximum(union, 1), 1.0),
+        "dice": np.where(total > 0, 2 * both / np.maximum(total, 1), 1.0),
+    }
+
+
 class InteractionMetrics(SampleMetric):
     """NoC, NoF, success ratios, IoU@k, area under the curve and SPI over sessions; names as in `summarise`.
 

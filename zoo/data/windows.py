@@ -1,0 +1,144 @@
+"""Windows of region images: drawn at random for training, on a grid for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.data.batch import Sample
+from zoo.data.datasets import StoreDataset, drawn_number
+from zoo.data.schema import IGNORE
+from zoo.data.store import Store
+from zoo.data.transforms import Augment
+from zoo.errors import ConfigError, DataError
+
+WINDOW_X_DRAW, WINDOW_Y_DRAW = 2_000_007, 2_000_008
+_TRIES = 32
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of a window may belong to the region: a share of its pixels that are not ignored, limits included."""
+
+    least: float = 0.0
+    most: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least <= self.most <= 1:
+            raise ConfigError(f"positive share {self.least}..{self.most} must be within 0..1, the smaller one first")
+
+    def allows(self, label: NDArray[np.integer]) -> bool:
+        """Whether a label window (H, W) keeps to it."""
+        valid = int((label != IGNORE).sum())
+        positive = int(((label > 0) & (label != IGNORE)).sum())
+        return valid > 0 and self.least * valid <= positive <= self.most * valid
+
+
+class RegionWindows(StoreDataset):
+    """Square windows of region images.
+
+    Args:
+        stores: stores of regions.
+        split: the groups' split.
+        side: of the windows, in pixels.
+        stride: of the grid, in pixels; the last column and row are moved inside. None: windows at random places.
+        per_image: random windows of each image in an epoch.
+        share: of the region in a window. A random place is drawn again up to 32 times until it fits.
+        names: only the grid's windows of these names (see `name`), in this order; None for all.
+        augment: changes image and labels together, seeded per sample and epoch.
+        limit: only the first so many images.
+    """
+
+    def __init__(
+        self,
+        stores: Sequence[Store],
+        split: str,
+        side: int,
+        stride: int | None = None,
+        per_image: int = 1,
+        share: Share | None = None,
+        names: Sequence[str] | None = None,
+        augment: Augment | None = None,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(stores, split, augment, limit=limit)
+        self.side, self.stride, self.per_image = side, stride, per_image
+        self.share = share or Share()
+        for store, info in self.sources:
+            if store.info.labels != "region":
+                raise DataError(f"{store.path}: labels are instances; windows of regions need a store of regions")
+            if min(info.height, info.width) < side:
+                raise DataError(
+                    f"{store.path}, group {info.name!r}: windows of {side} px do not fit images of "
+                    f"{info.width}x{info.height} px; choose a smaller side"
+                )
+        self._grid = None if stride is None else self._places(stride, names)
+
+    def __len__(self) -> int:
+        return len(self._items) * self.per_image if self._grid is None else len(self._grid)
+
+    def name(self, number: int) -> str:
+        """What a committed list calls a window of the grid: `file/group/item/x0,y0`."""
+        place = self.describe(number)
+        return f"{Path(str(place['file'])).stem}/{place['group']}/{place['item']}/{place['x0']},{place['y0']}"
+
+    def describe(self, number: int) -> dict[str, str | int]:
+        """Where a sample comes from; x0, y0 is the window's top-left corner in the image, in pixels."""
+        source, item, x0, y0 = self._place_of(number, epoch=0)
+        return self._place(source, item) | {"x0": x0, "y0": y0}
+
+    def sample(self, number: int, epoch: int) -> Sample:
+        """One window; the target is the region."""
+        source, item, x0, y0 = self._place_of(number, epoch)
+        image, label = self._whole(source, item)
+        window = np.s_[y0 : y0 + self.side, x0 : x0 + self.side]
+        image, label = self._augmented((image[window], label[window]), number, epoch)
+        ignore = label == IGNORE
+        return Sample(image, (label > 0) & ~ignore, None, ignore, 0, number, self._item_of[source, item])
+
+    def _place_of(self, number: int, epoch: int) -> tuple[int, int, int, int]:
+        if self._grid is not None:
+            return self._grid[number]
+        source, item = self._items[number // self.per_image]
+        info = self.sources[source][1]
+        label = self._whole(source, item)[1]
+        for attempt in range(_TRIES):
+            x0 = int(drawn_number(number, epoch, attempt, WINDOW_X_DRAW) * (info.width - self.side + 1))
+            y0 = int(drawn_number(number, epoch, attempt, WINDOW_Y_DRAW) * (info.height - self.side + 1))
+            if self.share.allows(label[y0 : y0 + self.side, x0 : x0 + self.side]):
+                break
+        return source, item, x0, y0
+
+    def _places(self, stride: int, names: Sequence[str] | None) -> list[tuple[int, int, int, int]]:
+        places = []
+        for source, item in self._items:
+            info = self.sources[source][1]
+            label = self._whole(source, item)[1]
+            corners = product(steps(info.height, self.side, stride), steps(info.width, self.side, stride))
+            places += [
+                (source, item, x0, y0)
+                for y0, x0 in corners
+                if self.share.allows(label[y0 : y0 + self.side, x0 : x0 + self.side])
+            ]
+        if names is None:
+            return places
+        self._grid = places
+        known = {self.name(number): place for number, place in enumerate(places)}
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(names)} listed windows are not on the grid, {missing[0]!r} first; use the "
+                "stores, side, stride and share that the list was made with"
+            )
+        return [known[name] for name in names]
+
+
+def steps(length: int, side: int, stride: int) -> list[int]:
+    """Where windows begin along one axis: every `stride` pixels, and one that ends at the end."""
+    starts = list(range(0, length - side + 1, stride))
+    return starts if starts[-1] == length - side else [*starts, length - side]

@@ -1,0 +1,82 @@
+"""The automatic protocol: what a method says before anybody interacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from zoo.data.batch import Batch
+from zoo.evaluation.clock import now
+from zoo.evaluation.interactive import iou
+from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.record import Record
+from zoo.inference.engine import Engine
+from zoo.inference.session import as_images
+from zoo.interactions import Interactions
+from zoo.metrics.modules import RegionMetrics
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Masks (B, 1, H, W) bool of a batch, their IoUs (B,), and the seconds they took together."""
+
+    sample_id: Tensor
+    image_id: Tensor
+    mask: Tensor
+    iou: Tensor
+    seconds: float
+
+
+class Automatic(Protocol):
+    """Segments each sample without any interaction: IoU pooled over all pixels, and its mean over samples.
+
+    Args:
+        samples: whole images or stored patches (`images`), or windows of them (`windows`).
+    """
+
+    name = "automatic"
+    score = "IoU"
+    unit = "image"
+
+    def __init__(self, samples: Literal["images", "windows"] = "windows") -> None:
+        self.samples = samples
+
+    def metric(self) -> RegionMetrics:
+        """Pooled and mean IoU and Dice."""
+        return RegionMetrics()
+
+    def evaluate(self, engine: Engine, batch: Batch, metric: RegionMetrics) -> Masks:  # type: ignore[override]
+        """Segment one batch."""
+        image, truth = as_images(batch.image), batch.truth
+        began = now(image.device)
+        with torch.no_grad():
+            state = engine.start(image)
+            mask = engine.mask(state, Interactions.empty(len(batch), truth.size, image.device))
+        seconds = now(image.device) - began
+        metric.update(mask, truth.target, truth.ignore, truth.sample_id)
+        return Masks(truth.sample_id.cpu(), batch.image_id.cpu(), mask, iou(mask, truth).cpu(), seconds)
+
+    def records(self, outcome: Masks, batch: Batch) -> list[Record]:
+        """One record a sample."""
+        masks, nothing = outcome.mask.cpu().numpy(), Interactions.empty(1, batch.truth.size)
+        share = outcome.seconds / len(masks)
+        return [
+            Record(int(sample), int(image), float(score), (), (share,), nothing, mask[0])
+            for sample, image, score, mask in zip(outcome.sample_id, outcome.image_id, outcome.iou, masks, strict=True)
+        ]
+
+    def predictions(self, outcome: Masks) -> dict[int, NDArray[np.uint8]]:
+        """The mask of each sample, 255 inside."""
+        masks = outcome.mask[:, 0].cpu().numpy().astype(np.uint8) * 255
+        return dict(zip(outcome.sample_id.tolist(), masks, strict=True))
+
+    @property
+    def settings(self) -> Mapping[str, str | int | float | None]:
+        """What a sample is."""
+        return {"samples": self.samples}

@@ -1,0 +1,62 @@
+"""A U-Net over any backbone of timm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.imagenet import imagenet_state, normalisation
+
+
+class Unet(nn.Module):
+    """U-Net (Ronneberger et al. 2015) with a timm backbone, from segmentation-models-pytorch.
+
+    Args:
+        in_channels: RGB and further channels, such as guidance.
+        backbone: a model of timm that offers its features.
+        decoder_channels: of the five decoder blocks, deepest first.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        backbone: str = "tf_efficientnet_lite0",
+        decoder_channels: Sequence[int] = (128, 64, 64, 32, 16),
+    ) -> None:
+        super().__init__()
+        self.unet = smp.Unet(
+            f"tu-{backbone}", encoder_weights=None, in_channels=in_channels, decoder_channels=tuple(decoder_channels)
+        )
+        mean, std = normalisation(backbone)
+        extra = in_channels - 3
+        shape = (1, in_channels, 1, 1)
+        self.register_buffer("mean", torch.tensor([*mean, *[0.0] * extra]).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor([*std, *[1.0] * extra]).view(shape), persistent=False)
+        self.backbone = backbone
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W), RGB in 0..1 first, to logits (B, 1, H, W); H and W divisible by 32."""
+        logits: Tensor = self.unet((x - self.mean) / self.std)
+        return logits
+
+    def load_imagenet(self) -> None:
+        """Give the backbone ImageNet weights; those of the first layer are zero for channels beyond RGB.
+
+        Raises:
+            ConfigError: they can't be had.
+        """
+        model = self.unet.encoder.model
+        target = model.state_dict()
+        given = {name: value for name, value in imagenet_state(self.backbone).items() if name in target}
+        for name, value in given.items():
+            if value.shape != target[name].shape:
+                wider = torch.zeros_like(target[name])
+                wider[:, : value.shape[1]] = value
+                given[name] = wider
+        model.load_state_dict(given, strict=True)
