@@ -1,8 +1,11 @@
 r"""Your own data: a folder of images and a folder of label images, matched by file name.
 
 A label image holds one integer per pixel: 0 = background, each object its own id (--labels instances), or
-1 = region and 255 = ignore (--labels region). PNG, TIFF, BMP, JPEG (images only) or NPY. Every image is its
-own patient unless --patient-regex finds the patient in its name, e.g. '^(\w+)_' for 'anna_3.png'.
+1 = region and 255 = ignore (--labels region). PNG, TIFF, BMP, JPEG (images only) or NPY. A mask, 0 outside and one
+other value inside (mostly 255), needs --binary: each piece of it becomes an object, pixels that touch at a corner
+being one piece, or with --labels region its inside the region. Objects that touch in a mask can't be told apart. What
+holds nothing but 0 and 255 is refused without --binary or --no-binary, since it could be either.
+Every image is its own patient unless --patient-regex finds the patient in its name, e.g. '^(\w+)_' for 'anna_3.png'.
 With folders train/, val/ and test/ in --source those are the splits; without them everything is 'train'.
 """
 
@@ -11,11 +14,16 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
 from zoo.data.image import IMAGE_SUFFIXES, read_image
 from zoo.data.labels import LABEL_SUFFIXES, read_labels
-from zoo.data.schema import LABELS
+from zoo.data.schema import LABELS, Labels
 from zoo.errors import DataError
 
 LAYOUT = """\
@@ -29,6 +37,9 @@ SPLITS = ("train", "val", "test")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What a folder of files can't say itself."""
     parser.add_argument("--labels", choices=LABELS, default="instances", help="what label images hold")
+    parser.add_argument(
+        "--binary", action=argparse.BooleanOptionalAction, help="label images are masks; --no-binary: they are not"
+    )
     parser.add_argument("--patient-regex", metavar="REGEX", help="its first group is the patient of a file name")
     parser.add_argument("--mpp", type=float, help="micrometres per pixel; default: unknown")
     parser.add_argument("--magnification", type=float, help="objective power, e.g. 40; default: unknown")
@@ -42,8 +53,9 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     shards = []
     for split, folder in parts:
         for image, label in _pairs(source, folder):
-            patient = patient_of(image.stem, args.patient_regex)
-            read = partial(_read, image, label, split, patient, args.mpp, args.magnification)
+            about = {"patient": patient_of(image.stem, args.patient_regex), "split": split}
+            about |= {"mpp": args.mpp, "magnification": args.magnification}
+            read = partial(_read, image, label, args.labels, args.binary, about)
             stem = image.stem if len(parts) == 1 else f"{split}-{image.stem}"
             shards.append(Shard(stem, (image, label), read))
     name = args.dataset or source.resolve().name
@@ -67,6 +79,22 @@ def patient_of(stem: str, regex: str | None) -> str:
     raise DataError(f"--patient-regex {regex!r} finds no patient in {stem!r}; change it")
 
 
+def from_mask(mask: NDArray[np.int32], labels: Labels, path: Path) -> NDArray[np.int32]:
+    """Labels (H, W) of a mask (H, W) with one value inside: ids of its 8-connected pieces from 1, or 1 for a region.
+
+    Raises:
+        DataError: several values besides 0; the message begins with `path`.
+    """
+    values = np.unique(mask[mask > 0])
+    if len(values) > 1:
+        raise DataError(
+            f"{path}: holds {len(values)} values besides 0 ({values[0]} to {values[-1]}), so it is no mask: drop "
+            "--binary if they are ids, or threshold the mask and save it as PNG"
+        )
+    inside = (mask > 0).astype(np.uint8)
+    return np.asarray(cv2.connectedComponents(inside, connectivity=8)[1] if labels == "instances" else inside, np.int32)
+
+
 def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
     images, labels = _by_stem(folder / "images", IMAGE_SUFFIXES), _by_stem(folder / "labels", LABEL_SUFFIXES)
     if not images:
@@ -87,18 +115,15 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _read(
-    image: Path, label: Path, split: str, patient: str, mpp: float | None, magnification: float | None
-) -> Iterator[Group]:
+def _read(image: Path, label: Path, labels: Labels, binary: bool | None, about: dict[str, Any]) -> Iterator[Group]:
     pixels, ids = read_image(image), read_labels(label)
     if pixels.shape[:2] != ids.shape:
         raise DataError(f"{label}: {ids.shape}, but {image.name} is {pixels.shape[:2]}; they must be equal")
-    yield Group(
-        image.stem,
-        [Patch(pixels, ids)],
-        slide=image.stem,
-        patient=patient,
-        split=split,
-        mpp=mpp,
-        magnification=magnification,
-    )
+    if binary is None and ids.max() == 255 and np.isin(ids, (0, 255)).all():
+        meant = "one object with the id 255" if labels == "instances" else "pixels to ignore and no region"
+        raise DataError(
+            f"{label}: holds no values but 0 and 255; give --binary if it is a mask, --no-binary for {meant}"
+        )
+    if binary:
+        ids = from_mask(ids, labels, label)
+    yield Group(image.stem, [Patch(pixels, ids)], slide=image.stem, **about)

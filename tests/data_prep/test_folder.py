@@ -3,9 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from data_prep.cli import main
+from data_prep.datasets.folder import from_mask
 from zoo.data.store import Store
 from zoo.errors import DataError
 
@@ -59,7 +62,7 @@ def test_splits_patients_and_regions(tmp_path):
     for split, stem in (("train", "anna_1"), ("train", "anna_2"), ("test", "bert_1")):
         save(root / split / "images" / f"{stem}.png", picture())
         save(root / split / "labels" / f"{stem}.png", np.full((20, 30), 255, np.uint8))
-    stores = prepare(root, tmp_path / "out", "--patient-regex", r"^(\w+)_", "--labels", "region")
+    stores = prepare(root, tmp_path / "out", "--patient-regex", r"^(\w+)_", "--labels", "region", "--no-binary")
     groups = {name: store.groups[0] for name, store in stores.items()}
     assert {name: (group.patient, group.split) for name, group in groups.items()} == {
         "train-anna_1": ("anna", "train"),
@@ -68,6 +71,78 @@ def test_splits_patients_and_regions(tmp_path):
     }
     assert stores["test-bert_1"].info.labels == "region"
     assert len(stores["test-bert_1"].objects("bert_1")) == 0
+
+
+def mask() -> np.ndarray:
+    """0 and 255: a square with a corner that touches another square, and one apart."""
+    array = np.zeros((20, 30), np.uint8)
+    array[2:5, 2:5] = array[5:8, 5:8] = array[10:15, 20:28] = 255
+    return array
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.npy"])
+def test_masks(tmp_path, name):
+    root = tmp_path / "raw"
+    save(root / "images/a.png", picture())
+    save(root / "labels" / name, mask())
+    pieces = prepare(root, tmp_path / "pieces", "--binary")["a"]
+    expected = np.zeros((20, 30), int)
+    expected[2:5, 2:5] = expected[5:8, 5:8] = 1
+    expected[10:15, 20:28] = 2
+    np.testing.assert_array_equal(pieces.label("a", 0), expected)
+    assert pieces.info.labels == "instances"
+    region = prepare(root, tmp_path / "region", "--binary", "--labels", "region")["a"]
+    np.testing.assert_array_equal(region.label("a", 0), mask() > 0)
+    assert region.info.labels == "region"
+    assert [tuple(row)[1:] for row in region.objects("a")] == [(1, 2, 2, 28, 15, 58)]
+
+
+@pytest.mark.parametrize("inside", [True, 1, 200])
+def test_masks_have_any_one_value_inside(tmp_path, inside):
+    root = tmp_path / "raw"
+    save(root / "images/a.png", picture())
+    save(root / "labels/a.npy", (mask() > 0) * np.array(inside))
+    assert prepare(root, tmp_path / "out", "--binary")["a"].label("a", 0).max() == 2
+
+
+@pytest.mark.parametrize("labels", ["instances", "region"])
+@pytest.mark.parametrize("array", [mask(), np.full((20, 30), 255, np.uint8)])
+def test_masks_are_not_taken_for_something_else(tmp_path, labels, array):
+    root = tmp_path / "raw"
+    save(root / "images/a.png", picture())
+    save(root / "labels/a.png", array)
+    with pytest.raises(DataError, match=r"a\.png: holds no values but 0 and 255; give --binary if it is a mask"):
+        prepare(root, tmp_path / "out", "--labels", labels)
+    label = prepare(root, tmp_path / "out", "--labels", labels, "--no-binary")["a"].label("a", 0)
+    np.testing.assert_array_equal(label, array)
+
+
+def test_ids_are_not_taken_for_a_mask(tmp_path):
+    root = tmp_path / "raw"
+    save(root / "images/a.png", picture())
+    save(root / "labels/a.png", np.repeat(np.arange(20, dtype=np.uint8)[:, None], 30, axis=1))
+    with pytest.raises(DataError, match=r"a\.png: holds 19 values besides 0 \(1 to 19\), so it is no mask"):
+        prepare(root, tmp_path / "out", "--binary")
+
+
+@given(arrays.arrays(np.bool_, (9, 11)))
+def test_pieces_against_a_slow_reference(inside):
+    """Two pixels that touch, even at a corner, are in one object; ids have no gaps, objects no second piece."""
+    label = from_mask(inside * np.int32(255), "instances", Path("a.png"))
+    np.testing.assert_array_equal(label > 0, inside)
+    left = set(zip(*np.nonzero(inside), strict=True))
+    pieces = set()
+    while left:
+        piece, edge = set(), {left.pop()}
+        while edge:
+            row, column = edge.pop()
+            piece.add((row, column))
+            near = {(row + dy, column + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
+            left -= near
+            edge |= near
+        pieces.add(frozenset(piece))
+    assert {frozenset(zip(*np.nonzero(label == value), strict=True)) for value in range(1, label.max() + 1)} == pieces
+    np.testing.assert_array_equal(from_mask(inside * np.int32(255), "region", Path("a.png")), inside)
 
 
 def test_mistakes_are_named(tmp_path):
