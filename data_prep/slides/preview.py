@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 SIDE = 1600
 TISSUE, REGION = (0, 130, 60), (220, 0, 0)
 # Of the patches, lower magnification first: two colours that neither stain nor the outlines have.
-PATCHES = ((0, 70, 220), (255, 150, 0))
+PATCHES = ((0, 70, 220), (255, 225, 0))
 # Squares smaller than this would hide what is under them if their borders were solid.
-_SMALL, _FAINT = 16, 0.45
+_SMALL, _FAINT = 16, 0.5
 _LINE, _SCALE = 28, 0.55
 
 
@@ -65,7 +65,7 @@ def _squares(image: NDArray[np.uint8], corners: NDArray[np.float64], side: float
     below = image.copy()
     for x, y in corners:
         start, end = (round(x), round(y)), (round(x + side) - 1, round(y + side) - 1)
-        cv2.rectangle(image, start, end, colour, 1 if side < 4 * _SMALL else 2)
+        cv2.rectangle(image, start, end, colour, 1 if side < _SMALL else 2)
     if side < _SMALL:
         cv2.addWeighted(image, _FAINT, below, 1 - _FAINT, 0, dst=image)
 

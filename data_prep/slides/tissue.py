@@ -51,18 +51,24 @@ class Tissue:
         Returns:
             (N,) in 0..1: the exact area under the mask, whose pixels count in part where a window cuts them.
         """
-        # Between its corners the integral of a mask of constant pixels is bilinear, so that this is exact.
-        low = np.asarray(origins, np.float64).T[::-1] / self.downsample
-        (y0, x0), (y1, x1) = low, low + extent / self.downsample
-        at = [ndimage.map_coordinates(self._integral, p, order=1, mode="nearest") for p in _corners(x0, y0, x1, y1)]
-        area: NDArray[np.float64] = (at[3] - at[2] - at[1] + at[0]) / (extent / self.downsample) ** 2
+        low = np.asarray(origins, np.float64).T
         # Differences of large sums: 1 - 1e-16 must pass a filter that asks for 1.
-        return np.clip(area.round(9), 0, 1)
+        return np.clip((self._area(low, low + extent) / extent**2).round(9), 0, 1)
 
     @property
     def total(self) -> float:
         """Share of tissue in the slide, 0..1."""
-        return float(self.mask.sum() * self.downsample**2 / (self.size[0] * self.size[1]))
+        size = np.array(self.size, np.float64)[:, None]
+        return float((self._area(np.zeros((2, 1)), size) / size.prod())[0])
+
+    def _area(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) level-0 pixels of tissue in windows from (2, N) x, y to (2, N) x, y."""
+        (x0, y0), (x1, y1) = low / self.downsample, high / self.downsample
+        corners = np.array([(y1, x1), (y0, x1), (y1, x0), (y0, x0)]).swapaxes(0, 1)
+        # Between corners of pixels the integral of a mask is bilinear, so that this is exact.
+        integral = ndimage.map_coordinates(self._integral, corners, order=1, mode="nearest")
+        area: NDArray[np.float64] = integral[0] - integral[1] - integral[2] + integral[3]
+        return area * self.downsample**2
 
 
 def tissue_mask(image: NDArray[np.uint8], smallest: float = 0) -> NDArray[np.bool_]:
@@ -99,9 +105,3 @@ def _without_small(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_
     keep = stats[:, cv2.CC_STAT_AREA] >= smallest
     keep[0] = False  # the background
     return np.asarray(keep[pieces])
-
-
-def _corners(
-    x0: NDArray[np.float64], y0: NDArray[np.float64], x1: NDArray[np.float64], y1: NDArray[np.float64]
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    return [(y0, x0), (y0, x1), (y1, x0), (y1, x1)]
