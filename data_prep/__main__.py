@@ -2,11 +2,12 @@
 
 import sys
 
-from data_prep.cli import main
 from zoo.errors import ZooError
 
 if __name__ == "__main__":
     try:
+        from data_prep.cli import main  # here, since importing takes long enough for a Ctrl-C
+
         sys.exit(main())
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -108,6 +109,8 @@ def _existing(address: str) -> Iterator[Client]:
             "the address (it may come from DASK_SCHEDULER_ADDRESS)"
         ) from None
     with client:
+        if not client.scheduler_info()["workers"]:
+            print(f"{address} has no workers yet: waiting for the first", file=sys.stderr)
         yield client
 
 
