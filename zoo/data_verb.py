@@ -58,9 +58,12 @@ def main(argv: list[str]) -> int:
     """Run the verb; 2 when there was anything wrong with any file.
 
     Raises:
-        DataError: the preview can't be written, or there is nothing to draw.
+        DataError: the preview can't be written.
     """
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.samples < 1 or args.seed < 0:
+        parser.error("--samples is 1 or more, --seed 0 or more")
     found, wrong = _paths(args.files)
     # Whole images are read once, so that nothing is worth caching.
     stores = [Store(path, cache_bytes=0) for path in found]
@@ -74,6 +77,11 @@ def main(argv: list[str]) -> int:
         store.close()
     # The check meets unreadable files again, and says more about them.
     wrong += _check(stores, good) if args.check else unreadable
+    if args.preview:
+        members = [record for _, members in good for record in members]
+        wrong += [
+            message for message in _preview(args.preview, members, args.samples, args.seed) if message not in wrong
+        ]
     summaries = summarise(good)
     if args.json:
         print(json.dumps({"datasets": [asdict(summary) for summary in summaries], "problems": wrong}, indent=2))
@@ -83,8 +91,6 @@ def main(argv: list[str]) -> int:
         print(f"zoo data: {message}", file=sys.stderr)
     if args.check and not args.json:
         print(f"{len(stores)} file(s) checked: {len(wrong) or 'no'} problem{'s' if len(wrong) != 1 else ''}")
-    if args.preview:
-        _preview(args.preview, [record for _, members in good for record in members], args.samples, args.seed)
     return 2 if wrong else 0
 
 
@@ -106,14 +112,22 @@ def _check(stores: Sequence[Store], good: Sequence[tuple[Store, Sequence[Record]
         return list(problems(stores, lambda count: progress.advance(task, count)))
 
 
-def _preview(path: Path, members: Sequence[Record], samples: int, seed: int) -> None:
-    from zoo.data.preview import choose, contact_sheet
+def _preview(path: Path, members: Sequence[Record], samples: int, seed: int) -> list[str]:
+    """Draw what can be read; messages about what can't."""
+    from zoo.data.preview import choose, contact_sheet, panel  # torch and matplotlib take seconds
 
-    chosen = choose(members, samples, seed)
-    if not chosen:
-        raise DataError(f"{path}: there is no image to draw; give a store that holds some")
-    write_bytes(path, contact_sheet(chosen))
-    print(f"{path}: {len(chosen)} image(s)", file=sys.stderr)
+    panels, damaged = [], []
+    for sample in choose(members, samples, seed):
+        try:
+            panels.append(panel(sample))
+        except StoreError as error:
+            damaged.append(str(error))
+    if panels:
+        write_bytes(path, contact_sheet(panels))
+        print(f"{path}: {len(panels)} image(s)", file=sys.stderr)
+    else:
+        damaged.append(f"{path}: not drawn, since there is no image to draw; give a store that holds some")
+    return damaged
 
 
 def _print(summaries: Sequence[Summary]) -> None:
@@ -122,8 +136,10 @@ def _print(summaries: Sequence[Summary]) -> None:
     for number, summary in enumerate(summaries):
         if number:
             console.print()
-        for name, text in _facts(summary):
-            console.print(f"{name:11} {text}", soft_wrap=True)
+        facts = _facts(summary)
+        width = max(len(name) for name, _ in facts)
+        for name, text in facts:
+            console.print(f"{name:{width}}  {text}", soft_wrap=True)
         if summary.rows:
             console.print(_table(summary))
 

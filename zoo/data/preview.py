@@ -22,6 +22,7 @@ SMALLEST = 18  # pixels of the sheet that a usual object's diameter is given, by
 LONGEST = 38  # characters of a caption's line
 
 Sample = tuple[Record, int]
+Panel = tuple[NDArray[np.uint8], str]
 
 
 def choose(records: Sequence[Record], count: int, seed: int = 0) -> list[Sample]:
@@ -46,12 +47,31 @@ def choose(records: Sequence[Record], count: int, seed: int = 0) -> list[Sample]
     return sorted(mixed[:count], key=_place)
 
 
-def contact_sheet(samples: Sequence[Sample]) -> bytes:
-    """PNG of the samples in rows of four, each with a caption: group, split, patient, resolution, objects."""
-    columns = min(COLUMNS, len(samples))
-    rows = -(-len(samples) // columns)
-    pictures = [_picture(record, item) for record, item in samples]
-    tallest = max(picture.shape[0] for picture, _ in pictures) / CELL
+def panel(sample: Sample) -> Panel:
+    """Picture of an image with its labels' outlines, and the caption: group, split, patient, resolution, objects.
+
+    Raises:
+        StoreError: the image or its labels are damaged.
+    """
+    record, item = sample
+    store, group = record.store, record.group
+    region = store.info.labels == "region"
+    objects = store.objects(group.name)
+    objects = objects[objects["item"] == item]
+    window = (0, 0, group.width, group.height) if region else _window(objects, group.width, group.height)
+    image, label = store.image(group.name, item, window), store.label(group.name, item, window)
+    scale = CELL / max(label.shape)
+    rows, columns = (max(1, round(length * scale)) for length in label.shape)
+    image = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.LANCZOS))
+    label = resize(label, (rows, columns), order=0, preserve_range=True, anti_aliasing=False).astype(label.dtype)
+    return label_outlines(image, label, 2, IGNORE if region else None), _caption(record, item, window, len(objects))
+
+
+def contact_sheet(panels: Sequence[Panel]) -> bytes:
+    """PNG of pictures in rows of four, each with its caption."""
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    tallest = max(picture.shape[0] for picture, _ in panels) / CELL
     size = 3.0
     figure = Figure(
         figsize=(columns * size, rows * (size * tallest + 0.62)), dpi=CELL / size, layout="constrained", facecolor="w"
@@ -59,7 +79,7 @@ def contact_sheet(samples: Sequence[Sample]) -> bytes:
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
-    for axes, (picture, caption) in zip(grid, pictures, strict=False):
+    for axes, (picture, caption) in zip(grid, panels, strict=False):
         axes.imshow(picture, interpolation="antialiased")
         axes.set_anchor("N")
         axes.set_title(caption, fontsize=7, pad=3, linespacing=1.25)
@@ -73,20 +93,6 @@ def _place(sample: Sample) -> tuple[Any, ...]:
     split = record.group.split
     return (split not in SPLIT_ORDER, SPLIT_ORDER.index(split) if split in SPLIT_ORDER else split,
             str(record.store.path), record.group.name, item)  # fmt: skip
-
-
-def _picture(record: Record, item: int) -> tuple[NDArray[np.uint8], str]:
-    store, group = record.store, record.group
-    region = store.info.labels == "region"
-    objects = store.objects(group.name)
-    objects = objects[objects["item"] == item]
-    window = (0, 0, group.width, group.height) if region else _window(objects, group.width, group.height)
-    image, label = store.image(group.name, item, window), store.label(group.name, item, window)
-    scale = CELL / max(label.shape)
-    rows, columns = (max(1, round(length * scale)) for length in label.shape)
-    image = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.LANCZOS))
-    label = resize(label, (rows, columns), order=0, preserve_range=True, anti_aliasing=False).astype(label.dtype)
-    return label_outlines(image, label, 2, IGNORE if region else None), _caption(record, item, window, len(objects))
 
 
 def _window(objects: NDArray[np.void], width: int, height: int) -> Window:

@@ -18,8 +18,8 @@ from zoo.files import sha256
 
 _GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification", "parent")
 
-# What h5py raises on a file whose bytes were changed: its library reports nearly everything as one of these.
-_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+# What h5py raises on a file whose bytes were changed: hardly anything has a kind of its own.
+_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
 class Store:
@@ -133,7 +133,7 @@ class Store:
         if self._groups is None:
             _ = self.info  # an unknown schema must be named before its groups are looked at
             with self._readable("its list of groups"):
-                self._groups = dict.fromkeys(self._file)
+                self._groups = dict.fromkeys(_plain(name) for name in self._file)
         return self._groups
 
     @contextmanager
@@ -211,7 +211,7 @@ def _read_info(path: Path, file: Any) -> StoreInfo:
             f"{path}: schema version {found}, but this isegzoo reads version {SCHEMA_VERSION}; "
             "prepare the data again or install the version that wrote it"
         )
-    fields = {key: file.attrs.get(key, "") for key in StoreInfo.__dataclass_fields__}
+    fields = {key: _plain(file.attrs.get(key, "")) for key in StoreInfo.__dataclass_fields__}
     return StoreInfo(**fields | {"schema_version": int(found)})
 
 
@@ -229,4 +229,6 @@ def _read_group(path: Path, name: str, group: Any) -> GroupInfo:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        value.encode()  # h5py hides bytes that are no text as lone surrogates, which can't be printed
     return value.item() if isinstance(value, np.generic) else value
