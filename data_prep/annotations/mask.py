@@ -20,8 +20,8 @@ class MaskSlide:
     Values are taken, never averaged. A mask may be smaller than its slide by a whole factor, the last row and column
     cut off or filled up; where it does not reach, it counts as 0. Of a pyramid the first image is read.
 
-    A TIFF is unpacked once into a temporary file of as many bytes as the mask has pixels, so that memory does not
-    grow with it: readers of slides give colours, and masks are often stored in strips, which none reads by windows.
+    A TIFF is unpacked once, strip by strip or tile by tile, into a temporary file of as many bytes as it has pixels, so
+    that memory does not grow with it: readers of slides give colours, and none of them reads strips by windows.
 
     Args:
         path: TIFF, PNG or NPY, one channel.
