@@ -32,7 +32,7 @@ class Traces:
     Attributes:
         sample_id: (B,) int64.
         image_id: (B,) int64.
-        initial: (B,) float64 IoU before the first turn: 1 where nothing is to be segmented, else 0.
+        initial: (B,) float64 IoU before the first counted turn.
         ious: (B, T) float64 after each turn; NaN after the session ended.
         seconds: (B, T) float64 of each turn, the batch's time shared equally; NaN after the session ended.
         interactions: everything that was said.
@@ -69,6 +69,9 @@ class Interactive(Protocol):
         stop_at: IoU that ends a session; None: go on until the user is silent, as curves need it.
         samples: one session an object, in a window around it (`objects`), or one for all that is labelled: in an image
             or stored patch (`images`), or in a window of one (`windows`).
+        start: `empty` counts every turn. With `prediction`, methods that begin with a prediction are compared with
+            others: the turns that these need for their first one (`Engine.warmup`) are made, but neither counted nor
+            timed (DeepScribble, section 4).
     """
 
     name = "interactive"
@@ -82,8 +85,10 @@ class Interactive(Protocol):
         targets: Sequence[float] = (0.7, 0.8, 0.85, 0.9),
         stop_at: float | None = None,
         samples: Literal["objects", "images", "windows"] = "objects",
+        start: Literal["empty", "prediction"] = "empty",
     ) -> None:
         self.samples = samples
+        self.start = start
         self.user = user or NextClick()
         self.max_interactions = max_interactions
         self.targets = tuple(targets)
@@ -102,12 +107,13 @@ class Interactive(Protocol):
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:
         """User, turns, the IoU that ends a session, and what a session is about."""
-        return {
+        settings: dict[str, str | int | float | None] = {
             "user": repr(self.user),
             "max_interactions": self.max_interactions,
             "stop_at": self.stop_at,
             "samples": self.samples,
         }
+        return settings if self.start == "empty" else settings | {"start": self.start}
 
     def records(self, outcome: Traces, batch: Batch) -> list[Record]:
         """One record a session, without its mask: sessions are many and `stages` repeats the few that are shown."""
@@ -159,15 +165,18 @@ class Interactive(Protocol):
         ious = torch.full((count, self.max_interactions), torch.nan, dtype=torch.float64)
         seconds = torch.full_like(ious, torch.nan)
         said = Interactions.empty(count, truth.size, image.device)
-        last = torch.zeros_like(truth.target)
         active = torch.arange(count, device=image.device)
         session = Session(engine, image.device, undoable=False)
         session.set_image(image)
         mask = session.mask
-        initial = iou(mask, truth).cpu()
+        for turn in range(free := engine.warmup if self.start == "prediction" else 0):
+            new = self.user(mask, truth, session.interactions, turn)
+            mask = session.add(new)
+            said = said.add(new)
+        last, initial = mask, iou(mask, truth).cpu()
         for turn in range(self.max_interactions):
             here = truth.select(active)
-            new = self.user(mask, here, session.interactions, turn)
+            new = self.user(mask, here, session.interactions, free + turn)
             keep = new.spoken.nonzero()[:, 0]
             if len(keep) < len(active):
                 session.select(keep)
@@ -180,7 +189,7 @@ class Interactive(Protocol):
             score = iou(mask, here)
             rows = active.cpu()
             ious[rows, turn], seconds[rows, turn] = score.cpu(), elapsed
-            last[active] = mask
+            last = last.index_copy(0, active, mask)
             said = said.add(new.spread(active, count))
             if self.stop_at is not None:
                 going = (score < self.stop_at).nonzero()[:, 0]

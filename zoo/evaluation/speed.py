@@ -21,7 +21,8 @@ class TimedEngine(Engine):
     """An engine that adds up the seconds of its steps, and with `starts` those before the first step too."""
 
     def __init__(self, engine: Engine, starts: bool = False) -> None:
-        self.engine, self.window, self.starts, self.seconds = engine, engine.window, starts, 0.0
+        self.engine, self.window, self.warmup = engine, engine.window, engine.warmup
+        self.starts, self.seconds = starts, 0.0
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The engine's own."""

