@@ -86,11 +86,14 @@ def write_pyramid(
                 pixels,
                 photometric="rgb",
                 tile=(tile, tile),
-                subfiletype=0 if level == 0 else 1,
+                subfiletype=0 if aperio or level == 0 else 1,
                 description=f"Aperio Image Library v11\r\n{width}x{height}{size}{known}" if aperio else None,
                 resolution=None if aperio or not mpp else (1e4 / mpp / 2**level,) * 2,
                 resolutionunit=None if aperio or not mpp else "CENTIMETER",
                 metadata=None,
                 **how,
             )
+            if aperio and level == 0:
+                # Readers take the second picture of an Aperio slide for its thumbnail.
+                writer.write(pyramid[-1], photometric="rgb", description="Aperio Image Library v11", metadata=None)
     return pyramid

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from zoo.errors import DataError
@@ -27,6 +28,7 @@ class TiffSlideReader:
                 f"{path}: tiffslide, which reads some more TIFFs, isn't installed: pip install 'isegzoo[tiffslide]'"
             ) from None
         self.path = path
+        _check_complete(path)
         try:
             self._slide: Any = TiffSlide(path)
             self.size: tuple[int, int] = self._slide.dimensions
@@ -68,3 +70,22 @@ class TiffSlideReader:
     def close(self) -> None:
         """See `SlideReader.close`."""
         self._slide.close()
+
+
+def _check_complete(path: Path) -> None:
+    """What tiffslide leaves out: it would read a TIFF without its last levels, or up to the place where it is cut."""
+    length = path.stat().st_size
+    try:
+        with tifffile.TiffFile(path) as file:
+            ends = [
+                start + count
+                for page in file.pages
+                for start, count in zip(page.aspage().dataoffsets, page.aspage().databytecounts, strict=True)
+            ]
+            # The directories are a chain; where the last one is missing, the one before still points to it.
+            file.filehandle.seek(int(file.pages.next_page_offset or 0))
+            chain = file.filehandle.read(file.tiff.offsetsize)
+    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        raise DataError(f"{path}: tiffslide can't open it: {error}") from None
+    if any(chain) or max(ends, default=0) > length:
+        raise DataError(f"{path}: an incomplete TIFF: its levels end beyond the end of the file; fetch it again")
