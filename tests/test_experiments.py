@@ -11,6 +11,7 @@ from zoo.training import ZooCLI, run
 FOLDER = Path(__file__).parent.parent / "experiments"
 ADDITIONS = {f"without-exclusion-{stage}": f"train-nuclick-monuseg-{stage}" for stage in (1, 2)}
 ADDITIONS["unet"] = "train-nuclick-monuseg-1"
+ADDITIONS |= {f"refine-{inputs}": "train-refine-glas" for inputs in ("i", "ip", "ips", "gaussian", "disk", "geodesic")}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)

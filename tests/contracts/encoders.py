@@ -49,6 +49,8 @@ class EncoderContract:
         assert maps.isfinite().all()
 
     def test_says_something(self) -> None:
+        if self.make().out_channels == 0:
+            pytest.skip("this encoder has no channel to say it in")
         # Otherwise an encoder that always returns zeros would pass every other test here.
         spoken = self.encode(some_interactions())
         silent = self.encode(Interactions.empty(BATCH, SIZE))

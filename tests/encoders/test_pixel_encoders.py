@@ -4,7 +4,7 @@ import torch
 from encoder_reference import per_sign, same_pixel
 
 from tests.contracts.encoders import SIZE, EncoderContract, some_interactions
-from zoo.encoders import Concat, Disks, InclusionExclusion, Pixels, StrokeRaster, TanhDistance
+from zoo.encoders import Concat, Disks, InclusionExclusion, NoGuidance, Pixels, StrokeRaster, TanhDistance
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 
@@ -62,7 +62,7 @@ class TestDisks(EncoderContract):
 
         for seed in range(2):
             given = some_interactions(seed)
-            expected = per_sign(given, disk, 0, max, strokes=False)
+            expected = per_sign(given, disk, 0, max)
             np.testing.assert_array_equal(self.encode(given, Disks(radius)), expected)
 
     def test_a_disk_of_radius_five_has_81_pixels(self) -> None:
@@ -82,3 +82,8 @@ class TestConcat(EncoderContract):
     def test_nothing_to_join(self) -> None:
         with pytest.raises(ConfigError, match="at least one"):
             Concat([])
+
+
+class TestNoGuidance(EncoderContract):
+    def make(self) -> NoGuidance:
+        return NoGuidance()

@@ -5,6 +5,7 @@ from zoo.encoders.combined import Concat
 from zoo.encoders.disk import Disks
 from zoo.encoders.distance import DistanceEncoder, InverseDistance, TanhDistance, TruncatedDistance
 from zoo.encoders.gaussian import Gaussians
+from zoo.encoders.geodesic import GeodesicDistance
 from zoo.encoders.inclusion_exclusion import InclusionExclusion
 from zoo.encoders.nothing import NoGuidance
 from zoo.encoders.pixel import Pixels
@@ -15,6 +16,7 @@ __all__ = [
     "Disks",
     "DistanceEncoder",
     "Gaussians",
+    "GeodesicDistance",
     "InclusionExclusion",
     "InteractionEncoder",
     "InverseDistance",

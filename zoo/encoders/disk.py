@@ -7,12 +7,13 @@ from torch import Tensor
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.interactions import Interactions
+from zoo.ops.distance import distance_to
 
 
 class Disks(InteractionEncoder):
-    """1 within `radius` pixels of the pixel under each click, else 0; one channel a sign (RITM, section 3.1).
+    """1 within `radius` pixels of the pixels under clicks and strokes, else 0; one channel a sign (RITM, section 3.1).
 
-    Clicks outside the image are skipped. Strokes are not shown: join `StrokeRaster` with `Concat` for them.
+    Clicks outside the image are skipped. A stroke is a click on each of its pixels.
 
     Args:
         radius: in pixels, from pixel centre to pixel centre; a pixel at exactly this distance belongs to the disk.
@@ -37,4 +38,8 @@ class Disks(InteractionEncoder):
         # With a margin around the map no part of a disk needs clipping.
         out = torch.zeros(len(interactions), 2, height + 2 * margin, width + 2 * margin, device=interactions.device)
         out[sample[:, None], 1 - label, y + down, x + right] = 1.0
-        return out[..., margin : margin + height, margin : margin + width].contiguous()
+        out = out[..., margin : margin + height, margin : margin + width].contiguous()
+        if interactions.strokes is not None:
+            for channel, stroke in enumerate(interactions.strokes.unbind(1)):
+                out[:, channel][distance_to(stroke) <= self.radius] = 1.0
+        return out

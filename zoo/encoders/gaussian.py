@@ -9,7 +9,7 @@ from zoo.encoders.distance import DistanceEncoder, positive_pixels
 
 
 class Gaussians(DistanceEncoder):
-    """`exp(-d^2 / (2 sigma^2))`, the greatest over all interactions of a sign; 0 where there is nothing.
+    """`exp(-d^2 / (2 sigma^2))`, the greatest over all interactions of a sign, strokes too; 0 where there is nothing.
 
     Args:
         sigma: in pixels. The default has a full width of 10 px at half maximum, as in DEXTR (Maninis et al. 2018).
