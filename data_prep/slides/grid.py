@@ -41,7 +41,8 @@ class Grid:
     def _starts(self, length: int) -> NDArray[np.int64]:
         step = self.stride * self.downsample
         starts = np.rint(np.arange(int(length // step) + 1) * step).astype(np.int64)
-        return starts[starts + self.extent <= length + 1e-6]
+        whole: NDArray[np.int64] = starts[starts + self.extent <= length + 1e-6]
+        return whole
 
 
 class Parents:

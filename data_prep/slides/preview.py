@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from zoo.slides import Slide
 
 from data_prep.slides.tissue import Tissue
 from zoo.data.schema import GroupInfo
 from zoo.data.store import Store
+from zoo.slides import Slide
 
 if TYPE_CHECKING:
     from data_prep.annotations import Annotation
@@ -42,10 +42,12 @@ def draw(store: Path, slide: Slide, annotation: "Annotation") -> NDArray[np.uint
     mask = cv2.resize(tissue.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     region = annotation.raster(0, 0, width, height, downsample)
     opened = Store(store)
-    groups = sorted(opened.groups, key=lambda group: -group.attributes["downsample"])
+    groups = sorted(opened.groups, key=_side_of_pixel, reverse=True)
     key = [(TISSUE, f"tissue {tissue.total:.0%} of the slide")]
     for group, colour in zip(groups, PATCHES, strict=False):
-        _squares(image, opened.origins(group.name) / downsample, _side(group) / downsample, colour)
+        _squares(
+            image, opened.origins(group.name) / downsample, group.width * _side_of_pixel(group) / downsample, colour
+        )
         key.append((colour, f"{group.name}: {group.count} patches of {group.width} px"))
     opened.close()
     for pixels, colour in ((mask, TISSUE), (region == 1, REGION)):
@@ -57,8 +59,8 @@ def draw(store: Path, slide: Slide, annotation: "Annotation") -> NDArray[np.uint
     return np.vstack([image, _key(key, width)])
 
 
-def _side(group: GroupInfo) -> float:
-    return group.width * float(group.attributes["downsample"])
+def _side_of_pixel(group: GroupInfo) -> float:
+    return float(group.attributes["downsample"])
 
 
 def _squares(image: NDArray[np.uint8], corners: NDArray[np.float64], side: float, colour: tuple[int, int, int]) -> None:

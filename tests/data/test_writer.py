@@ -163,6 +163,14 @@ def test_the_table_of_objects_equals_a_slow_count(ids, kind, data):
     assert table.tolist() == slow_table(labels, {0, IGNORE} if kind == "region" else {0})
 
 
+@pytest.mark.parametrize("kind", ["instances", "region"])
+@given(labels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))))
+def test_the_table_of_objects_of_bytes_equals_a_slow_count(kind, labels):
+    few = np.where(labels < 200, labels % 3, labels)
+    for array in (few, few[:, ::-1, ::2]):
+        assert object_table(array, kind).tolist() == slow_table(array, {0, IGNORE} if kind == "region" else {0})
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
 def test_labels_of_any_integer_type(tmp_path, dtype):
     labels = (LABELS % 128).astype(dtype)
