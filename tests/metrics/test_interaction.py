@@ -116,3 +116,20 @@ def test_misuse_is_a_named_error():
         noc([[0.5]], 0.5, initial=[0.1, 0.2])
     with pytest.raises(MetricError, match="`groups`"):
         grouped_mean([1.0], [1, 2])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1, width=16), rows), min_size=1, max_size=6), st.integers(1, 8))
+def test_initial_masks_equal_a_loop_over_sessions(sessions, maximum):
+    initial, ious = [first for first, _ in sessions], pad([session for _, session in sessions])
+    result = summarise(ious, (0.5,), maximum, initial=initial)
+    needed = [0 if first >= 0.5 else clicks_needed(session, 0.5, maximum) for first, session in sessions]
+    assert result["iou@0"] == pytest.approx(sum(initial) / len(initial))
+    assert result["noc@50"] == pytest.approx(np.mean([maximum if n is None else n for n in needed]))
+    assert result["iou@1"] == pytest.approx(np.mean([session[0] for _, session in sessions]))
+    assert "iou@0" not in summarise(ious, (0.5,), maximum)
+    assert "iou@0" not in summarise(ious, (0.5,), maximum, initial=[nan] * len(initial))
+
+
+def test_total_seconds_are_summed_over_sessions():
+    assert summarise([[0.5, 0.6], [0.7, nan]], seconds=[[0.25, 1.0], [2.0, nan]])["seconds"] == 3.25

@@ -27,6 +27,11 @@ class Column:
     meaning: str
 
     @property
+    def timed(self) -> bool:
+        """Whether it is a time, which depends on the device."""
+        return self.key == "seconds" or self.key.startswith("speed.")
+
+    @property
     def heading(self) -> str:
         """Label and the better direction."""
         return f"{self.label} {'↑' if self.better == 'high' else '↓'}"
@@ -60,15 +65,22 @@ INSTANCES = (
 )
 SPEED = (
     Column("speed.model", "model (ms)", "low", 1, "milliseconds of the method's own computation, batch size 1"),
-    Column("speed.end_to_end", "end to end (ms)", "low", 1, "milliseconds to the new mask, batch size 1"),
+    Column(
+        "speed.end_to_end",
+        "end to end (ms)",
+        "low",
+        1,
+        "milliseconds to the new mask, batch size 1, in a run of its own; per interaction it is the SPI",
+    ),
 )
-SHOWN_IOUS = (1, 3, 5, 10, 20)
+SHOWN_IOUS = (0, 1, 3, 5, 10, 20)
+# With so many targets at most, tables have room for both averages, and for the time.
+FEW_TARGETS = 2
 
 
 def columns(results: Sequence[Result]) -> list[Column]:
     """The columns of a table of results of one protocol: those for which any of them has a number."""
-    names = sorted({name for result in results for name in result.metrics}, key=_natural)
-    every = [*_interactive(names), *INSTANCES, *SPEED]
+    every = [*_interactive(results), *INSTANCES, *SPEED]
     return [column for column in every if any(column.value(result) is not None for result in results)]
 
 
@@ -86,20 +98,36 @@ def settings_text(settings: Mapping[str, object]) -> str:
     return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in settings.items() if value is not None)
 
 
-def _interactive(names: Sequence[str]) -> list[Column]:
-    out = []
+def _interactive(results: Sequence[Result]) -> list[Column]:
+    names = sorted({name for result in results for name in result.metrics}, key=_natural)
     targets = [name[4:] for name in names if name.startswith("noc@") and not name.endswith("_per_image")]
-    for target in targets:
-        meaning = f"mean number of interactions to IoU {float(target) / 100:g}; a failure counts as the maximum"
-        out.append(Column(f"noc@{target}", f"NoC@{target}", "low", 2, meaning))
-    out += [
-        Column(f"nof@{target}", f"NoF@{target}", "low", 0, f"sessions that never reach IoU {float(target) / 100:g}")
-        for target in targets
+    few = len(targets) <= FEW_TARGETS
+    word = "NoI" if any(result.interaction == "scribble" for result in results) else "NoC"
+    goals = {target: f"IoU {float(target) / 100:g}" for target in targets}
+    out = [
+        Column(f"success_ratio@{target}", f"success@{target}", "high", 3, f"share of the sessions that reach {goal}")
+        for target, goal in goals.items()
     ]
+    for target, goal in goals.items():
+        meaning = f"mean number of interactions to {goal}; a failure counts as the maximum"
+        out.append(Column(f"noc@{target}", f"{word}@{target}", "low", 2, meaning))
+    if few:
+        for target, goal in goals.items():
+            meaning = f"mean number of interactions to {goal} over the sessions that reach it, which differ by method"
+            out.append(Column(f"noc_success@{target}", f"{word}@{target} of successes", "low", 2, meaning))
+    last = max((int(name[4:]) for name in names if name.startswith("iou@")), default=0)
+    # Sessions from an empty mask have an IoU of 0 before the first interaction, which says nothing.
+    first = 0 if any(result.metrics.get("iou@0") for result in results) else 1
     for k in SHOWN_IOUS:
-        times = "1 interaction" if k == 1 else f"{k} interactions"
-        out.append(Column(f"iou@{k}", f"IoU@{k}", "high", 3, f"mean IoU after {times}"))
-    out.append(Column("auc", "mean IoU", "high", 3, "mean IoU over all numbers of interactions (area under the curve)"))
+        if first <= k <= last:
+            times = {0: "before the first interaction", 1: "after 1 interaction"}.get(k, f"after {k} interactions")
+            out.append(Column(f"iou@{k}", f"IoU@{k}", "high", 3, f"mean IoU {times}"))
+    if last > 1:
+        area = "mean IoU over all numbers of interactions (area under the curve)"
+        out.append(Column("auc", "mean IoU", "high", 3, area))
+    if few and targets:
+        meaning = "seconds of all interactions of all sessions to the new mask, in the evaluation's batches"
+        out.append(Column("seconds", "total time (s)", "low", 1, meaning))
     return out
 
 

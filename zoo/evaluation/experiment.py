@@ -140,6 +140,7 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
         checkpoint=provenance.checkpoint(cli.config),
         config_hash=provenance.config_hash(cli),
         speed=speed,
+        interaction=experiment.protocol.interaction,
         **provenance.commit(),
     )
     return experiment

@@ -90,6 +90,7 @@ class Interactive(Protocol):
         self.samples = samples
         self.start = start
         self.user = user or NextClick()
+        self.interaction = self.user.gives
         self.max_interactions = max_interactions
         self.targets = tuple(targets)
         self.stop_at = stop_at
@@ -129,12 +130,12 @@ class Interactive(Protocol):
         return self._shorter(5)
 
     def stages(self, engine: Engine, batch: Batch, records: list[Record]) -> dict[str, list[Record]]:
-        """The sessions after one interaction, a few, and all, run again."""
-        turns = sorted({min(k, self.max_interactions) for k in (1, 3, self.max_interactions)})
+        """The sessions after one interaction, a few, and all, run again; a first prediction before them."""
+        turns = {min(k, self.max_interactions) for k in (1, 3, self.max_interactions)}
         stages = {}
-        for turn in turns:
+        for turn in sorted(turns | ({0} if self.start == "prediction" else set())):
             traces = self._shorter(turn).run(engine, as_images(batch.image), batch.truth, batch.image_id)
-            caption = "1 interaction" if turn == 1 else f"{turn} interactions"
+            caption = {0: "initial", 1: "1 interaction"}.get(turn, f"{turn} interactions")
             stages[caption] = self._records(traces, keep_masks=True)
         return stages
 
@@ -150,11 +151,12 @@ class Interactive(Protocol):
             Record(
                 sample_id=int(traces.sample_id[i]),
                 image_id=int(traces.image_id[i]),
-                score=float(filled[i].mean()),
+                score=float(filled[i].mean() if filled.shape[1] else traces.initial[i]),
                 ious=_known(traces.ious[i]),
                 seconds=_known(traces.seconds[i]),
                 interactions=said.select(torch.tensor([i])),
                 prediction=masks[i, 0] if keep_masks else None,
+                initial=float(traces.initial[i]),
             )
             for i in range(len(filled))
         ]

@@ -22,12 +22,14 @@ class Protocol(ABC):
         samples: what a batch must hold: windows around `objects`, whole `images`, or `windows` of regions.
         score: what a record's `score` is, as reports print it.
         unit: what a time is given for.
+        interaction: what a user gives in a turn.
     """
 
     name: str
     samples: Literal["objects", "images", "windows"]
     score: str
     unit: Literal["interaction", "object", "image"]
+    interaction: Literal["click", "scribble"] = "click"
 
     @abstractmethod
     def metric(self) -> Metric:

@@ -27,6 +27,7 @@ class Record:
         seconds: of each interaction, or of the whole sample.
         interactions: what was said, in the sample's pixels, on the CPU: one sample, or one for every object.
         prediction: (H, W) label map or mask at the end; None where it was not kept.
+        initial: IoU before the first counted interaction; None where the protocol has no turns.
     """
 
     sample_id: int
@@ -36,6 +37,7 @@ class Record:
     seconds: tuple[float, ...]
     interactions: Interactions
     prediction: NDArray[Any] | None = None
+    initial: float | None = None
 
     @property
     def units(self) -> int:
@@ -54,6 +56,8 @@ class Record:
             "seconds": list(self.seconds),
             "clicks": clicks,
         }
+        if self.initial is not None:
+            out["initial"] = self.initial
         if said.boxes.shape[1]:
             out["boxes"] = [[row for row in sample if row[4] >= 0] for sample in said.boxes.tolist()]
         if said.strokes is not None:

@@ -83,6 +83,7 @@ class Result:
         versions: of python, torch, lightning and isegzoo.
         checkpoint: name and sha256 of the weights, None without.
         speed: seconds at batch size 1, None where not measured.
+        interaction: what a user gives in a turn, `click` or `scribble`; tables then say NoC or NoI.
     """
 
     experiment: str
@@ -102,6 +103,7 @@ class Result:
     versions: dict[str, str] | None = None
     checkpoint: dict[str, str] | None = None
     speed: Speed | None = None
+    interaction: Literal["click", "scribble"] = "click"
 
     @property
     def count(self) -> int | None:
@@ -160,6 +162,7 @@ def _check(result: Result, path: Path) -> None:
     need(isinstance(result.settings, dict), "settings are no mapping")
     names = (result.experiment, result.title, result.protocol, result.data.dataset, result.data.split)
     need(all(isinstance(name, str) and name for name in names), "a name is empty or no text")
+    need(result.interaction in ("click", "scribble"), f"interaction is {result.interaction!r}")
     need(result.data.split_unit in ("patient", "field"), f"split_unit is {result.data.split_unit!r}")
     numbers = isinstance(result.metrics, dict) and bool(result.metrics)
     need(numbers and all(_is_number(v) for v in result.metrics.values()), "metrics are no numbers by name")

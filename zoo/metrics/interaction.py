@@ -128,8 +128,9 @@ def summarise(
 
     For every target, in percent: `noc@85` (failures count as the maximum), `noc_success@85` (mean over the
     successes only, NaN without any), `success_ratio@85`, `nof@85`; `iou@1` to `iou@K`; `auc`; `sessions`; with
-    `seconds`, `spi`; with `groups`, `images` and the image means `noc@85_per_image`,
-    `noc_success@85_per_image` (over images with a success), `success_ratio@85_per_image`, `auc_per_image`.
+    `initial` of every session, `iou@0`; with `seconds`, `spi` and the sum `seconds`; with `groups`, `images` and the
+    image means `noc@85_per_image`, `noc_success@85_per_image` (over images with a success),
+    `success_ratio@85_per_image`, `auc_per_image`.
 
     Raises:
         MetricError: there is no session, or see `fill_forward`.
@@ -151,12 +152,15 @@ def summarise(
             result[f"noc_success{name}{suffix}"] = grouped_mean(clicks[success], of_successes)
             result[f"success_ratio{name}{suffix}"] = grouped_mean(success, level)
         result[f"nof{name}"] = float((~success).sum())
+    if initial is not None and not np.isnan(np.asarray(initial, np.float64)).any():
+        result["iou@0"] = float(np.mean(np.asarray(initial, np.float64)))
     for k, value in enumerate(mean_curve(filled, max_interactions), start=1):
         result[f"iou@{k}"] = float(value)
     for suffix, level in levels:
         result[f"auc{suffix}"] = auc(filled, max_interactions, groups=level)
     if seconds is not None:
         result["spi"] = spi(seconds)
+        result["seconds"] = float(np.nansum(np.asarray(seconds, np.float64)))
     result["sessions"] = float(len(filled))
     if groups is not None:
         result["images"] = float(len(np.unique(np.asarray(groups))))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from zoo.interactions import Interactions
+
+Gives = Literal["click", "scribble"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,12 @@ class SimulatedUser(ABC):
 
     Randomness comes from `zoo.ops.random` with the sample's id, step, turn and draw, so that what is said does not
     depend on the batch or the device. A sample with nothing to say returns padding, which ends its session.
+
+    Attributes:
+        gives: `scribble` for users that draw strokes. Results then count interactions (NoI) instead of clicks (NoC).
     """
+
+    gives: Gives = "click"
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())

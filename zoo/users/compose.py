@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
-from zoo.users.base import SimulatedUser, Truth
+from zoo.users.base import Gives, SimulatedUser, Truth
 
 
 class Together(SimulatedUser):
@@ -20,6 +20,11 @@ class Together(SimulatedUser):
 
     def __init__(self, users: Sequence[SimulatedUser]) -> None:
         self.users = _some(users, "Together")
+
+    @property
+    def gives(self) -> Gives:  # type: ignore[override]
+        """Scribbles where any of the users draws them."""
+        return _gives(self.users)
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What each says, in the order of the users."""
@@ -39,6 +44,11 @@ class Turns(SimulatedUser):
     def __init__(self, users: Sequence[SimulatedUser]) -> None:
         self.users = _some(users, "Turns")
 
+    @property
+    def gives(self) -> Gives:  # type: ignore[override]
+        """Scribbles where any of the users draws them."""
+        return _gives(self.users)
+
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What this turn's user says."""
         return self.users[min(turn, len(self.users) - 1)](prediction, truth, so_far, turn)
@@ -48,3 +58,7 @@ def _some(users: Sequence[SimulatedUser], name: str) -> list[SimulatedUser]:
     if not users:
         raise ConfigError(f"{name} was given no users; name at least one")
     return list(users)
+
+
+def _gives(users: Sequence[SimulatedUser]) -> Gives:
+    return "scribble" if any(user.gives == "scribble" for user in users) else "click"

@@ -42,6 +42,8 @@ class CorrectionScribbles(SimulatedUser):
         jitter: standard deviation of a random shift of all that is drawn in a turn, along x and along y, in pixels.
     """
 
+    gives = "scribble"
+
     def __init__(
         self,
         rule: Rule = "every",

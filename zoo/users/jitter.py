@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
-from zoo.users.base import SimulatedUser, Truth
+from zoo.users.base import Gives, SimulatedUser, Truth
 from zoo.users.draws import Draw, draw
 
 
@@ -29,6 +29,11 @@ class Jitter(SimulatedUser):
             raise ConfigError(f"sigma={sigma} must be 0 or more pixels")
         self.user = user
         self.sigma = sigma
+
+    @property
+    def gives(self) -> Gives:  # type: ignore[override]
+        """What the user gives."""
+        return self.user.gives
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What the user says, moved."""

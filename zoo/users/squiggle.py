@@ -24,6 +24,8 @@ class Squiggle(SimulatedUser):
         threshold: `random` for training; `none` takes the whole target, as in the paper's test.
     """
 
+    gives = "scribble"
+
     def __init__(self, threshold: Literal["random", "none"] = "random") -> None:
         self.threshold = threshold
 
