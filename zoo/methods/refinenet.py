@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.distance import InverseDistance
+from zoo.inference.engine import Engine
+from zoo.inference.tiling import TiledEngine
 from zoo.inference.zoom import Zoom
 from zoo.losses import BinaryCrossEntropy
-from zoo.methods.base import InteractiveMethod
+from zoo.methods.base import InteractiveMethod, NetworkEngine
 from zoo.methods.evaluated import refuse_overlap
 from zoo.methods.guidenet import GuideNet
 from zoo.users.base import SimulatedUser
@@ -40,6 +42,8 @@ class RefineNet(InteractiveMethod):
         scheduler: called with the optimizer; stepped after every batch.
         weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
         mpp: micrometres per pixel of the training images, if known.
+        tile: larger images are segmented in tiles of this side, in pixels; as long as the windows of the training.
+        overlap: of neighbouring tiles, in pixels; see `TiledEngine`.
     """
 
     warmup = 0
@@ -59,8 +63,11 @@ class RefineNet(InteractiveMethod):
         scheduler: LRSchedulerCallable | None = None,
         weights: str | None = None,
         mpp: float | None = None,
+        tile: int = 384,
+        overlap: int = 96,
     ) -> None:
         self.see_guide = see_guide
+        self.tile, self.overlap = tile, overlap
         super().__init__(
             network,
             encoder or InverseDistance(),
@@ -95,6 +102,10 @@ class RefineNet(InteractiveMethod):
         """
         super().on_test_start()
         refuse_overlap(self._guide[0].patients, self._patients("test"), "the guide was trained on")
+
+    def engine(self) -> Engine:
+        """The method as it is used at test time, in tiles where the image is larger than one."""
+        return TiledEngine(NetworkEngine(self), self.tile, self.overlap)
 
     def guided(self, image: Tensor) -> Tensor:
         """The guide's probability (B, 1, H, W) of images (B, 3, H, W), on their device."""

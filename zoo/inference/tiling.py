@@ -1,0 +1,168 @@
+"""Images larger than those an engine was trained on, in overlapping tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from zoo.errors import ConfigError
+from zoo.inference.engine import Engine, State
+from zoo.inference.frame import Frame
+from zoo.interactions import PADDING, Interactions
+
+At = tuple[Tensor, Tensor]
+"""Sample and tile indices (n,) of n tiles."""
+
+
+class TiledEngine(Engine):
+    """Lets an engine refine those tiles of a large image in which something was said.
+
+    A tile is segmented from the first probability (the engine's own, made in tiles, or the given mask) and from what
+    was said within its window; others keep the first probability, so that nothing changes beyond the windows in which
+    something was said. Tiles are blended by weights that fall to nothing towards a tile's edge and add up to 1. A turn
+    computes only the tiles in which it says something new. An image that is no larger than a tile goes to the engine
+    as it is.
+
+    Args:
+        engine: its steps may depend on the first probability, but not on later ones.
+        side: of a tile, in pixels.
+        overlap: of neighbouring tiles, in pixels, at least; up to half a tile.
+        batch: tiles that the engine is given at a time.
+
+    Raises:
+        ConfigError: the overlap does not fit.
+    """
+
+    def __init__(self, engine: Engine, side: int, overlap: int, batch: int = 4) -> None:
+        if not 1 <= overlap <= side // 2:
+            raise ConfigError(f"overlap={overlap} must be at least 1 px and at most half of a tile of {side} px")
+        self.engine, self.side, self.overlap, self.batch = engine, side, overlap, batch
+        self.window, self.warmup = engine.window, engine.warmup
+
+    def start(self, image: Tensor, mask: Tensor | None = None) -> State:
+        """The first probability, and for each tile what it changes and how much was said in it: nothing yet."""
+        if max(image.shape[-2:]) <= self.side:
+            return self.engine.start(image, mask)
+        tiles = self._tiles(image)
+        values = image.new_zeros(len(image), len(tiles.corners), *tiles.size)
+        said = torch.zeros(values.shape[:2], dtype=torch.long, device=image.device)
+        if mask is None:
+            parts = values.clone()
+            for at in self._chunks(said == 0):
+                parts[at] = self.engine.start(tiles.cut(image, at))["probability"][:, 0]
+            mask = tiles.blend(parts).clamp(0, 1)
+        return {"probability": mask, "first": mask, "changes": values, "said": said}
+
+    def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
+        """Segment the tiles in which more was said than before, and blend all."""
+        if "changes" not in state:
+            return self.engine.step(image, interactions, state)
+        tiles = self._tiles(image)
+        said = tiles.amount(interactions)
+        changes = state["changes"].clone()
+        for at in self._chunks(said != state["said"]):
+            part, first = tiles.cut(image, at), tiles.cut(state["first"], at)
+            after = self.engine.step(part, tiles.within(interactions, at), self.engine.start(part, first))
+            changes[at] = (after["probability"] - first)[:, 0]
+        probability = (state["first"] + tiles.blend(changes)).clamp(0, 1)
+        return {"probability": probability, "first": state["first"], "changes": changes, "said": said}
+
+    def mask(self, state: State, interactions: Interactions) -> Tensor:
+        """The engine's own."""
+        return self.engine.mask(state, interactions)
+
+    def _tiles(self, image: Tensor) -> Tiles:
+        return Tiles.over((image.shape[-2], image.shape[-1]), self.side, self.overlap)
+
+    def _chunks(self, which: Tensor) -> Iterator[At]:
+        """The tiles in `which` (B, T) bool, a few at a time."""
+        sample, tile = which.nonzero(as_tuple=True)
+        for first in range(0, len(sample), self.batch):
+            yield sample[first : first + self.batch], tile[first : first + self.batch]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles of one size that cover an image of (H, W) pixels.
+
+    Attributes:
+        corners: y and x of each tile's first pixel.
+        size: height and width of each, in pixels.
+        weights: (T, h, w) float32; over all tiles they add up to 1 at every pixel.
+        image_size: (H, W).
+    """
+
+    corners: tuple[tuple[int, int], ...]
+    size: tuple[int, int]
+    weights: Tensor
+    image_size: tuple[int, int]
+
+    @classmethod
+    def over(cls, image_size: tuple[int, int], side: int, overlap: int) -> Tiles:
+        """Tiles of `side` pixels, or as long as the image where it is shorter."""
+        (rows, down), (columns, across) = (_axis(length, min(side, length), overlap) for length in image_size)
+        weights = down[:, None, :, None] * across[None, :, None, :]
+        corners = tuple((y, x) for y in rows for x in columns)
+        return cls(corners, (down.shape[1], across.shape[1]), weights.flatten(0, 1), image_size)
+
+    def cut(self, images: Tensor, at: At) -> Tensor:
+        """These tiles (n, C, h, w) of images (B, C, H, W)."""
+        pairs = zip(at[0].tolist(), at[1].tolist(), strict=True)
+        return torch.stack([images[sample][:, *self._slices(tile)] for sample, tile in pairs])
+
+    def blend(self, values: Tensor) -> Tensor:
+        """(B, 1, H, W) from what each tile says (B, T, h, w)."""
+        out = values.new_zeros(len(values), 1, *self.image_size)
+        for tile, weights in enumerate(self.weights.to(values.device)):
+            out[:, 0, *self._slices(tile)] += values[:, tile] * weights
+        return out
+
+    def amount(self, interactions: Interactions) -> Tensor:
+        """(B, T) how much was said in each tile: a number that grows when more is said."""
+        count = len(self.corners)
+        sample = torch.arange(len(interactions), device=interactions.device)
+        amounts = []
+        for tile in range(count):
+            said = self.within(interactions, (sample, torch.full_like(sample, tile)))
+            amount = (said.points[..., 2] >= 0).sum(1) + (said.boxes[..., 4] >= 0).sum(1)
+            amounts.append(amount if said.strokes is None else amount + said.strokes.flatten(1).sum(1))
+        return torch.stack(amounts, 1)
+
+    def within(self, interactions: Interactions, at: At) -> Interactions:
+        """What lies in these tiles, in their pixels: clicks, the parts of strokes, boxes that reach into them."""
+        y, x = torch.tensor(self.corners, dtype=torch.float64, device=at[1].device)[at[1]].unbind(1)
+        frame = Frame(x, y, torch.ones_like(x), self.size)
+        said = replace(interactions, strokes=None).select(at[0]).through(frame)
+        height, width = self.size
+        inside = (said.points[..., :2] >= 0) & (said.points[..., :2] < said.points.new_tensor([width, height]))
+        label = said.points[..., 2].masked_fill(~inside.all(-1), PADDING)
+        reaching = (said.boxes[..., 2:4] > 0) & (said.boxes[..., :2] < said.boxes.new_tensor([width, height]))
+        strokes = None if interactions.strokes is None else self.cut(interactions.strokes, at)
+        return Interactions(
+            torch.cat([said.points[..., :2], label[..., None], said.points[..., 3:]], -1),
+            self.size,
+            strokes,
+            said.boxes.masked_fill(~reaching.all(-1, keepdim=True), PADDING),
+        )
+
+    def _slices(self, tile: int) -> tuple[slice, slice]:
+        y, x = self.corners[tile]
+        return slice(y, y + self.size[0]), slice(x, x + self.size[1])
+
+
+def _axis(length: int, side: int, overlap: int) -> tuple[list[int], Tensor]:
+    """First pixels of evenly spread tiles along an axis, and their weights (count, side) float32."""
+    count = 1 if length <= side else -(-(length - overlap) // (side - overlap))
+    starts = [round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
+    place = torch.arange(side, dtype=torch.float64) + 0.5
+    raw = torch.zeros(count, length, dtype=torch.float64)
+    for i, first in enumerate(starts):
+        # At the image's edge there is no neighbour to give way to.
+        rise = place / overlap if first > 0 else torch.ones_like(place)
+        fall = (side - place) / overlap if first + side < length else torch.ones_like(place)
+        raw[i, first : first + side] = torch.minimum(rise, fall).clamp(max=1)
+    shares = raw / raw.sum(0)
+    return starts, torch.stack([shares[i, first : first + side] for i, first in enumerate(starts)]).float()
