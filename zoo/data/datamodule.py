@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from zoo.data.splits import check_splits
 from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
 from zoo.data.windows import RegionWindows, Share
-from zoo.errors import DataError, SplitError
+from zoo.errors import ConfigError, DataError, SplitError
 
 Samples = Literal["objects", "images", "windows"]
 
@@ -115,10 +116,12 @@ class PatchDataModule(LightningDataModule):
         limit = self.test_limit if split == "test" else None
         samples = self.train_samples if training else self.eval_samples
         side = self.side if training else self.eval_side
+        if split == "test" and self.test_list and samples != "windows":
+            raise ConfigError(f"test_list names windows, but the samples are {samples}; use a protocol of `windows`")
         if samples == "images":
             return WholeImages(stores, split, augment, limit=limit)
         if samples == "windows":
-            stride = None if training else self.stride or side // 2
+            stride = None if training else max(side // 2, 1) if self.stride is None else self.stride
             names = read_list(self.test_list) if split == "test" and self.test_list else None
             return RegionWindows(stores, split, side, stride, self.per_image, self.share, names, augment, limit)
         per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
@@ -182,7 +185,7 @@ def read_list(path: str) -> list[str]:
     """The lines of a file without empty ones and comments (#).
 
     Raises:
-        DataError: it can't be read, or names nothing.
+        DataError: it can't be read, names nothing, or something twice.
     """
     try:
         lines = [line.strip() for line in Path(path).read_text().splitlines()]
@@ -191,6 +194,9 @@ def read_list(path: str) -> list[str]:
     names = [line for line in lines if line and not line.startswith("#")]
     if not names:
         raise DataError(f"{path}: names no window; one a line is needed")
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: names {twice} twice; a window counts once")
     return names
 
 

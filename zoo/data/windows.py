@@ -19,6 +19,8 @@ from zoo.errors import ConfigError, DataError
 
 WINDOW_X_DRAW, WINDOW_Y_DRAW = 2_000_007, 2_000_008
 _TRIES = 32
+Place = tuple[int, int, int, int]
+"""Source, item, x0, y0 of a window."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Share:
         """Whether a label window (H, W) keeps to it."""
         valid = int((label != IGNORE).sum())
         positive = int(((label > 0) & (label != IGNORE)).sum())
-        return valid > 0 and self.least * valid <= positive <= self.most * valid
+        # Divided, 7 of 100 pixels are exactly the share that is written 0.07; multiplied, they are not.
+        return valid > 0 and self.least <= positive / valid <= self.most
 
 
 class RegionWindows(StoreDataset):
@@ -51,7 +54,11 @@ class RegionWindows(StoreDataset):
         share: of the region in a window. A random place is drawn again up to 32 times until it fits.
         names: only the grid's windows of these names (see `name`), in this order; None for all.
         augment: changes image and labels together, seeded per sample and epoch.
-        limit: only the first so many images.
+        limit: only the first so many images; with `names`, of those that it names.
+
+    Raises:
+        ConfigError: side, stride or the number of windows is below 1.
+        DataError: the labels are instances, an image is smaller than the window, or a name is not on the grid.
     """
 
     def __init__(
@@ -66,7 +73,9 @@ class RegionWindows(StoreDataset):
         augment: Augment | None = None,
         limit: int | None = None,
     ) -> None:
-        super().__init__(stores, split, augment, limit=limit)
+        super().__init__(stores, split, augment, limit=limit if names is None else None)
+        if min(side, per_image, 1 if stride is None else stride) < 1:
+            raise ConfigError(f"side={side}, stride={stride} and per_image={per_image} must be at least 1")
         self.side, self.stride, self.per_image = side, stride, per_image
         self.share = share or Share()
         for store, info in self.sources:
@@ -77,7 +86,9 @@ class RegionWindows(StoreDataset):
                     f"{store.path}, group {info.name!r}: windows of {side} px do not fit images of "
                     f"{info.width}x{info.height} px; choose a smaller side"
                 )
-        self._grid = None if stride is None else self._places(stride, names)
+        self._grid = None if stride is None else self._places(stride)
+        if names is not None:
+            self._grid = self._named(names, limit)
 
     def __len__(self) -> int:
         return len(self._items) * self.per_image if self._grid is None else len(self._grid)
@@ -101,7 +112,7 @@ class RegionWindows(StoreDataset):
         ignore = label == IGNORE
         return Sample(image, (label > 0) & ~ignore, None, ignore, 0, number, self._item_of[source, item])
 
-    def _place_of(self, number: int, epoch: int) -> tuple[int, int, int, int]:
+    def _place_of(self, number: int, epoch: int) -> Place:
         if self._grid is not None:
             return self._grid[number]
         source, item = self._items[number // self.per_image]
@@ -114,28 +125,32 @@ class RegionWindows(StoreDataset):
                 break
         return source, item, x0, y0
 
-    def _places(self, stride: int, names: Sequence[str] | None) -> list[tuple[int, int, int, int]]:
-        places = []
+    def _places(self, stride: int) -> list[Place]:
+        places: list[Place] = []
         for source, item in self._items:
             info = self.sources[source][1]
-            label = self._whole(source, item)[1]
+            label = self.sources[source][0].label(info.name, item)
             corners = product(steps(info.height, self.side, stride), steps(info.width, self.side, stride))
             places += [
                 (source, item, x0, y0)
                 for y0, x0 in corners
                 if self.share.allows(label[y0 : y0 + self.side, x0 : x0 + self.side])
             ]
-        if names is None:
-            return places
-        self._grid = places
-        known = {self.name(number): place for number, place in enumerate(places)}
+        return places
+
+    def _named(self, names: Sequence[str], limit: int | None) -> list[Place]:
+        if self._grid is None:
+            raise ConfigError("only windows of a grid have names that last; give its stride")
+        known = {self.name(number): place for number, place in enumerate(self._grid)}
         missing = [name for name in names if name not in known]
         if missing:
             raise DataError(
                 f"{len(missing)} of {len(names)} listed windows are not on the grid, {missing[0]!r} first; use the "
                 "stores, side, stride and share that the list was made with"
             )
-        return [known[name] for name in names]
+        places = [known[name] for name in names]
+        images = sorted({place[:2] for place in places})[:limit]
+        return [place for place in places if place[:2] in images]
 
 
 def steps(length: int, side: int, stride: int) -> list[int]:

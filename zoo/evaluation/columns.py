@@ -47,12 +47,16 @@ class Column:
         return "–" if value is None else f"{value:.{self.digits}f}"
 
 
+REGIONS = (
+    Column("iou_pooled", "IoU (all pixels)", "high", 3, "IoU of the pixels of all samples together"),
+    Column("iou", "IoU", "high", 3, "IoU of each sample, mean over samples"),
+)
 INSTANCES = (
     Column("aji", "AJI", "high", 3, "aggregated Jaccard index, mean over images"),
     Column("dq", "DQ", "high", 3, "detection quality: F1 of objects matched at IoU above 0.5, mean over images"),
     Column("sq", "SQ", "high", 3, "segmentation quality: mean IoU of matched objects, mean over images"),
     Column("pq", "PQ", "high", 3, "panoptic quality: DQ times SQ of each image, mean over images"),
-    Column("dice", "Dice", "high", 3, "Dice of foreground against background, mean over images"),
+    Column("dice", "Dice", "high", 3, "Dice of foreground against background, mean over images or windows"),
     Column(
         "hausdorff",
         "Hausdorff (px)",
@@ -80,7 +84,7 @@ FEW_TARGETS = 2
 
 def columns(results: Sequence[Result]) -> list[Column]:
     """The columns of a table of results of one protocol: those for which any of them has a number."""
-    every = [*_interactive(results), *INSTANCES, *SPEED]
+    every = [*_interactive(results), *REGIONS, *INSTANCES, *SPEED]
     return [column for column in every if any(column.value(result) is not None for result in results)]
 
 

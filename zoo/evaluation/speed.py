@@ -18,24 +18,26 @@ SAMPLES = {"interaction": 8, "object": 1, "image": 8}
 
 
 class TimedEngine(Engine):
-    """An engine that adds up the seconds of its steps, and with `starts` those before the first step too."""
+    """An engine that keeps the seconds of each step, and with `starts` of each start too."""
 
     def __init__(self, engine: Engine, starts: bool = False) -> None:
         self.engine, self.window, self.warmup = engine, engine.window, engine.warmup
-        self.starts, self.seconds = starts, 0.0
+        self.starts = starts
+        self.seconds: list[float] = []
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The engine's own."""
         began = now(image.device)
         state = self.engine.start(image, mask)
-        self.seconds += now(image.device) - began if self.starts else 0.0
+        if self.starts:
+            self.seconds.append(now(image.device) - began)
         return state
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """The engine's own, with the clock running."""
         began = now(image.device)
         state = self.engine.step(image, interactions, state)
-        self.seconds += now(image.device) - began
+        self.seconds.append(now(image.device) - began)
         return state
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
@@ -54,8 +56,13 @@ def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batc
     """
     protocol, timed = protocol.brief(), TimedEngine(engine, starts=protocol.unit == "image")
     records: list[Record] = []
+    model = 0.0
     for sample in range(min(SAMPLES[protocol.unit], samples)):
         batch = load([sample])
-        records += protocol.records(protocol.evaluate(timed, batch, protocol.metric()), batch)
+        timed.seconds.clear()
+        new = protocol.records(protocol.evaluate(timed, batch, protocol.metric()), batch)
+        records += new
+        # Turns that are made but not counted come first: their time does not count either.
+        model += sum(timed.seconds[::-1][: sum(record.units for record in new)])
     count = max(sum(record.units for record in records), 1)
-    return Speed(protocol.unit, timed.seconds / count, sum(sum(r.seconds) for r in records) / count, count)
+    return Speed(protocol.unit, model / count, sum(sum(r.seconds) for r in records) / count, count)

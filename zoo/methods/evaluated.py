@@ -54,6 +54,10 @@ class EvaluatedModule(LightningModule):
         """Record the patients."""
         checkpoint["patients"] = sorted(self.patients)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Recall the patients."""
+        self.patients = frozenset(checkpoint.get("patients", ()))
+
     def _patients(self, split: str) -> frozenset[str]:
         datamodule = getattr(self.trainer, "datamodule", None)
         return datamodule.patients(split) if isinstance(datamodule, PatchDataModule) else frozenset()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import timm
@@ -21,12 +22,14 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
     Raises:
         ConfigError: neither an installed package nor the hub has it.
     """
-    if name in PACKAGES and importlib.util.find_spec(PACKAGES[name]) is not None:
-        folder = Path(str(importlib.import_module(PACKAGES[name]).__file__)).parent
-        file = next(folder.glob("models/*.pth"))
+    if name in PACKAGES and find_spec(PACKAGES[name]) is not None:
+        folder = Path(str(import_module(PACKAGES[name]).__file__)).parent
+        file = next(folder.glob("models/*.pth"), None)
+        if file is None:
+            raise ConfigError(f"{folder} holds no models/*.pth; install {PACKAGES[name].replace('_', '-')} again")
         ours: dict[str, Tensor] = timm.create_model(name).state_dict()
         theirs: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
-        if [value.shape for value in ours.values()] != [value.shape for value in theirs.values()]:
+        if _outline(ours) != _outline(theirs):
             raise ConfigError(f"{file} does not hold the tensors of timm's {name}; install a matching version")
         return dict(zip(ours, theirs.values(), strict=True))
     try:
@@ -37,6 +40,11 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
             f"ImageNet weights of {name} can't be had ({error}); leave out `weights: imagenet`, go online once{package}"
         ) from error
     return state
+
+
+def _outline(state: dict[str, Tensor]) -> list[tuple[str, torch.Size]]:
+    """What tensors are, without the layers' names, and their shapes, in order."""
+    return [(name.rsplit(".", 1)[-1], value.shape) for name, value in state.items()]
 
 
 def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -8,6 +8,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
+from zoo.errors import ConfigError
 from zoo.networks.imagenet import imagenet_state, normalisation
 
 
@@ -53,7 +54,13 @@ class Unet(nn.Module):
         """
         model = self.unet.encoder.model
         target = model.state_dict()
-        given = {name: value for name, value in imagenet_state(self.backbone).items() if name in target}
+        state = imagenet_state(self.backbone)
+        # Where timm cuts a backbone into a flat list of layers, its first dot becomes an underscore.
+        names = {name: name if name in state else name.replace("_", ".", 1) for name in target}
+        given = {name: state[theirs] for name, theirs in names.items() if theirs in state}
+        if len(given) < len(target):
+            missing = next(name for name in target if name not in given)
+            raise ConfigError(f"ImageNet weights of {self.backbone} lack {missing}; leave out `weights: imagenet`")
         for name, value in given.items():
             if value.shape != target[name].shape:
                 wider = torch.zeros_like(target[name])
