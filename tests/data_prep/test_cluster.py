@@ -16,7 +16,7 @@ from zoo.errors import ConfigError, DataError
 def address():
     """Address of a cluster that somebody else started."""
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
     ) as cluster:
         yield cluster.scheduler_address
 
