@@ -166,8 +166,8 @@ def test_the_table_of_objects_equals_a_slow_count(ids, kind, data):
 @pytest.mark.parametrize("kind", ["instances", "region"])
 @given(labels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))))
 def test_the_table_of_objects_of_bytes_equals_a_slow_count(kind, labels):
-    few = np.where(labels < 200, labels % 3, labels)
-    for array in (few, few[:, ::-1, ::2]):
+    region = np.where(labels < 200, labels % 2, IGNORE)
+    for array in (labels, region, region[:, ::-1, ::2]):
         assert object_table(array, kind).tolist() == slow_table(array, {0, IGNORE} if kind == "region" else {0})
 
 

@@ -1,6 +1,6 @@
 """What an HDF5 store contains: names, types and the table of objects (schema version 1)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -98,8 +98,8 @@ def object_table(labels: NDArray[np.integer], kind: Labels) -> NDArray[np.void]:
     """
     rows: list[tuple[int, ...]] = []
     for item, label in enumerate(labels):
-        if label.dtype == np.uint8:
-            rows.extend((item, *row) for row in _few(label) if not (kind == "region" and row[0] == IGNORE))
+        if label.dtype == np.uint8 and not ((label > 1) & (label < IGNORE)).any():
+            rows.extend((item, *row) for row in _bytes(label, (1,) if kind == "region" else (1, IGNORE)))
             continue
         if label.min() >= 0 and label.max() < _DENSE:
             ids, dense = np.arange(int(label.max()) + 1), label
@@ -114,16 +114,13 @@ def object_table(labels: NDArray[np.integer], kind: Labels) -> NDArray[np.void]:
     return np.array(rows, dtype=OBJECT_DTYPE)
 
 
-def _few(label: NDArray[np.uint8]) -> list[tuple[int, ...]]:
-    """Id, box and area of each object of (H, W) uint8: a third of the time that counting many ids takes."""
-    label = np.ascontiguousarray(label)
-    present = np.flatnonzero(cv2.calcHist([label], [0], None, [256], [0, 256])[1:]) + 1
-    rows: list[tuple[int, ...]] = []
-    for value in present.tolist():
-        mask = (label == value).view(np.uint8)
-        x, y, width, height = cv2.boundingRect(mask)
-        rows.append((value, x, y, x + width, y + height, cv2.countNonZero(mask)))
-    return rows
+def _bytes(label: NDArray[np.uint8], ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Id, box and area of some objects of (H, W) uint8: one or two take a tenth of the time that counting all takes."""
+    for value in ids:
+        mask = np.ascontiguousarray(label == value).view(np.uint8)
+        if area := cv2.countNonZero(mask):
+            x, y, width, height = cv2.boundingRect(mask)
+            yield value, x, y, x + width, y + height, area
 
 
 def check_shapes(where: str, images: Any, labels: Any, origins: Any) -> None:
