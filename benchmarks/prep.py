@@ -26,7 +26,7 @@ from zoo.slides import Slide
 SIDE, TILE = 8192, 512
 
 
-def _slide(path: Path, side: int) -> Path:
+def made_slide(path: Path, side: int) -> Path:
     image = np.tile(mosaic(4096, 4096), (side // 4096, side // 4096, 1))
     write_pyramid(path, image, jpeg=90)
     return path
@@ -61,7 +61,7 @@ def _read(paths: list[Path], side: int) -> None:
 
 def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        paths = [_slide(Path(folder) / "0.svs", SIDE), Path(folder) / "1.svs"]
+        paths = [made_slide(Path(folder) / "0.svs", SIDE), Path(folder) / "1.svs"]
         paths[1].write_bytes(paths[0].read_bytes())
         out = Path(folder) / "out"
         shards = [_shard(path, SIDE, path.stem) for path in paths]
@@ -101,7 +101,7 @@ def main() -> None:
     print(f"{rows[2].name}: {rows[2].ours_s:.2f} s")
     with tempfile.TemporaryDirectory() as folder:
         for side in (SIDE // 2, SIDE):
-            print(f"peak memory, {side} px: {peak(_slide(Path(folder) / f'{side}.svs', side), side):.0f} MB")
+            print(f"peak memory, {side} px: {peak(made_slide(Path(folder) / f'{side}.svs', side), side):.0f} MB")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,16 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from zoo.slides import Slide, open_slide
 
+from data_prep.ahead import ahead
 from data_prep.common import Group, Patch, Shard, Skipped
 from data_prep.slides.grid import Grid, Parents
 from data_prep.slides.options import Setting, settings
@@ -18,6 +19,7 @@ from data_prep.slides.preview import draw
 from data_prep.slides.tissue import Tissue
 from zoo.data.schema import IGNORE, Labels
 from zoo.errors import ConfigError, DataError
+from zoo.slides import Slide, open_slide
 
 if TYPE_CHECKING:
     from data_prep.annotations import Annotation
@@ -39,6 +41,14 @@ class SlideJob:
     def open(self) -> Slide:
         """The slide, with its resolution where options say it."""
         return open_slide(self.slide, mpp=self.mpp, magnification=self.magnification)
+
+
+class Place(NamedTuple):
+    """A place of the grid that is kept: its corner in level-0 pixels, its label, and its window in its parent."""
+
+    origin: tuple[int, int]
+    label: NDArray[np.integer]
+    parent: tuple[int, float, float, float, float] | None
 
 
 def slide_shard(
@@ -100,9 +110,10 @@ def read(stem: str, job: SlideJob) -> Iterator[Group]:
         parents: Parents | None = None
         for number, (setting, grid) in enumerate(zip(job.settings, grids, strict=True)):
             kept: list[tuple[int, int]] = []
+            places = _places(slide, tissue, annotation, job.labels, setting, grid, parents, kept)
             yield Group(
                 setting.name,
-                _patches(slide, tissue, annotation, job.labels, setting, grid, parents, kept),
+                _patches(slide, grid, places),
                 slide=stem,
                 patient=job.patient,
                 split=job.split,
@@ -123,7 +134,18 @@ def preview(store: Path, job: SlideJob) -> NDArray[np.uint8]:
         return draw(store, slide, job.annotation(slide))
 
 
-def _patches(
+def _patches(slide: Slide, grid: Grid, places: Iterator[Place | Skipped]) -> Iterator[Patch | Skipped]:
+    """Read what is kept; labels are drawn meanwhile in a thread of their own."""
+    with closing(ahead(places)) as found:
+        for place in found:
+            if isinstance(place, Skipped):
+                yield place
+            else:
+                image = slide.read(*place.origin, grid.size, grid.size, grid.downsample)
+                yield Patch(image, place.label, place.origin, place.parent)
+
+
+def _places(
     slide: Slide,
     tissue: Tissue,
     annotation: "Annotation",
@@ -132,8 +154,8 @@ def _patches(
     grid: Grid,
     parents: Parents | None,
     kept: list[tuple[int, int]],
-) -> Iterator[Patch | Skipped]:
-    """Patches row by row; the origins of those that are kept are added to `kept` in order."""
+) -> Iterator[Place | Skipped]:
+    """The grid row by row; the origins of what is kept are added to `kept` in order."""
     for row in grid.rows(*slide.size):
         enough = tissue.fraction(row, grid.extent) >= setting.min_tissue
         for (x, y), holds in zip(row.tolist(), enough, strict=True):
@@ -144,13 +166,13 @@ def _patches(
             if parents and window is None:
                 yield Skipped("no parent")
                 continue
-            place = (x, y, grid.size, grid.size, grid.downsample)
-            label = annotation.raster(*place) if labels == "region" else annotation.instances(*place)
+            draw_label = annotation.raster if labels == "region" else annotation.instances
+            label = draw_label(x, y, grid.size, grid.size, grid.downsample)
             if why := setting.reject(label, labels):
                 yield Skipped(why)
                 continue
             kept.append((x, y))
-            yield Patch(slide.read(*place), label, (x, y), window)
+            yield Place((x, y), label, window)
 
 
 def _about(slide: Slide, tissue: Tissue, annotation: "Annotation") -> dict[str, float]:

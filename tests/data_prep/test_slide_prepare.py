@@ -9,6 +9,7 @@ import openslide
 import pytest
 from matplotlib.path import Path as Outliner
 
+from benchmarks.prep import made_slide, peak
 from data_prep.annotations import Outline, Polygons
 from data_prep.shard import Job, carry_out
 from data_prep.slides import add_slide_arguments, slide_shard
@@ -224,3 +225,9 @@ def test_a_slide_too_coarse_and_parents_too_small_are_named(tmp_path, slide):
     assert (record.status, "s.svs" in record.reason) == ("failed", True)
     record = prepare(tmp_path, slide, *PAIR, "--parent-magnification", "20")
     assert (record.status, "--parent-magnification" in record.reason) == ("failed", True)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_slide(tmp_path):
+    small, large = (peak(made_slide(tmp_path / f"{side}.svs", side), side) for side in (4096, 8192))
+    assert large < 1.1 * small
