@@ -270,7 +270,10 @@ def test_ctrl_c(tmp_path, workers):
     assert "Traceback" not in err
     assert "distributed" not in err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.h5"]
-    assert [other for other in psutil.process_iter() if in_group(other, process.pid)] == []
+    left = [other for other in psutil.process_iter() if in_group(other, process.pid)]
+    # Python's tracker of shared resources ends by itself when all others have.
+    _, left = psutil.wait_procs(left, timeout=10)
+    assert [other for other in left if in_group(other, process.pid)] == []
 
 
 def in_group(process: psutil.Process, group: int) -> bool:
