@@ -270,10 +270,11 @@ def test_ctrl_c(tmp_path, workers):
     assert "Traceback" not in err
     assert "distributed" not in err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.h5"]
-    left = [other for other in psutil.process_iter() if in_group(other, process.pid)]
     # Python's tracker of shared resources ends by itself when all others have.
-    _, left = psutil.wait_procs(left, timeout=10)
-    assert [other for other in left if in_group(other, process.pid)] == []
+    deadline = time.monotonic() + 10
+    while any(in_group(other, process.pid) for other in psutil.process_iter()):
+        assert time.monotonic() < deadline, "worker processes are left"
+        time.sleep(0.05)
 
 
 def in_group(process: psutil.Process, group: int) -> bool:
