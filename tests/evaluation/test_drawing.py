@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.evaluation.figures import Sessions, curves, panels, standard_error, success
+from zoo.evaluation.figures import Sessions, curves, first_interaction, panels, standard_error, success
 from zoo.evaluation.pictures import NEGATIVE, POSITIVE, PREDICTION, TARGET, montage, overlay, png, square
 from zoo.evaluation.record import Record
 from zoo.evaluation.sections import choose
@@ -84,6 +84,17 @@ def test_strokes_and_boxes():
     assert white.sum() == 2 * (8 + 12) - 4
 
 
+def test_thin_strokes_are_drawn_wide_enough_to_be_seen():
+    grey = np.full((400, 500, 3), 128, np.uint8)
+    said = Interactions.from_lists([[Scribble(((100, 200), (300, 200)))]], (400, 500))
+    picture = overlay(grey, interactions=said, scale=1)
+    column = picture[:, 150]
+    assert is_colour(column, POSITIVE).nonzero()[0].tolist() == [198, 199, 200, 201]
+    assert is_colour(column, (255, 255, 255)).nonzero()[0].tolist() == [197, 202]
+    large = overlay(grey[:100, :125], interactions=Interactions.from_lists([[Scribble(((9, 9), (9, 50)))]], (100, 125)))
+    assert is_colour(large[60], POSITIVE).nonzero()[0].tolist() == [27, 28, 29]  # its own 3 px are enough
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(1, 60), st.integers(1, 60), st.integers(0, 59), st.integers(0, 59), st.integers(1, 30),
@@ -139,13 +150,24 @@ def test_standard_error_of_independent_samples_is_the_usual_one():
 
 
 def test_figures_are_pictures():
-    sessions = Sessions("a", np.array([[0.5, 0.9], [0.4, np.nan]]), np.array([0, 1]))
+    sessions = Sessions("a", np.array([[0.5, 0.9], [0.4, np.nan]]), np.zeros(2), np.array([0, 1]))
     for content in (
         curves([sessions], 2),
         success([sessions], 2, 0.8),
         panels([("s", [("i", GREY)] * 2, [("m", [("x", GREY)])])]),
     ):
         assert content.startswith(b"\x89PNG")
+
+
+def test_curves_begin_before_the_first_interaction_where_there_is_a_prediction():
+    ious, image = np.array([[0.5, 0.9], [0.7, np.nan]]), np.array([0, 1])
+    empty = Sessions("a", ious, np.zeros(2), image)
+    begun = Sessions("b", ious, np.array([0.6, 0.0]), image)
+    silent = Sessions("c", np.full((1, 2), np.nan), np.array([0.8]), image[:1])
+    assert first_interaction([empty]) == 1
+    assert first_interaction([empty, begun]) == 0
+    assert begun.filled(3).tolist() == [[0.6, 0.5, 0.9, 0.9], [0.0, 0.7, 0.7, 0.7]]
+    assert silent.filled(2).tolist() == [[0.8] * 3]
 
 
 def record(number: int, score: float) -> Record:

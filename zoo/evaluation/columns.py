@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,8 @@ class Column:
         """The number of one result, None where there is none."""
         if self.key.startswith("speed."):
             return None if result.speed is None else float(getattr(result.speed, self.key[6:])) * 1000
-        return result.metrics.get(self.key)
+        value = result.metrics.get(self.key)
+        return None if value is None or math.isnan(value) else value
 
     def text(self, value: float | None) -> str:
         """A number as tables print it."""
@@ -78,8 +80,8 @@ SPEED = (
     ),
 )
 SHOWN_IOUS = (0, 1, 3, 5, 10, 20)
-# With so many targets at most, tables have room for both averages, and for the time.
-FEW_TARGETS = 2
+# With so many targets at most, both averages and the time are shown, and fewer IoUs.
+FEW_TARGETS, FEWER_IOUS = 2, (0, 1, 5, 20)
 
 
 def columns(results: Sequence[Result]) -> list[Column]:
@@ -122,7 +124,7 @@ def _interactive(results: Sequence[Result]) -> list[Column]:
     last = max((int(name[4:]) for name in names if name.startswith("iou@")), default=0)
     # Sessions from an empty mask have an IoU of 0 before the first interaction, which says nothing.
     first = 0 if any(result.metrics.get("iou@0") for result in results) else 1
-    for k in SHOWN_IOUS:
+    for k in FEWER_IOUS if few else SHOWN_IOUS:
         if first <= k <= last:
             times = {0: "before the first interaction", 1: "after 1 interaction"}.get(k, f"after {k} interactions")
             out.append(Column(f"iou@{k}", f"IoU@{k}", "high", 3, f"mean IoU {times}"))

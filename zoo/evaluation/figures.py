@@ -24,36 +24,52 @@ Panel = tuple[str, NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Sessions:
-    """One method's sessions: IoUs (S, T), NaN after a session's end, and each session's image."""
+    """One method's sessions: IoUs (S, T), NaN after a session's end, those before (S,), and each session's image."""
 
     title: str
     ious: NDArray[np.float64]
+    initial: NDArray[np.float64]
     image_id: NDArray[np.int64]
+
+    def filled(self, turns: int) -> NDArray[np.float64]:
+        """(S, 1 + turns) IoUs from interaction 0 on; a session that ended keeps its last one."""
+        return np.concatenate([self.initial[:, None], fill_forward(self.ious, turns, self.initial)], 1)
 
 
 def curves(methods: Sequence[Sessions], turns: int) -> bytes:
-    """PNG: mean IoU after each interaction, with a band of one standard error clustered by image."""
-    figure, axes = _axes("mean IoU", turns)
+    """PNG: mean IoU after each interaction, with a band of one standard error clustered by image.
+
+    Curves begin at interaction 0 when any session begins with a prediction.
+    """
+    first = first_interaction(methods)
+    figure, axes = _axes("mean IoU", first, turns)
+    low = 1.0
     for number, method in enumerate(methods):
-        filled = fill_forward(method.ious, turns)
+        filled = method.filled(turns)[:, first:]
         mean, error = filled.mean(0), standard_error(filled, method.image_id)
-        colour, clicks = COLOURS[number % len(COLOURS)], np.arange(1, turns + 1)
+        colour, clicks = COLOURS[number % len(COLOURS)], np.arange(first, turns + 1)
         axes.fill_between(clicks, mean - error, mean + error, color=colour, alpha=0.18, linewidth=0)
         _line(axes, clicks, mean, number, method.title)
-    low = min(fill_forward(method.ious, turns).mean(0).min() for method in methods)
+        low = min(low, float(mean.min()))
     axes.set_ylim(max(0.0, np.floor(low * 10 - 0.5) / 10), 1.0)
     return _png(figure, axes)
 
 
 def success(methods: Sequence[Sessions], turns: int, target: float) -> bytes:
-    """PNG: share of the sessions that have reached `target` after each interaction."""
-    figure, axes = _axes(f"sessions at IoU {target:.2f} or more", turns)
+    """PNG: share of the sessions that have reached `target` after each interaction; begins as `curves` do."""
+    first = first_interaction(methods)
+    figure, axes = _axes(f"sessions at IoU {target:.2f} or more", first, turns)
     for number, method in enumerate(methods):
-        reached = fill_forward(method.ious, turns).astype(np.float32) >= np.float32(target)
-        share = np.maximum.accumulate(reached, axis=1).mean(0)
-        _line(axes, np.arange(1, turns + 1), share, number, method.title)
+        reached = method.filled(turns).astype(np.float32) >= np.float32(target)
+        share = np.maximum.accumulate(reached, axis=1).mean(0)[first:]
+        _line(axes, np.arange(first, turns + 1), share, number, method.title)
     axes.set_ylim(0, 1)
     return _png(figure, axes)
+
+
+def first_interaction(methods: Sequence[Sessions]) -> int:
+    """0 when any session begins with a prediction, 1 when all begin with an empty mask."""
+    return 0 if any((method.initial > 0).any() for method in methods) else 1
 
 
 def standard_error(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -70,12 +86,12 @@ def standard_error(values: NDArray[np.float64], groups: NDArray[np.int64]) -> ND
     return np.asarray(np.sqrt(correction * (sums**2).sum(0)) / len(values))
 
 
-def _axes(label: str, turns: int) -> tuple[Figure, Any]:
+def _axes(label: str, first: int, turns: int) -> tuple[Figure, Any]:
     figure = Figure(figsize=(5.2, 3.7), dpi=200, layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel("interactions", **STYLE)
     axes.set_ylabel(label, **STYLE)
-    axes.set_xlim(0.7, turns + 0.3)
+    axes.set_xlim(first - 0.3, turns + 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="#e3e3e3", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)

@@ -38,7 +38,8 @@ def overlay(
     """Enlarge an image and draw the target's outline, the prediction's, and what was said.
 
     The target's outline lies just inside the object, the prediction's just outside, so that both are seen where they
-    agree. Positive clicks are green plus signs, negative ones red minus signs; strokes are filled with these colours.
+    agree. Positive clicks are green plus signs, negative ones red minus signs. Strokes have these colours and a thin
+    white rim, and are drawn at least 1/100 of the picture wide, so that one of 1 px is seen.
 
     Args:
         image: (H, W, 3) uint8.
@@ -53,8 +54,8 @@ def overlay(
     """
     out = _enlarge(image, scale).copy()
     if interactions is not None and interactions.strokes is not None:
-        for raster, colour in zip(interactions.strokes.any(0).cpu().numpy(), (POSITIVE, NEGATIVE), strict=True):
-            out[_enlarge(raster, scale)] = colour
+        positive, negative = (_enlarge(raster, scale) for raster in interactions.strokes.any(0).cpu().numpy())
+        _strokes(out, positive, negative, scale)
     for labels, colour, mode in ((target, TARGET, "inner"), (prediction, PREDICTION, "outer")):
         if labels is not None:
             out[_outline(_enlarge(_integers(labels), scale), mode, width)] = colour
@@ -158,6 +159,22 @@ def _integers(labels: NDArray[Any]) -> NDArray[Any]:
 
 def _enlarge(array: NDArray[Any], scale: int) -> NDArray[Any]:
     return array.repeat(scale, 0).repeat(scale, 1)
+
+
+def _strokes(out: Pixels, positive: NDArray[np.bool_], negative: NDArray[np.bool_], width: int) -> None:
+    """Lines that are `width` wide, widened where that is little for the picture, with a white rim."""
+    missing = round(min(out.shape[:2]) / 100) - width
+    rim = 1 if missing > 0 else 0
+    for grow, colours in ((max(0, missing) + 2 * rim, ((255,) * 3,) * 2), (max(0, missing), (POSITIVE, NEGATIVE))):
+        for raster, colour in zip((positive, negative), colours, strict=True):
+            out[_widened(raster, grow)] = colour
+
+
+def _widened(raster: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    if pixels == 0:
+        return raster
+    wide: NDArray[np.bool_] = ndimage.binary_dilation(raster, np.ones((pixels + 1, pixels + 1)))
+    return wide
 
 
 def _sign(out: Pixels, x: int, y: int, arm: int, positive: bool) -> None:

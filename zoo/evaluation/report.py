@@ -97,8 +97,8 @@ def _samples(section: Section) -> str:
     score = section.experiments[0].protocol.score
     legend = (
         f"<p class=quiet>Chosen by the first method's {escape(score)}: its 90th percentile, its median and its worst. "
-        f"{_key(TARGET)} target {_key(PREDICTION)} prediction {_key(POSITIVE)} positive interaction (+) "
-        f"{_key(NEGATIVE)} negative interaction (−)</p>"
+        f"{_key(TARGET)} target {_key(PREDICTION)} prediction {_key(POSITIVE)} positive interaction (+, line) "
+        f"{_key(NEGATIVE)} negative interaction (−, line)</p>"
     )
     return f"<h3>Samples</h3>{legend}{''.join(_sample(shown) for shown in section.shown)}"
 

@@ -119,11 +119,12 @@ def _curves(experiments: Sequence[Experiment], slug: str) -> dict[str, tuple[str
 
 
 def _sessions(experiment: Experiment, turns: int) -> Sessions:
-    ious = np.full((len(experiment.records), turns), np.nan)
-    for row, record in zip(ious, experiment.records, strict=True):
-        # Without any interaction the score is the IoU of the empty mask.
-        row[: max(len(record.ious), 1)] = record.ious or record.score
-    return Sessions(experiment.title, ious, np.array([record.image_id for record in experiment.records]))
+    records = experiment.records
+    ious = np.full((len(records), turns), np.nan)
+    for row, record in zip(ious, records, strict=True):
+        row[: len(record.ious)] = record.ious
+    initial = np.array([np.nan if record.initial is None else record.initial for record in records])
+    return Sessions(experiment.title, ious, initial, np.array([record.image_id for record in records]))
 
 
 def _overlays(shown: Sequence[Shown], slug: str, score: str) -> dict[str, tuple[str, bytes]]:
@@ -139,7 +140,8 @@ def _shown(experiments: Sequence[Experiment], name: str, sample_id: int) -> Show
         records = [record for record in experiment.records if record.sample_id == sample_id]
         rows.append((experiment.title, stage_pictures(experiment.protocol, experiment.model.engine(), batch, records)))
     place = first.dataset.describe(sample_id)
-    where = ", ".join(f"{key} {place[key]}" for key in ("group", "object") if key in place)
+    known = ("group", "object") if "object" in place else ("group", "x0", "y0")
+    where = ", ".join(f"{key} {place[key]}" for key in known if key in place)
     image, target = _image_and_target(batch)
     alone = [("image", _picture(image, target, None, outlined=False)), ("target", _picture(image, target, None))]
     return Shown(f"{name}: {where}", alone, rows)
@@ -162,7 +164,8 @@ def _image_and_target(batch: Batch) -> tuple[NDArray[np.uint8], NDArray[np.int64
 
 
 def _caption(stage: str, record: Record, score: str) -> str:
-    number = f"IoU {record.ious[-1]:.3f}" if record.ious else f"{score} {record.score:.3f}"
+    last = record.ious[-1] if record.ious else record.initial
+    number = f"{score} {record.score:.3f}" if last is None else f"IoU {last:.3f}"
     return f"{stage}, {number}" if stage else number
 
 
@@ -171,7 +174,8 @@ def _picture(image: NDArray[np.uint8], target: Any, record: Record | None, outli
     part = square(target, SMALLEST)
     image, target = image[part], target[part]
     scale = fitting_scale(image.shape[0], image.shape[1], PANEL_SIDE)
-    width = max(1, scale // 3)
+    # Around one region a wider line hides little; small objects need a thin one.
+    width = max(1 if len(np.unique(target)) > 2 else 2, scale // 3)
     if record is None:
         return overlay(image, target if outlined else None, scale=scale, width=width)
     rows, columns = part
