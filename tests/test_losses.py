@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.losses import (
+    BinaryCrossEntropy,
     NormalizedFocalLoss,
     NuClickLoss,
     soft_dice_loss,
@@ -15,6 +16,8 @@ from zoo.losses import (
 
 WEIGHTS = {"release": weights_torch, "keras": weights_keras, "paper": weights_paper}
 LOSSES = [*(NuClickLoss(w) for w in WEIGHTS), NormalizedFocalLoss(0.5, 2.0), NormalizedFocalLoss(0.3, 0.5)]  # type: ignore[arg-type]
+
+LOSSES.append(BinaryCrossEntropy())
 
 
 def batch(seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -81,6 +84,19 @@ def test_focal_loss_equals_reference(alpha: float, gamma: float, with_ignore: bo
     args = (logits, target, others, ignore if with_ignore else None)
     loss = NormalizedFocalLoss(alpha, gamma)(*args)
     assert loss.item() == pytest.approx(focal_reference(alpha, gamma, *args), rel=1e-5)
+
+
+@pytest.mark.parametrize("with_ignore", [True, False])
+def test_binary_cross_entropy_equals_reference(with_ignore: bool) -> None:
+    logits, target, others, ignore = batch(2)
+    ignore[1] = True  # a sample of which nothing counts
+    args = (logits, target > 0, others, ignore if with_ignore else None)
+    means = [
+        np.mean(np.log1p(np.exp(-z)) * g + np.log1p(np.exp(z)) * (1 - g)) if len(z) else 0.0
+        for z, g, _ in samples(*args)
+    ]
+    assert BinaryCrossEntropy()(*args).item() == pytest.approx(np.mean(means), rel=1e-5)
+    assert BinaryCrossEntropy()(logits, target, 1 - others, args[3]).item() == BinaryCrossEntropy()(*args).item()
 
 
 def test_focal_normaliser_has_no_gradient() -> None:

@@ -3,7 +3,7 @@
 from zoo.metrics.hausdorff import hausdorff, object_hausdorff
 from zoo.metrics.instances import Panoptic, aji, aji_plus, dice, glas_f1, iou, object_dice, panoptic
 from zoo.metrics.interaction import auc, iou_at, mean_curve, noc, nof, reached, spi, summarise
-from zoo.metrics.modules import InstanceMetrics, InteractionMetrics
+from zoo.metrics.modules import InstanceMetrics, InteractionMetrics, RegionMetrics
 from zoo.metrics.pairs import PairTable, pair_table
 from zoo.metrics.statistics import (
     INSTANCE_METRICS,
@@ -20,6 +20,7 @@ __all__ = [
     "InteractionMetrics",
     "PairTable",
     "Panoptic",
+    "RegionMetrics",
     "aji",
     "aji_plus",
     "auc",
