@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -179,3 +180,19 @@ def test_labels_of_any_integer_type(tmp_path, dtype):
     store = Store(tmp_path / "a.h5")
     assert store.objects("g").tolist() == slow_table(LABELS % 128, {0})
     assert store.label("g", 0).dtype == np.int32
+
+
+@pytest.mark.parametrize("kind", ["image", "label"])
+def test_a_single_changed_byte_is_found(tmp_path, kind):
+    noise = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    with StoreWriter(tmp_path / "a.h5", **ABOUT) as writer:
+        writer.add_group("g", noise, noise[..., 0].astype(np.int32), **COMMON)
+    with h5py.File(tmp_path / "a.h5", locking=False) as file:
+        chunk = file["g"][kind].id.get_chunk_info(0)
+    good = bytearray((tmp_path / "a.h5").read_bytes())
+    for place in range(chunk.byte_offset, chunk.byte_offset + chunk.size, chunk.size // 16):
+        changed = good.copy()
+        changed[place] ^= 1
+        (tmp_path / "b.h5").write_bytes(changed)
+        with pytest.raises(StoreError, match=f"{kind} 0 is damaged"):
+            getattr(Store(tmp_path / "b.h5"), kind)("g", 0)

@@ -26,8 +26,6 @@ from zoo.errors import StoreError
 def problems(stores: Sequence[Store], advance: Callable[[int], None] = lambda images: None) -> Iterator[str]:
     """Everything that is wrong with stores that are used together, a message each; none when all is well.
 
-    An image of which single bytes changed mostly still unpacks, to other pixels, and nothing tells: it has no checksum.
-
     Args:
         stores: opened or not.
         advance: called with the number of images that were just read.

@@ -264,6 +264,7 @@ def _dataset(group: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
         chunks=(1, *tile, *shape[2:]),
         dtype=dtype,
         compression=hdf5plugin.Zstd(clevel=1),
+        fletcher32=True,  # without it a changed byte in a frame of zstd goes unnoticed
     )
 
 
