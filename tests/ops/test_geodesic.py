@@ -44,14 +44,15 @@ def test_both_forms_agree_on_a_larger_image(weight):
     torch.testing.assert_close(relaxed, exact, rtol=1e-5, atol=1e-4)
 
 
-def test_a_path_through_a_gap_of_a_wall():
+@pytest.mark.parametrize("force", [False, True])
+def test_a_path_through_a_gap_of_a_wall(force):
     # A wall of the highest contrast with a gap at the bottom: the way round is cheaper than through it.
     image = torch.zeros(1, 1, 12, 9)
     image[..., :11, 4] = 1.0
     start = torch.full((1, 1, 12, 9), torch.inf)
     start[..., 0, 0] = 0
-    through = geodesic_distance(start, image, 1.0, 255.0)[0, 0, 0, 8]
-    around = geodesic_distance(start, image, 1000.0, 255.0)[0, 0, 0, 8]
+    through = geodesic_distance(start, image, 1.0, 255.0, _force_torch=force)[0, 0, 0, 8]
+    around = geodesic_distance(start, image, 1000.0, 255.0, _force_torch=force)[0, 0, 0, 8]
     assert through == pytest.approx(6 + 2 * 2**0.5)
     assert around == pytest.approx(14 + 8 * 2**0.5)
 

@@ -51,9 +51,10 @@ class TiledEngine(Engine):
         said = torch.zeros(values.shape[:2], dtype=torch.long, device=image.device)
         if mask is None:
             parts = values.clone()
-            for at in self._chunks(said == 0):
+            every = said == 0
+            for at in self._chunks(every):
                 parts[at] = self.engine.start(tiles.cut(image, at))["probability"][:, 0]
-            mask = tiles.blend(parts).clamp(0, 1)
+            mask = tiles.blend(parts, torch.zeros_like(image[:, :1]), every.any(0)).clamp(0, 1)
         return {"probability": mask, "first": mask, "changes": values, "said": said}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
@@ -67,7 +68,7 @@ class TiledEngine(Engine):
             part, first = tiles.cut(image, at), tiles.cut(state["first"], at)
             after = self.engine.step(part, tiles.within(interactions, at), self.engine.start(part, first))
             changes[at] = (after["probability"] - first)[:, 0]
-        probability = (state["first"] + tiles.blend(changes)).clamp(0, 1)
+        probability = tiles.blend(changes, state["first"], (said > 0).any(0)).clamp(0, 1)
         return {"probability": probability, "first": state["first"], "changes": changes, "said": said}
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
@@ -91,45 +92,48 @@ class Tiles:
     Attributes:
         corners: y and x of each tile's first pixel.
         size: height and width of each, in pixels.
-        weights: (T, h, w) float32; over all tiles they add up to 1 at every pixel.
+        weights: (rows, h) and (columns, w) float32: their products over all tiles add up to 1 at every pixel.
         image_size: (H, W).
     """
 
     corners: tuple[tuple[int, int], ...]
     size: tuple[int, int]
-    weights: Tensor
+    weights: tuple[Tensor, Tensor]
     image_size: tuple[int, int]
 
     @classmethod
     def over(cls, image_size: tuple[int, int], side: int, overlap: int) -> Tiles:
         """Tiles of `side` pixels, or as long as the image where it is shorter."""
         (rows, down), (columns, across) = (_axis(length, min(side, length), overlap) for length in image_size)
-        weights = down[:, None, :, None] * across[None, :, None, :]
         corners = tuple((y, x) for y in rows for x in columns)
-        return cls(corners, (down.shape[1], across.shape[1]), weights.flatten(0, 1), image_size)
+        return cls(corners, (down.shape[1], across.shape[1]), (down, across), image_size)
 
     def cut(self, images: Tensor, at: At) -> Tensor:
         """These tiles (n, C, h, w) of images (B, C, H, W)."""
         pairs = zip(at[0].tolist(), at[1].tolist(), strict=True)
         return torch.stack([images[sample][:, *self._slices(tile)] for sample, tile in pairs])
 
-    def blend(self, values: Tensor) -> Tensor:
-        """(B, 1, H, W) from what each tile says (B, T, h, w)."""
-        out = values.new_zeros(len(values), 1, *self.image_size)
-        for tile, weights in enumerate(self.weights.to(values.device)):
-            out[:, 0, *self._slices(tile)] += values[:, tile] * weights
+    def blend(self, values: Tensor, onto: Tensor, which: Tensor) -> Tensor:
+        """(B, 1, H, W): what the tiles in `which` (T,) bool say (B, T, h, w), weighted and added to `onto`."""
+        out = onto.clone()
+        down, across = (weights.to(values.device) for weights in self.weights)
+        for tile in which.nonzero()[:, 0].tolist():
+            row, column = divmod(tile, len(across))
+            out[:, 0, *self._slices(tile)] += values[:, tile] * (down[row][:, None] * across[column])
         return out
 
     def amount(self, interactions: Interactions) -> Tensor:
         """(B, T) how much was said in each tile: a number that grows when more is said."""
-        count = len(self.corners)
-        sample = torch.arange(len(interactions), device=interactions.device)
-        amounts = []
-        for tile in range(count):
-            said = self.within(interactions, (sample, torch.full_like(sample, tile)))
-            amount = (said.points[..., 2] >= 0).sum(1) + (said.boxes[..., 4] >= 0).sum(1)
-            amounts.append(amount if said.strokes is None else amount + said.strokes.flatten(1).sum(1))
-        return torch.stack(amounts, 1)
+        index = torch.arange(len(interactions) * len(self.corners), device=interactions.device)
+        at = (index // len(self.corners), index % len(self.corners))
+        said = self.within(replace(interactions, strokes=None), at)
+        amount = (said.points[..., 2] >= 0).sum(1) + (said.boxes[..., 4] >= 0).sum(1)
+        amount = amount.view(len(interactions), -1)
+        if interactions.strokes is None:
+            return amount
+        rows, columns = (self._covered(axis).to(index.device) for axis in (0, 1))
+        drawn = rows @ interactions.strokes.double() @ columns.mT
+        return amount + drawn.sum(1).flatten(1).long()
 
     def within(self, interactions: Interactions, at: At) -> Interactions:
         """What lies in these tiles, in their pixels: clicks, the parts of strokes, boxes that reach into them."""
@@ -147,6 +151,12 @@ class Tiles:
             strokes,
             said.boxes.masked_fill(~reaching.all(-1, keepdim=True), PADDING),
         )
+
+    def _covered(self, axis: int) -> Tensor:
+        """(rows, H) or (columns, W) float64: 1 where the tiles of a row or column lie along this axis."""
+        first = torch.tensor(sorted({corner[axis] for corner in self.corners}))[:, None]
+        place = torch.arange(self.image_size[axis])
+        return ((place >= first) & (place < first + self.size[axis])).double()
 
     def _slices(self, tile: int) -> tuple[slice, slice]:
         y, x = self.corners[tile]
