@@ -158,7 +158,7 @@ class ObjectWindows(StoreDataset):
     def _check(self, store: Store, info: GroupInfo) -> None:
         if store.info.labels == "region":
             raise DataError(
-                f"{store.path}: labels are regions; use train_samples: images and a protocol of whole images"
+                f"{store.path}: labels are regions; use train_samples: images or windows, and eval_samples too"
             )
         if min(info.height, info.width) < self.side:
             raise DataError(
