@@ -63,7 +63,7 @@ def direct(folder: Path, method, protocol) -> dict[str, float]:
 def test_numbers_are_those_of_the_protocol(run, number, method, protocol):
     found, expected = results(run)[number]["metrics"], direct(run, method(), protocol)
     assert found.keys() == expected.keys()
-    for name in expected.keys() - {"spi"}:
+    for name in expected.keys() - {"spi", "seconds"}:
         if np.isnan(expected[name]):
             assert found[name] is None
         else:
@@ -117,7 +117,8 @@ def test_result_says_where_it_comes_from(run):
 def test_report_stands_alone(run):
     page = (run / "out" / "report.html").read_text()
     assert not re.search(r'(src|href)=(?!"data:image/png;base64,)', page)
-    assert page.count("<table>") == 2
+    assert page.count("<table>") == 2 + 2  # results, and differences to the first
+    assert page.count("<h3>Differences to Watershed &lt;") == 2
     assert "Watershed &lt;many&gt;" in page
     assert "Watershed <many>" not in page
     for number in results(run)[0]["metrics"]["iou@1"], results(run)[3]["metrics"]["aji"]:
@@ -127,6 +128,24 @@ def test_report_stands_alone(run):
     assert page.count("<img ") == two_curves_and_three_samples + two_images
     for name in "curves.png", "success.png", "overlays-interactive.png", "overlays-one-shot.png":
         assert (run / "out" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_differences_are_those_of_the_traces(run):
+    """Means by hand from the traces, intervals by a slow bootstrap over the two images."""
+    content = json.loads((run / "out" / "results.json").read_text())
+    interactive, oneshot = content["differences"]
+    first, other = ([json.loads(x) for x in (run / "out/traces" / f"{n}.jsonl").read_text().splitlines()] for n in "ab")
+    assert (interactive["first"], interactive["samples"], interactive["clusters"]) == ("a", 8, 2)
+    assert (oneshot["first"], oneshot["samples"], oneshot["clusters"]) == ("c", 2, 2)
+    (row,) = [row for row in interactive["rows"] if row["score"] == "iou@1"]
+    values = np.array([b["ious"][0] - a["ious"][0] for a, b in zip(first, other, strict=True)])
+    images = [values[:4].mean(), values[4:].mean()]  # of equal size: the extremes of any bootstrap
+    assert row["mean"] == pytest.approx(values.mean(), abs=1e-12)
+    assert (row["low"], row["high"]) == pytest.approx((min(images), max(images)), abs=1e-12)
+    assert [row["score"] for row in oneshot["rows"]] == ["aji"]
+    assert sorted(path.stem for path in (run / "results" / "differences").iterdir()) == ["a", "c"]
+    saved = json.loads((run / "results" / "differences" / "a.json").read_text())
+    assert interactive.items() <= saved.items()
 
 
 def test_nothing_temporary_stays(run):
@@ -238,7 +257,7 @@ def test_two_processes_give_the_same_numbers(run, tmp_path):
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     for found, expected in zip(results(tmp_path), [results(run)[0], results(run)[2]], strict=True):
-        for name in expected["metrics"].keys() - {"spi"}:
+        for name in expected["metrics"].keys() - {"spi", "seconds"}:
             assert found["metrics"][name] == pytest.approx(expected["metrics"][name], abs=1e-12), name
         assert found["data"] == expected["data"]
     lines = (tmp_path / "out" / "traces" / "a.jsonl").read_text().splitlines()

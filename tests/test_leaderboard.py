@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from zoo.cli import main
+from zoo.evaluation.paired import Difference, Differences
 from zoo.evaluation.result import DataSummary, Result, Speed, read
+from zoo.published import read_published
 
 ROOT = Path(__file__).parents[1]
+PUBLISHED = Path("experiments/published.yaml")
 DATA = DataSummary("Blobs", "test", "field", "CC0 1.0", "Nobody 2020", "a" * 64, None, 3, 5, 70)
 GOOD = Result(
     experiment="good",
@@ -132,3 +135,101 @@ def test_not_json(folder, capsys):
     (folder / "experiments/results/broken.json").write_text("{")
     assert main(["leaderboard"]) == 2
     assert "broken.json: not readable as JSON" in capsys.readouterr().err
+
+
+PAIRED = Differences(
+    "good", 70, 5,
+    [Difference("bad", "aji", 0.7 - 0.8126, -0.15, -0.05), Difference("bad", "hausdorff", 3.0 - 3.456, -1.0, 0.5)],
+)  # fmt: skip
+
+
+def test_differences_stand_below_their_table(folder):
+    PAIRED.write(folder / "experiments/results/differences/good.json")
+    assert main(["leaderboard"]) == 0
+    lines = (folder / "leaderboard.md").read_text().splitlines()
+    place = lines.index("| Bad | **-0.113 [-0.150, -0.050]** | -0.46 [-1.00, +0.50] |")
+    assert lines[place - 2] == "| method | AJI ↑ | Hausdorff (px) ↓ |"
+    assert lines[place - 4].startswith(r"Differences to Good \| method. ")
+    assert "70 samples" in lines[place - 4]
+    assert "5 images" in lines[place - 4]
+    (folder / "experiments/results/differences/good.json").unlink()
+    assert main(["leaderboard", "--check"]) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": {"aji": 0.71, "hausdorff": 3.0}},
+        {"metrics": {"hausdorff": 3.0}},
+        {"settings": {"user": "Centroid", "jitters": 2}},
+    ],
+)
+def test_differences_of_other_measurements_are_refused(folder, capsys, change):
+    PAIRED.write(folder / "experiments/results/differences/good.json")
+    replace(BAD, **change).write(folder / "experiments/results/bad.json")
+    assert main(["leaderboard"]) == 2
+    assert "good.json: bad's aji differs" in capsys.readouterr().err
+
+
+def test_differences_of_a_missing_result_and_malformed_ones(folder, capsys):
+    path = folder / "experiments/results/differences/good.json"
+    PAIRED.write(path)
+    (folder / "experiments/results/bad.json").unlink()
+    assert main(["leaderboard"]) == 2
+    path.write_text("{}")
+    assert main(["leaderboard"]) == 2
+    assert "no differences of this version" in capsys.readouterr().err
+
+
+TABLE = """
+- {paper: "Somebody 2020", table: "Table 1: x", data: images, columns: [IoU, clicks], rows: {A | B: [0.90, null]}}
+- {paper: "Somebody 2020", table: Table 2, data: more, device: a card, columns: [s], rows: {A: [3]}, note: Slow.}
+"""
+
+
+def test_published_numbers_are_a_block_of_their_own(folder):
+    assert main(["leaderboard"]) == 0
+    path = folder / "experiments/published.yaml"
+    path.write_text(TABLE)
+    assert main(["leaderboard", "--check"]) == 2
+    assert main(["leaderboard"]) == 0
+    text = (folder / "leaderboard.md").read_text()
+    before, _, block = text.partition("## Published by the authors")
+    assert "0.90" not in before
+    assert "not comparable with the tables above" in block
+    assert block.count("### Somebody 2020") == 1
+    assert "Table 1: x. images. Published by the authors, not comparable.\n\n| method | IoU | clicks |\n" in block
+    assert "| A \\| B | 0.90 | – |\n" in block
+    assert "Table 2. more; a card." in block
+    assert block.endswith("| A | 3 |\n\nSlow.\n")
+    path.write_text(TABLE.replace("0.90", "0.91"))
+    assert main(["leaderboard", "--check"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [", "not readable as YAML"),
+        ("a: 1", "a list of tables"),
+        ("- {paper: P}", "table 1"),
+        (TABLE.replace("[0.90, null]", "[0.90]"), "row 'A | B': needs 2 numbers"),
+        (TABLE.replace("0.90", "high"), "row 'A | B': needs 2 numbers"),
+    ],
+)
+def test_malformed_published_tables_are_named(folder, capsys, content, message):
+    (folder / "experiments/published.yaml").write_text(content)
+    assert main(["leaderboard"]) == 2
+    error = capsys.readouterr().err
+    assert "published.yaml" in error
+    assert message in error
+
+
+def test_the_shipped_published_tables_hold_the_papers_numbers(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    tables = {(each.paper.split(":")[1].strip(), each.table.split(":")[0]): each for each in read_published(PUBLISHED)}
+    assert len(tables) == 2 + 9 + 1
+    scribbles = tables["DeepScribble", "Table 1"]
+    assert scribbles.rows["DeepScribble"] == ["0.8", "6.4", "5.9", "36", "0.6"]
+    assert tables["DeepScribble", "Table 2"].rows["RefineNet I+P+D"] == ["0.933"]
+    assert tables["NuClick", "Table II"].rows["NuClick"] == ["0.834", "0.912", "0.839", "0.838", "4.05"]
+    assert tables["ZoomISEG", "Table 1"].rows["L1 only"] == ["0.942", "867"]

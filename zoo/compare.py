@@ -6,8 +6,9 @@ import argparse
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -71,13 +72,18 @@ def _write(options: argparse.Namespace, experiments: Sequence[Experiment], parts
         for name, (_, content) in part.figures.items():
             write_bytes(options.out / name, content)
     results = [result_of(experiment) for experiment in experiments]
-    everything = {"schema": "isegzoo.results/1", "results": [result.to_json() for result in results]}
+    everything: dict[str, Any] = {"schema": "isegzoo.results/1", "results": [result.to_json() for result in results]}
+    everything["differences"] = [asdict(part.differences) for part in parts if part.differences is not None]
     text = json.dumps(everything, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(options.out / "results.json", text + "\n")
     write_text(options.out / "report.html", html(parts))
     if options.save_results:
         for experiment, result in zip(experiments, results, strict=True):
             result.write(experiment.path.parent / "results" / f"{experiment.name}.json")
+        for part in parts:
+            if part.differences is not None:
+                folder = part.experiments[0].path.parent / "results" / "differences"
+                part.differences.write(folder / f"{part.differences.first}.json")
 
 
 def _show(console: Console, options: argparse.Namespace, parts: Sequence[Section]) -> None:
@@ -135,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N test images of each experiment")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
     parser.add_argument(
-        "--save-results", action="store_true", help="also write results/NAME.json beside each experiment file"
+        "--save-results",
+        action="store_true",
+        help="also write results/NAME.json beside each experiment file, and results/differences/FIRST.json",
     )
     return parser

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zoo.errors import ResultError
-from zoo.evaluation.columns import SPEED, best, columns, settings_text
+from zoo.evaluation.columns import SPEED, best, columns, compared, difference_text, settings_text
+from zoo.evaluation.paired import Difference, Differences, how_paired, read_differences
 from zoo.evaluation.result import Result, read
 from zoo.files import write_text
+from zoo.markdown import cell, table
+from zoo.published import published_block, read_published
 
 HEAD = """# Leaderboard
 
@@ -48,6 +52,7 @@ def leaderboard(folder: Path, out: Path) -> str:
     """
     if not folder.is_dir():
         raise ResultError(f"{folder}: no such folder; `zoo compare --save-results` makes it")
+    found = [(path, read_differences(path)) for path in sorted((folder / "differences").glob("*.json"))]
     groups: dict[tuple[str, ...], list[tuple[Path, Result]]] = {}
     for path in sorted(folder.glob("*.json")):
         result = read(path)
@@ -59,15 +64,19 @@ def leaderboard(folder: Path, out: Path) -> str:
         groups.setdefault(key, []).append((path, result))
     shown_folder = Path(os.path.relpath(folder, out.parent)).as_posix()
     parts = [HEAD.format(results=shown_folder)]
+    _check_differences(found, {path.stem: result for members in groups.values() for path, result in members})
     for (dataset, split, protocol), members in sorted(groups.items()):
         parts.append(f"\n## {dataset}, {split} split: {protocol}\n")
         measured = [member for member in members if member[1].source == "measured"]
-        parts += [_measured(table, out) for table in _comparable(measured)]
+        parts += [_measured(members, out) + _differences(members, found) for members in _comparable(measured)]
         papers = [result for _, result in members if result.source == "paper"]
         if papers:
             parts.append(_papers(papers))
     if not groups:
         parts.append("\nThere are no results yet.\n")
+    published = folder.parent / "published.yaml"
+    if published.is_file():
+        parts.append(published_block(read_published(published)))
     return "".join(parts)
 
 
@@ -75,10 +84,13 @@ def _comparable(members: Sequence[tuple[Path, Result]]) -> list[list[tuple[Path,
     """Results of the same data, samples and settings."""
     tables: dict[str, list[tuple[Path, Result]]] = {}
     for path, result in members:
-        data = result.data
-        key = f"{data.checksum} {data.images} {data.objects} {sorted(result.settings.items())}"
-        tables.setdefault(key, []).append((path, result))
+        tables.setdefault(_key(result), []).append((path, result))
     return list(tables.values())
+
+
+def _key(result: Result) -> str:
+    data = result.data
+    return f"{data.checksum} {data.images} {data.objects} {sorted(result.settings.items())}"
 
 
 def _measured(members: Sequence[tuple[Path, Result]], out: Path) -> str:
@@ -93,7 +105,7 @@ def _measured(members: Sequence[tuple[Path, Result]], out: Path) -> str:
     ]
     # Times depend on the device, so that no row is the best.
     shown = [column for column in columns(results) if column not in SPEED]
-    winners = [best(column, results) for column in shown]
+    winners = [set() if column.timed else best(column, results) for column in shown]
     rows = []
     for i, (path, result) in enumerate(members):
         cells = [
@@ -101,39 +113,68 @@ def _measured(members: Sequence[tuple[Path, Result]], out: Path) -> str:
             for column, top in zip(shown, winners, strict=True)
         ]
         rows.append([_link(path, result, out), *cells, _speed(result)])
-    headings = ["method", *(column.heading for column in shown), "end to end, device"]
-    return f"\n{'; '.join(fact for fact in facts if fact)}\n\n{_table(headings, rows)}"
+    last = "SPI at batch size 1, device" if results[0].protocol == "interactive" else "end to end, device"
+    headings = ["method", *(column.heading for column in shown), last]
+    return f"\n{'; '.join(fact for fact in facts if fact)}\n\n{table(headings, rows, (0, -1))}"
+
+
+def _check_differences(found: Sequence[tuple[Path, Differences]], results: Mapping[str, Result]) -> None:
+    """Refuse differences of other measurements than the results: a mean of differences is the difference of means."""
+    for path, each in found:
+        for row in each.rows:
+            method, first = results.get(row.method), results.get(each.first)
+            if method is None or first is None or not _agree(method, first, row):
+                raise ResultError(
+                    f"{path}: {row.method}'s {row.score} differs from {each.first}'s by other than the {row.mean:.6f} "
+                    "of this file; compare all its experiments again with `zoo compare --save-results`, or delete it"
+                )
+
+
+def _agree(method: Result, first: Result, row: Difference) -> bool:
+    value, base = method.metrics.get(row.score), first.metrics.get(row.score)
+    same = _key(method) == _key(first) and value is not None and base is not None
+    return same and math.isclose(value - base, row.mean, abs_tol=1e-6)  # type: ignore[operator]
+
+
+def _differences(members: Sequence[tuple[Path, Result]], found: Sequence[tuple[Path, Differences]]) -> str:
+    """The differences to any result of a table."""
+    results = {path.stem: result for path, result in members}
+    text = ""
+    for _, each in found:
+        if each.first not in results:
+            continue
+        shown = compared(each, list(results.values()))
+        cells = {(row.method, row.score): row for row in each.rows}
+        rows = []
+        for method in dict.fromkeys(row.method for row in each.rows):
+            pairs = [(cells[method, column.key], column) for column in shown]
+            texts = [f"**{difference_text(*pair)}**" if pair[0].certain else difference_text(*pair) for pair in pairs]
+            rows.append([cell(results[method].title), *texts])
+        title = f"Differences to {cell(results[each.first].title)}. {how_paired(each)} Bold: it leaves out 0."
+        text += f"\n{title}\n\n{table(['method', *(column.heading for column in shown)], rows)}"
+    return text
 
 
 def _papers(results: Sequence[Result]) -> str:
     shown = columns(results)
     rows = [
-        [_cell(result.title), *(column.text(column.value(result)) for column in shown), _cell(result.reference or "")]
+        [cell(result.title), *(column.text(column.value(result)) for column in shown), cell(result.reference or "")]
         for result in results
     ]
     headings = ["method", *(column.heading for column in shown), "source"]
     note = "From papers; not comparable with measured rows (data, splits or protocol differ):"
-    return f"\n{note}\n\n{_table(headings, rows)}"
+    return f"\n{note}\n\n{table(headings, rows, (0, -1))}"
 
 
 def _link(path: Path, result: Result, out: Path) -> str:
     experiment = path.parent.parent / f"{path.stem}.yaml"
-    return f"[{_cell(result.title)}]({Path(os.path.relpath(experiment, out.parent)).as_posix()})"
+    return f"[{cell(result.title)}]({Path(os.path.relpath(experiment, out.parent)).as_posix()})"
 
 
 def _speed(result: Result) -> str:
     if result.speed is None:
         return "–"
-    return f"{result.speed.end_to_end * 1000:.1f} ms an {result.speed.unit}, {_cell(result.device or '')}"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(headings) - 2), "---"]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (headings, rule, *rows))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return f"{result.speed.end_to_end * 1000:.1f} ms an {result.speed.unit}, {cell(result.device or '')}"
 
 
 def _parser() -> argparse.ArgumentParser:

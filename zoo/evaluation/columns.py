@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from zoo.evaluation.paired import Difference, Differences
 from zoo.evaluation.result import Result
 
 
@@ -86,7 +87,9 @@ FEW_TARGETS, FEWER_IOUS = 2, (0, 1, 5, 20)
 
 def columns(results: Sequence[Result]) -> list[Column]:
     """The columns of a table of results of one protocol: those for which any of them has a number."""
-    every = [*_interactive(results), *REGIONS, *INSTANCES, *SPEED]
+    # Of instance maps, the IoU of all foreground says little beside the rest.
+    regions = () if any("aji" in result.metrics for result in results) else REGIONS
+    every = [*_interactive(results), *regions, *INSTANCES, *SPEED]
     return [column for column in every if any(column.value(result) is not None for result in results)]
 
 
@@ -97,6 +100,18 @@ def best(column: Column, results: Iterable[Result]) -> set[int]:
         return set()
     top = (max if column.better == "high" else min)(shown.values())
     return {i for i, value in shown.items() if value == top}
+
+
+def compared(found: Differences, results: Sequence[Result]) -> list[Column]:
+    """The columns of a table of differences, in the order of the table of results."""
+    known = {row.score for row in found.rows}
+    return [column for column in columns(results) if column.key in known]
+
+
+def difference_text(row: Difference, column: Column) -> str:
+    """A difference with its interval as tables print it."""
+    mean, low, high = (None if v is None else f"{v:+.{column.digits}f}" for v in (row.mean, row.low, row.high))
+    return f"{mean} (no interval)" if low is None else f"{mean} [{low}, {high}]"
 
 
 def settings_text(settings: Mapping[str, object]) -> str:

@@ -9,7 +9,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.evaluation.columns import Column, best, columns, settings_text
+from zoo.evaluation.columns import Column, best, columns, compared, difference_text, settings_text
+from zoo.evaluation.paired import how_paired
 from zoo.evaluation.pictures import NEGATIVE, POSITIVE, PREDICTION, TARGET, png
 from zoo.evaluation.result import Result
 from zoo.evaluation.sections import Section, Shown
@@ -72,6 +73,7 @@ def _section(section: Section) -> str:
         f'<section id="{escape(section.slug)}"><h2>Protocol: {escape(results[0].protocol)}</h2>'
         f'<p class="quiet">{escape("; ".join(numbers))}</p>{_table(results, shown)}'
         f'<p class="quiet">The best number of a column is marked; ↑ larger is better, ↓ smaller is better.</p>'
+        f"{_differences(section)}"
         f'<div class="figures">{figures}</div>{_samples(section)}{_definitions(shown)}</section>\n'
     )
 
@@ -88,6 +90,28 @@ def _table(results: Sequence[Result], shown: Sequence[Column]) -> str:
         rows += f"<tr><td>{escape(result.title)}</td>{cells}</tr>"
     return (
         f'<div class="scroll"><table><thead><tr><th>method</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _differences(section: Section) -> str:
+    found = section.differences
+    if found is None:
+        return ""
+    results = {result.experiment: result for result in section.results}
+    shown = compared(found, section.results)
+    cells = {(row.method, row.score): row for row in found.rows}
+    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.heading)}</th>' for c in shown)
+    body = ""
+    for method in dict.fromkeys(row.method for row in found.rows):
+        body += f"<tr><td>{escape(results[method].title)}</td>"
+        for column in shown:
+            row = cells[method, column.key]
+            body += f"<td{' class=best' if row.certain else ''}>{difference_text(row, column)}</td>"
+        body += "</tr>"
+    return (
+        f"<h3>Differences to {escape(results[found.first].title)}</h3>"
+        f'<div class="scroll"><table><thead><tr><th>method</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<p class="quiet">{escape(how_paired(found))} Marked: the interval leaves out 0.</p>'
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zoo.data.batch import Batch
 from zoo.evaluation.experiment import Experiment
 from zoo.evaluation.figures import Sessions, curves, panels, success
+from zoo.evaluation.paired import Differences, differences
 from zoo.evaluation.pictures import fitting_scale, overlay, square
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
@@ -51,12 +52,14 @@ class Section:
         experiments: in the order of the command line.
         figures: captions and PNGs by file name.
         shown: samples side by side.
+        differences: to the first experiment; None without a second one.
     """
 
     slug: str
     experiments: list[Experiment]
     figures: dict[str, tuple[str, bytes]]
     shown: list[Shown]
+    differences: Differences | None = None
 
     @property
     def results(self) -> list[Result]:
@@ -75,7 +78,8 @@ def sections(experiments: Sequence[Experiment]) -> list[Section]:
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         result = result_of(experiment)
-        key = json.dumps([result.protocol, result.settings, asdict(result.data)], sort_keys=True)
+        places = [experiment.dataset.describe(record.sample_id) for record in experiment.records]
+        key = json.dumps([result.protocol, result.settings, asdict(result.data), places], sort_keys=True)
         groups.setdefault(key, []).append(experiment)
     out: list[Section] = []
     for members in groups.values():
@@ -84,8 +88,14 @@ def sections(experiments: Sequence[Experiment]) -> list[Section]:
         slug = protocol if not same else f"{protocol}-{same + 1}"
         shown = [_shown(members, name, sample) for name, sample in choose(members[0].records).items()]
         figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.score)
-        out.append(Section(slug, members, figures, shown))
+        out.append(Section(slug, members, figures, shown, _differences(members)))
     return out
+
+
+def _differences(experiments: Sequence[Experiment]) -> Differences | None:
+    first = experiments[0]
+    names, records = [e.name for e in experiments], [e.records for e in experiments]
+    return differences(names, records, first.protocol.score, result_of(first).metrics)
 
 
 def choose(records: Sequence[Record]) -> dict[str, int]:
