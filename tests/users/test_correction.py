@@ -2,6 +2,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
@@ -136,3 +138,69 @@ def test_width_and_jitter():
 def test_impossible_arguments(wrong):
     with pytest.raises(ConfigError):
         CorrectionScribbles(**wrong)
+
+
+@st.composite
+def scenes(draw_from):
+    """A target, a prediction and what is ignored (H, W), of blobs that may touch the border, and a sample id."""
+    height, width = draw_from(st.integers(6, 26)), draw_from(st.integers(6, 26))
+    rng = np.random.default_rng(draw_from(st.integers(0, 10_000)))
+    smooth = draw_from(st.sampled_from([0.0, 0.7, 1.5, 3.0]))
+    fields = ndimage.gaussian_filter(rng.standard_normal((3, height, width)), (0, smooth, smooth), mode="nearest")
+    levels = [np.quantile(field, rng.uniform(0, 1)) for field in fields[:2]]
+    target, prediction = (field >= level for field, level in zip(fields, levels, strict=False))
+    ignore = fields[2] > np.quantile(fields[2], rng.uniform(0.6, 1))
+    return target, prediction, ignore, draw_from(st.integers(0, 1000))
+
+
+def one(target: np.ndarray, ignore: np.ndarray, sample: int) -> Truth:
+    return Truth(
+        torch.from_numpy(target)[None, None], torch.tensor([sample]), ignore=torch.from_numpy(ignore)[None, None]
+    )
+
+
+@given(scenes(), st.sampled_from(["every", "largest"]), st.sampled_from([None, 0.01, 0.1]), st.integers(1, 6))
+def test_strokes_lie_in_wrong_regions_and_are_there_when_one_is(scene, rule, limit, min_area):
+    target, prediction, ignore, sample = scene
+    user = CorrectionScribbles(rule, limit=limit, min_area=min_area)
+    truth = one(target, ignore, sample)
+    strokes = scribbles(user, torch.from_numpy(prediction)[None, None], truth, turn=sample % 5)[0].numpy()
+    assert not (strokes[0] & ~(target & ~prediction & ~ignore)).any()
+    assert not (strokes[1] & ~(prediction & ~target & ~ignore)).any()
+    wrong = [(sign, mask) for sign, mask in regions(prediction, target, ignore) if mask.sum() >= min_area]
+    said = [bool((strokes[sign] & mask).any()) for sign, mask in wrong]
+    if rule == "every":
+        assert all(said)
+    elif wrong:
+        largest = max(mask.sum() for _, mask in wrong)
+        assert sum(said) == 1
+        assert wrong[said.index(True)][1].sum() == largest
+    if not wrong:
+        assert not strokes.any()
+    if limit is not None:
+        for sign, mask in wrong:
+            drawn = strokes[sign] & mask
+            assert drawn.sum() < max(2, limit * target.size)
+            assert ndimage.label(drawn, np.ones((3, 3)))[1] <= 1
+
+
+@pytest.mark.parametrize("rows", [slice(0, 3), slice(27, 30), slice(0, 30), slice(0, 1)])
+@pytest.mark.parametrize("positive", [True, False])
+def test_a_region_at_the_border_is_drawn_on_within_it(rows, positive):
+    region = np.zeros((30, 40), bool)
+    region[rows, 5:] = True
+    nothing = np.zeros_like(region)
+    target, prediction = (region, nothing) if positive else (nothing, region)
+    for turn in range(4):
+        drawn = scribbles(
+            CorrectionScribbles(), torch.from_numpy(prediction)[None, None], one(target, nothing, 8), turn
+        )
+        strokes = drawn[0].numpy()
+        assert strokes[0 if positive else 1].any()
+        assert not strokes[1 if positive else 0].any()
+        assert not (strokes & ~region).any()
+    # the border of the image counts as border: the middle of a whole image is its middle
+    if rows == slice(0, 30):
+        row, column = np.argwhere(strokes.any(0)).mean(0)
+        assert abs(row - 14.5) < 3
+        assert abs(column - 22) < 6
