@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.data.stores import region_store
+from tests.regions import guide_folder
 from zoo.cli import main
+from zoo.hub.load import load_method
 from zoo.training import ZooCLI, run
 
 FOLDER = Path(__file__).parent.parent / "experiments"
@@ -14,17 +16,43 @@ ADDITIONS["unet"] = "train-nuclick-monuseg-1"
 ADDITIONS |= {f"refine-{inputs}": "train-refine-glas" for inputs in ("i", "ip", "ips", "gaussian", "disk", "geodesic")}
 
 
+def composed(path: Path) -> list[str]:
+    """Arguments that name an experiment, after the one that it composes with."""
+    base = ADDITIONS.get(path.stem)
+    files = [FOLDER / f"{base}.yaml", path] if base else [path]
+    return [part for file in files for part in ("-c", str(file))]
+
+
 @pytest.mark.parametrize(
     "path", sorted(set(FOLDER.glob("*.yaml")) - {FOLDER / "published.yaml"}), ids=lambda path: path.stem
 )
 def test_experiment_parses(path, monkeypatch):
     monkeypatch.setattr(ZooCLI, "instantiate_classes", lambda self: None)
-    base = ADDITIONS.get(path.stem)
-    files = [FOLDER / f"{base}.yaml", path] if base else [path]
-    cli = run([part for file in files for part in ("-c", str(file))], run_verb=False)
+    cli = run(composed(path), run_verb=False)
     assert cli.config.title
     assert cli.config.model.class_path.startswith("zoo.methods.")
     assert cli.config.data.files
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        path for path in FOLDER.glob("*.yaml") if "RefineNet" in path.read_text() and "class_path" in path.read_text()
+    ),
+    ids=lambda path: path.stem,
+)
+def test_inputs_of_refinenet_fit_its_network(path, tmp_path, monkeypatch):
+    guide = load_method(str(guide_folder(tmp_path / "guide")))
+    monkeypatch.setattr("zoo.methods.refinenet.frozen_guide", lambda name: guide)
+    monkeypatch.chdir(tmp_path)
+    network = "--model.init_args.network.init_args"
+    small = [f"{network}.backbone=test_efficientnet", f"{network}.decoder_channels=[8, 8, 4, 4, 4]"]
+    arguments = [*composed(path), *small, "--model.init_args.weights=null", "--trainer.logger=false"]
+    model = run(arguments, run_verb=False).model
+    model.setup("fit")
+    given = 3 + model.see_guide + model.encoder.out_channels
+    assert model.network.mean.shape[1] == given
+    assert not any(tmp_path.glob("runs/*"))
 
 
 def test_unknown_key_is_an_error_without_traceback(tmp_path, capsys):
