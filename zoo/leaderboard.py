@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zoo.errors import ResultError
-from zoo.evaluation.columns import SPEED, best, columns, compared, difference_text, settings_text
+from zoo.evaluation.columns import best, columns, compared, difference_text, settings_text
 from zoo.evaluation.paired import Difference, Differences, how_paired, read_differences
 from zoo.evaluation.result import Result, read
 from zoo.files import write_text
@@ -104,7 +104,7 @@ def _measured(members: Sequence[tuple[Path, Result]], out: Path) -> str:
         f"data {(data.checksum or '')[:12]}",
     ]
     # Times depend on the device, so that no row is the best.
-    shown = [column for column in columns(results) if column not in SPEED]
+    shown = [column for column in columns(results) if not column.key.startswith("speed.")]
     winners = [set() if column.timed else best(column, results) for column in shown]
     rows = []
     for i, (path, result) in enumerate(members):

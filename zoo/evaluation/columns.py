@@ -70,16 +70,6 @@ INSTANCES = (
     Column("object_dice", "object Dice", "high", 3, "area-weighted Dice of objects from both sides, mean over images"),
     Column("f1", "F1 (GlaS)", "high", 3, "detection F1 of the GlaS contest, mean over images"),
 )
-SPEED = (
-    Column("speed.model", "model (ms)", "low", 1, "milliseconds of the method's own computation, batch size 1"),
-    Column(
-        "speed.end_to_end",
-        "end to end (ms)",
-        "low",
-        1,
-        "milliseconds to the new mask, batch size 1, in a run of its own; per interaction it is the SPI",
-    ),
-)
 SHOWN_IOUS = (0, 1, 3, 5, 10, 20)
 # With so many targets at most, both averages and the time are shown, and fewer IoUs.
 FEW_TARGETS, FEWER_IOUS = 2, (0, 1, 5, 20)
@@ -89,7 +79,7 @@ def columns(results: Sequence[Result]) -> list[Column]:
     """The columns of a table of results of one protocol: those for which any of them has a number."""
     # Of instance maps, the IoU of all foreground says little beside the rest.
     regions = () if any("aji" in result.metrics for result in results) else REGIONS
-    every = [*_interactive(results), *regions, *INSTANCES, *SPEED]
+    every = [*_interactive(results), *regions, *INSTANCES, *_speed(results)]
     return [column for column in every if any(column.value(result) is not None for result in results)]
 
 
@@ -150,6 +140,17 @@ def _interactive(results: Sequence[Result]) -> list[Column]:
         meaning = "seconds of all interactions of all sessions to the new mask, in the evaluation's batches"
         out.append(Column("seconds", "total time (s)", "low", 1, meaning))
     return out
+
+
+def _speed(results: Sequence[Result]) -> list[Column]:
+    turns = all(result.speed is None or result.speed.unit == "interaction" for result in results)
+    whole = "SPI (ms)" if turns else "end to end (ms)"
+    of_model = "milliseconds of the method's own computation, at batch size 1 in a run of its own"
+    of_all = "milliseconds to the new mask, at batch size 1 in a run of its own"
+    return [
+        Column("speed.model", "model (ms)", "low", 1, of_model),
+        Column("speed.end_to_end", whole, "low", 1, of_all + (": seconds per interaction" if turns else "")),
+    ]
 
 
 def _natural(name: str) -> tuple[str, float]:
