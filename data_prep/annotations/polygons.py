@@ -124,9 +124,14 @@ class Edges:
         row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
         x0, y0, x1, y1 = x0[edge], y0[edge], x1[edge], y1[edge]
         crossed = x0 + (ys[row] - y0) / (y1 - y0) * (x1 - x0)
-        width = len(xs) + 1
-        place = row * width + np.searchsorted(xs, crossed)
-        toggles = np.bincount(place, minlength=len(ys) * width).reshape(len(ys), width)
+        column = np.searchsorted(xs, crossed)
+        # Most windows of a large outline are crossed by no edge: an even or odd number of edges lies left of each row.
+        odd = (np.bincount(row[column == 0], minlength=len(ys)) & 1).astype(np.bool_)
+        inside = np.repeat(odd[:, None], len(xs), axis=1)
+        within = (column > 0) & (column < len(xs))
+        rows, place = np.unique(row[within], return_inverse=True)
+        toggles = np.bincount(place * len(xs) + column[within], minlength=len(rows) * len(xs))
         # Only parity counts, so that a byte may overflow: a third of the time.
-        crossings = np.cumsum(toggles[:, :-1].astype(np.uint8), axis=1, dtype=np.uint8)
-        return (crossings & 1).view(np.bool_)
+        crossings = np.cumsum(toggles.reshape(len(rows), len(xs)).astype(np.uint8), axis=1, dtype=np.uint8)
+        inside[rows] ^= (crossings & 1).view(np.bool_)
+        return inside

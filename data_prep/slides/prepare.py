@@ -37,10 +37,11 @@ class SlideJob:
     labels: Labels = "region"
     mpp: float | None = None
     magnification: float | None = None
+    backend: str | None = None
 
     def open(self) -> Slide:
         """The slide, with its resolution where options say it."""
-        return open_slide(self.slide, mpp=self.mpp, magnification=self.magnification)
+        return open_slide(self.slide, mpp=self.mpp, magnification=self.magnification, backend=self.backend)
 
 
 class Place(NamedTuple):
@@ -84,7 +85,8 @@ def slide_shard(
     Raises:
         ConfigError: options that contradict each other.
     """
-    job = SlideJob(slide, annotation, patient, split, settings(args), labels, args.slide_mpp, args.slide_magnification)
+    about_slide = (args.slide_mpp, args.slide_magnification, args.slide_backend)
+    job = SlideJob(slide, annotation, patient, split, settings(args), labels, *about_slide)
     return Shard(stem, files, partial(read, stem, job), preview=partial(preview, job=job))
 
 
