@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from lightning import Trainer
 from torch import Tensor
 
 import zoo
@@ -16,6 +17,7 @@ from tests.contracts.engines import said
 from tests.regions import HEIGHT, WIDTH, TinyNet, guide_folder, region_image, write_regions
 from zoo.cli import main
 from zoo.data.datamodule import PatchDataModule
+from zoo.errors import SplitError
 from zoo.evaluation import Automatic
 from zoo.hub.load import load_method
 from zoo.inference.session import as_images
@@ -25,7 +27,7 @@ from zoo.methods import GuideNet
 PATIENTS = {"p0": "train", "p1": "train", "p2": "val", "p3": "test", "p4": "test"}
 
 
-def write_experiment(path: Path, store: Path, **model: Any) -> Path:
+def write_experiment(path: Path, store: Path) -> Path:
     """A GuideNet of two convolutions, two steps of windows of 32 px."""
     content = {
         "title": "Tiny guide",
@@ -55,8 +57,7 @@ def write_experiment(path: Path, store: Path, **model: Any) -> Path:
                 "loss": {"class_path": "zoo.losses.BinaryCrossEntropy"},
                 "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.05}},
                 "mpp": 1.0,
-            }
-            | model,
+            },
         },
         "data": {
             "files": [str(store)],
@@ -185,25 +186,37 @@ def test_checkpoints_record_the_patients_and_load_back(trained, exported):
         assert torch.equal(folder.state_dict()[name], value), name
 
 
+def trainer(folder: Path) -> Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return Trainer(default_root_dir=folder, accelerator="cpu", max_steps=1, limit_val_batches=0, **quiet)
+
+
+def windows(store: Path) -> PatchDataModule:
+    return PatchDataModule([str(store)], side=32, train_samples="windows", eval_samples="windows", batch_size=1)
+
+
 def test_weights_bring_their_patients_along(exported, tmp_path):
     """Fine-tuned weights know whom both trainings have seen."""
     store = write_regions(tmp_path / "more.h5", {"q0": "train", "q1": "val"})
-    experiment = write_experiment(tmp_path / "more.yaml", store, weights=str(exported))
-    assert main(["fit", "-c", str(experiment), "--trainer.max_steps=1"]) == 0
-    again = load_method(str(tmp_path / "last.ckpt"))
-    assert again.patients == {"Regions: p0", "Regions: p1", "Regions: q0"}
+    method = tiny(weights=str(exported))
+    assert method.patients == {"Regions: p0", "Regions: p1"}
+    fitting = trainer(tmp_path)
+    fitting.fit(method, windows(store))
+    saved = torch.load(fitting.checkpoint_callback.best_model_path, weights_only=False)
+    assert saved["patients"] == ["Regions: p0", "Regions: p1", "Regions: q0"]
 
 
-@pytest.mark.parametrize("how", ["ckpt_path", "weights"])
-def test_testing_on_patients_of_the_training_is_refused(trained, exported, tmp_path, capsys, how):
+def test_testing_on_patients_of_the_training_is_refused(trained, exported, tmp_path, capsys):
     store = write_regions(tmp_path / "again.h5", {"p1": "test", "p7": "test"})
-    model = {"weights": str(exported)} if how == "weights" else {}
-    more = ["--ckpt_path", str(trained / "last.ckpt")] if how == "ckpt_path" else []
-    experiment = write_experiment(tmp_path / "again.yaml", store, **model)
-    assert main(["test", "-c", str(experiment), *more]) == 2
+    experiment = write_experiment(tmp_path / "again.yaml", store)
+    assert main(["test", "-c", str(experiment), "--ckpt_path", str(trained / "last.ckpt")]) == 2
     message = capsys.readouterr().err
     assert "1 of 2 patients, Regions: p1 among them" in message
     assert "the weights were trained on" in message
+    method = tiny(weights=str(exported))
+    method.protocol = Automatic()
+    with pytest.raises(SplitError, match="Regions: p1 among them"):
+        trainer(tmp_path).test(method, windows(store))
 
 
 def test_a_session_shows_the_prediction(exported):
