@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from zoo.data.batch import Batch, collate
 from zoo.data.datasets import ObjectWindows, StoreDataset, WholeImages
+from zoo.data.disagreement import Disagreement
 from zoo.data.splits import check_splits
 from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
@@ -60,6 +61,7 @@ class PatchDataModule(LightningDataModule):
         batch_size: of training and, with windows, of evaluation.
         num_workers: processes that load.
         augment: training augmentation.
+        disagreement: for training on `windows`: turns parts of the targets over, so that the user has to be heard.
         seed: of the shuffling.
     """
 
@@ -84,6 +86,7 @@ class PatchDataModule(LightningDataModule):
         batch_size: int = 32,
         num_workers: int = 0,
         augment: Augment | None = None,
+        disagreement: Disagreement | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -97,7 +100,7 @@ class PatchDataModule(LightningDataModule):
         self.share = Share(min_positive, max_positive)
         self.test_list, self.test_limit = test_list, test_limit
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.augment = augment
+        self.augment, self.disagreement = augment, disagreement
         self.datasets: dict[str, StoreDataset] = {}
 
     def setup(self, stage: str) -> None:
@@ -123,7 +126,10 @@ class PatchDataModule(LightningDataModule):
         if samples == "windows":
             stride = None if training else max(side // 2, 1) if self.stride is None else self.stride
             names = read_list(self.test_list) if split == "test" and self.test_list else None
-            return RegionWindows(stores, split, side, stride, self.per_image, self.share, names, augment, limit)
+            disagreement = self.disagreement if training else None
+            return RegionWindows(
+                stores, split, side, stride, self.per_image, self.share, names, augment, disagreement, limit
+            )
         per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
         return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, augment, limit=limit)
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from zoo.data.batch import Sample
 from zoo.data.datasets import StoreDataset, drawn_number
+from zoo.data.disagreement import Disagreement
 from zoo.data.schema import IGNORE
 from zoo.data.store import Store
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
 
-WINDOW_X_DRAW, WINDOW_Y_DRAW = 2_000_007, 2_000_008
+WINDOW_X_DRAW, WINDOW_Y_DRAW, DISAGREEMENT_DRAW = 2_000_007, 2_000_008, 2_000_009
 _TRIES = 32
 Place = tuple[int, int, int, int]
 """Source, item, x0, y0 of a window."""
@@ -54,6 +55,7 @@ class RegionWindows(StoreDataset):
         share: of the region in a window. A random place is drawn again up to 32 times until it fits.
         names: only the grid's windows of these names (see `name`), in this order; None for all.
         augment: changes image and labels together, seeded per sample and epoch.
+        disagreement: turns parts of training targets over.
         limit: only the first so many images; with `names`, of those that it names.
 
     Raises:
@@ -71,9 +73,11 @@ class RegionWindows(StoreDataset):
         share: Share | None = None,
         names: Sequence[str] | None = None,
         augment: Augment | None = None,
+        disagreement: Disagreement | None = None,
         limit: int | None = None,
     ) -> None:
         super().__init__(stores, split, augment, limit=limit if names is None else None)
+        self.disagreement = disagreement
         if min(side, per_image, 1 if stride is None else stride) < 1:
             raise ConfigError(f"side={side}, stride={stride} and per_image={per_image} must be at least 1")
         self.side, self.stride, self.per_image = side, stride, per_image
@@ -109,6 +113,8 @@ class RegionWindows(StoreDataset):
         image, label = self._whole(source, item)
         window = np.s_[y0 : y0 + self.side, x0 : x0 + self.side]
         image, label = self._augmented((image[window], label[window]), number, epoch)
+        if self.disagreement is not None:
+            label = self.disagreement(label, int(drawn_number(number, epoch, 0, DISAGREEMENT_DRAW) * 2**31))
         ignore = label == IGNORE
         return Sample(image, (label > 0) & ~ignore, None, ignore, 0, number, self._item_of[source, item])
 
