@@ -24,6 +24,8 @@ from zoo.inference.frame import Frame
 
 SHOWN = {"good": 0.9, "median": 0.5, "worst": 0.0}
 SMALLEST, PANEL_SIDE = 48, 480
+# Regions are shown with all that a mask may wrongly cover, unless the image is larger than this.
+LARGEST_WHOLE = 1024
 
 Panel = tuple[str, NDArray[np.uint8]]
 
@@ -153,15 +155,20 @@ def _shown(experiments: Sequence[Experiment], name: str, sample_id: int) -> Show
     known = ("group", "object") if "object" in place else ("group", "x0", "y0")
     where = ", ".join(f"{key} {place[key]}" for key in known if key in place)
     image, target = _image_and_target(batch)
-    alone = [("image", _picture(image, target, None, outlined=False)), ("target", _picture(image, target, None))]
+    region = batch.truth.instances is None
+    alone = [
+        ("image", _picture(image, target, None, region, outlined=False)),
+        ("target", _picture(image, target, None, region)),
+    ]
     return Shown(f"{name}: {where}", alone, rows)
 
 
 def stage_pictures(protocol: Protocol, engine: Engine, batch: Batch, records: list[Record]) -> list[Panel]:
     """Captions and pictures of one sample's stages under a protocol; `records` holds its one record."""
     image, target = _image_and_target(batch)
+    region = batch.truth.instances is None
     return [
-        (_caption(stage, record, protocol.score), _picture(image, target, record))
+        (_caption(stage, record, protocol.score), _picture(image, target, record, region))
         for stage, (record,) in protocol.stages(engine, batch, records).items()
     ]
 
@@ -179,9 +186,12 @@ def _caption(stage: str, record: Record, score: str) -> str:
     return f"{stage}, {number}" if stage else number
 
 
-def _picture(image: NDArray[np.uint8], target: Any, record: Record | None, outlined: bool = True) -> NDArray[np.uint8]:
-    """What lies around the target, enlarged and drawn on."""
-    part = square(target, SMALLEST)
+def _picture(
+    image: NDArray[np.uint8], target: Any, record: Record | None, region: bool, outlined: bool = True
+) -> NDArray[np.uint8]:
+    """What lies around the target, or the whole image of a region, enlarged and drawn on."""
+    whole = region and max(target.shape) <= LARGEST_WHOLE
+    part = (slice(0, target.shape[0]), slice(0, target.shape[1])) if whole else square(target, SMALLEST)
     image, target = image[part], target[part]
     scale = fitting_scale(image.shape[0], image.shape[1], PANEL_SIDE)
     # Around one region a wider line hides little; small objects need a thin one.
