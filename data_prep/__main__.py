@@ -8,7 +8,7 @@ if __name__ == "__main__":
     try:
         from data_prep.cli import main  # here, since importing takes long enough for a Ctrl-C
 
-        sys.exit(main())
+        sys.exit(main(prog="python -m data_prep"))
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

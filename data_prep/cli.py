@@ -1,4 +1,4 @@
-"""The command `python -m data_prep NAME --source DIR --out DIR`, also reached as `zoo prep`."""
+"""The command `zoo prep NAME --source DIR --out DIR`, also reached as `python -m data_prep`."""
 
 import argparse
 import importlib
@@ -16,21 +16,24 @@ from data_prep.common import wrong_layout
 from data_prep.run import Interrupted, counts, report, run
 
 # What does not change the content of a store.
-_NOT_OF_STORES = {"name", "module", "source", "out", "force", "json", "workers", "scheduler"}
+_NOT_OF_STORES = {
+    *("name", "module", "source", "out", "force", "json", "workers", "scheduler"),
+    *("resolve", "slide_defaults"),  # functions and defaults, told by what they resolve to
+}
 
 
 def modules() -> dict[str, ModuleType]:
     """Data set modules by name: every module of `data_prep.datasets` is one, under its own name.
 
     A module offers `LAYOUT` (the expected folders), `plan(source, args) -> Plan` and, if it takes options,
-    `add_arguments(parser)`; its docstring is its help.
+    `add_arguments(parser)`; if it can't do without one, `EXAMPLE` shows it. Its docstring is its help.
     """
     package = data_prep.datasets
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
 
 
-def build_parser(prog: str = "python -m data_prep") -> argparse.ArgumentParser:
+def build_parser(prog: str = "zoo prep") -> argparse.ArgumentParser:
     """Parser with one sub-command per data set."""
     parser = argparse.ArgumentParser(
         prog=prog, description="Turn a data set, as its publisher distributes it, into HDF5 stores."
@@ -43,7 +46,8 @@ def build_parser(prog: str = "python -m data_prep") -> argparse.ArgumentParser:
             help=description.splitlines()[0],
             description=description,
             epilog=f"expected layout of --source:\n\n{module.LAYOUT}\n\n"
-            f"example:\n\n  {prog} {name} --source raw/{name} --out data/{name}",
+            f"example:\n\n  {prog} {name} --source raw/{name} --out data/{name} {getattr(module, 'EXAMPLE', '')}\n\n"
+            "exit code: 0; 2 when anything failed, and everything else is written; 130 after Ctrl-C",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add_arguments(command)
@@ -53,7 +57,7 @@ def build_parser(prog: str = "python -m data_prep") -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "zoo prep") -> int:
     """Prepare one data set.
 
     Returns:
@@ -62,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         DataError: the source folder is missing or not laid out as the publisher's, or some shards failed.
     """
-    args = build_parser().parse_args(argv)
+    args = build_parser(prog).parse_args(argv)
     parameters = options(args)
     if args.scheduler:
         # Its workers run in other folders.
@@ -86,8 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def options(args: argparse.Namespace) -> str:
-    """Canonical JSON of the options that decide what is in a store; paths are text."""
+    """Canonical JSON of the options that decide what is in a store; paths are text.
+
+    Where a parser sets `resolve`, a function of the arguments, the options it returns replace those of the same name:
+    what a preset or a default stood for, so that a store made by an earlier version's is known to be another.
+    """
     chosen = {key: value for key, value in vars(args).items() if key not in _NOT_OF_STORES}
+    if "resolve" in args:
+        chosen |= args.resolve(args)
     return json.dumps(chosen, sort_keys=True, default=str)
 
 

@@ -112,7 +112,8 @@ def split_table(groups: Iterable[GroupRecord]) -> Table:
         by_split.setdefault(group.split, []).append(group)
     for split, members in by_split.items():
         images, objects = sum(group.patches for group in members), sum(group.objects for group in members)
-        patients, megapixels = len({group.patient for group in members}), sum(group.megapixels for group in members)
+        patients = len({group.patient for group in members if group.patches})
+        megapixels = sum(group.megapixels for group in members)
         table.add_row(split, f"{images:,}", f"{patients:,}", f"{objects:,}", f"{megapixels:,.1f}")
     return table
 

@@ -96,7 +96,7 @@ def test_many_files_make_one_table(tmp_path, capsys):
     assert main(["data", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert shown.count("data set") == 2
-    assert sum(line.split()[1:2] == ["train"] for line in shown.splitlines()) == 1
+    assert sum(line.split()[:1] == ["train"] for line in shown.splitlines()) == 1
 
 
 def test_regions_pairs_and_attributes(tmp_path, capsys):
@@ -115,7 +115,8 @@ def test_regions_pairs_and_attributes(tmp_path, capsys):
     assert [total["images"] for total in summary["totals"]] == [2, 4]
     assert summary["pairs"] == [{"magnification": 20, "parent_magnification": 5, "images": 4}]
     # Two slides, of each one group with patches and one without.
-    assert summary["attributes"] == {"skipped": {"glass": 14, "no tumour": 2}}
+    assert summary["sums"] == {"skipped": {"glass": 14, "no tumour": 2}}
+    assert summary["attributes"] == {}
     assert summary["ranges"] == {"tissue_fraction": [0.5, 0.5]}
     assert (summary["empty"], summary["parameters"]) == (2, {'{"size": 16}': 2})
     assert main(["data", str(tmp_path)]) == 0
@@ -127,6 +128,23 @@ def test_regions_pairs_and_attributes(tmp_path, capsys):
         "2 groups for which no image",
     ):
         assert text in shown
+
+
+def test_what_is_shown_of_one_slide_fits_on_a_terminal(tmp_path, capsys):
+    options = json.dumps({"size": 1024, "stride": None, "classes": []})
+    about = {"slide": "s", "patient": "p", "split": "train", "magnification": 20, "mpp": 0.2461, "downsample": 2.0}
+    with StoreWriter(tmp_path / "a.h5", **ABOUT, labels="region", parameters=options) as writer:
+        label = np.ones((1, 1024, 1024), np.uint8)
+        writer.add_group("20x", np.zeros((1, 1024, 1024, 3), np.uint8), label, skipped='{"little tissue": 22}', **about)
+        writer.open_group("5x", **about)
+    assert main(["data", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line in ("skipped     little tissue 22", "downsample  2", "parameters  size=1024"):
+        assert line in lines
+    assert "empty       1 group for which no image was found" in lines
+    assert max(map(len, lines)) <= 80
+    (row,) = [line.split() for line in lines if line.startswith("train ")]
+    assert row == ["train", "1", "1", "1", "1", "1", "100%", "1024x1024", "0.2461", "20x"]
 
 
 def test_ignored_pixels_are_not_positive(tmp_path, capsys):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -49,8 +50,8 @@ examples:
 
 --json prints {"datasets": [...], "problems": [...]}; a data set has dataset, licence, citation, labels, split_unit,
 creators, parameters, files, bytes, rows and totals (split, magnification, groups, images, patients, slides, objects,
-median_area, labelled_images, positive_fraction, positive_range, sizes, mpp, mpp_unknown), pairs, attributes, ranges,
-empty.
+median_area, labelled_images, positive_fraction, positive_range, sizes, mpp, mpp_unknown), pairs, attributes, sums,
+ranges, empty.
 """
 
 
@@ -141,6 +142,7 @@ def _print(summaries: Sequence[Summary]) -> None:
         for name, text in facts:
             console.print(f"{name:{width}}  {text}", soft_wrap=True)
         if summary.rows:
+            console.print()
             console.print(_table(summary))
 
 
@@ -153,7 +155,8 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
         ("files", f"{summary.files}, {summary.bytes / 1e6:,.1f} MB, written by {_tallied(summary.creators)}"),
     ]
     for text, files in summary.parameters.items():
-        options = ", ".join(f"{name}={value}" for name, value in parsed(text).items()) or text
+        given = {name: value for name, value in parsed(text).items() if value not in (None, [], {})}
+        options = ", ".join(f"{name}={value}" for name, value in given.items()) or ("none" if parsed(text) else text)
         facts.append(("parameters", options + (f"  ({files} files)" if len(summary.parameters) > 1 else "")))
     for pair in summary.pairs:
         own, around = (
@@ -161,15 +164,20 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
         )
         facts.append(("pairs", f"{pair.images:,} images at {own} lie in images at {around}"))
     facts += [(name, _tallied(counts)) for name, counts in summary.attributes.items()]
-    facts += [(name, f"{low:.3g} to {high:.3g}") for name, (low, high) in summary.ranges.items()]
+    facts += [(name, _listed(counts)) for name, counts in summary.sums.items()]
+    facts += [(name, _range(ends, ".3g")) for name, ends in summary.ranges.items()]
     if summary.empty:
-        facts.append(("empty", f"{summary.empty} groups for which no image was found"))
+        facts.append(("empty", f"{summary.empty} group{'s' * (summary.empty > 1)} for which no image was found"))
     return facts
 
 
 def _tallied(counts: dict[str, int], most: int = 8) -> str:
     if len(counts) == 1:
         return next(iter(counts))
+    return _listed(counts, most)
+
+
+def _listed(counts: dict[str, int], most: int = 8) -> str:
     shown = ", ".join(f"{value} {count:,}" for value, count in list(counts.items())[:most])
     return shown + (f" and {len(counts) - most} more" if len(counts) > most else "")
 
@@ -177,10 +185,10 @@ def _tallied(counts: dict[str, int], most: int = 8) -> str:
 def _table(summary: Summary) -> Table:
     instances = summary.labels == "instances"
     kind = ["objects", "median\npx"] if instances else ["labelled\nimages", "labelled\npixels"]
-    table = Table()
-    table.add_column("split")
+    table = Table(box=box.HORIZONTALS, padding=0, show_edge=False)  # fits into 80 columns
+    table.add_column("split", no_wrap=True)
     for name in ("groups", "images", "patients", "slides", *kind, "size", "mpp", "magni-\nfication"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=name != "mpp")
     for total in summary.totals:
         rows = [row for row in summary.rows if row.magnification == total.magnification]
         for row in [*rows, total] if len(rows) > 1 else rows:
@@ -195,7 +203,7 @@ def _cells(row: Counts, instances: bool) -> list[str]:
         kind = [f"{row.objects:,}", median]
     else:
         low, high = row.positive_range
-        kind = [f"{row.labelled_images:,}", f"{row.positive_fraction:.0%} ({low * 100:.0f} to {high:.0%})"]
+        kind = [f"{row.labelled_images:,}", f"{row.positive_fraction:.0%}\n{low * 100:.0f}-{high:.0%}"]
     counts = (row.groups, row.images, row.patients, row.slides)
     magnification = f"{row.magnification:g}x" if row.magnification else "unknown"
     return [row.split or "all", *(f"{n:,}" for n in counts), *kind, _size(row.sizes), _mpp(row), magnification]
@@ -211,8 +219,12 @@ def _size(sizes: dict[str, int]) -> str:
 def _mpp(row: Counts) -> str:
     if row.mpp is None:
         return "unknown"
-    text = " to ".join(dict.fromkeys(f"{value:.4g}" for value in row.mpp))
+    text = _range(row.mpp, ".4g")
     return f"{text}\n{row.mpp_unknown:,} unknown" if row.mpp_unknown else text
+
+
+def _range(ends: tuple[float, float], digits: str) -> str:
+    return " to ".join(dict.fromkeys(f"{end:{digits}}" for end in ends))
 
 
 def _parser() -> argparse.ArgumentParser:

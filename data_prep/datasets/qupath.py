@@ -32,6 +32,8 @@ LAYOUT = """\
 or, with splits,
   train/NAME.svs and train/NAME.geojson    (also val/ and test/)"""
 
+EXAMPLE = "--magnification 10"
+
 # Formats with one file a slide, and the file to open of those with a folder beside it.
 SUFFIXES = (
     ".svs",

@@ -1,7 +1,7 @@
 """Options of every data set of slides: magnification, patches and filters, and the papers' settings by name."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ PRESETS["zoomiseg"] = PRESETS["zoomiseg-l1"] | {f"parent_{key}": v for key, v in
 _USUAL = {"size": 512, "min_tissue": 0.1, "min_tumour": 0.0, "max_tumour": 1.0}
 _PARENT = "parent_"
 _NAMES = ("magnification", "mpp", "size", "stride", "min_tissue", "min_tumour", "max_tumour")
+_KEYS = tuple(prefix + name for prefix in ("", _PARENT) for name in _NAMES)
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,13 @@ def add_slide_arguments(parser: argparse.ArgumentParser, **defaults: Any) -> Non
         defaults: the data set's own defaults by option, e.g. preset='zoomiseg' or magnification=20, size=256. They
             give way to a preset that is asked for.
     """
-    group = parser.add_argument_group("patches", "Fractions are 0..1, and patches at a limit are kept.")
+    presets = "".join(f"\n  {name}: {_told(PRESETS[name])}" for name in sorted(PRESETS))
+    about = f"Fractions are 0..1, and patches at a limit are kept. Presets:{presets}"
+    group = parser.add_argument_group("patches", about)
     group.add_argument(
         "--preset",
         choices=sorted(PRESETS),
-        help="settings of a paper; other options override them"
+        help="settings of a paper, as above; other options override them"
         + (f" (default: {defaults['preset']})" if "preset" in defaults else ""),
     )
     for prefix, of in (("", "patches"), ("parent-", "the lower magnification's patches, for pairs")):
@@ -105,10 +108,10 @@ def add_slide_arguments(parser: argparse.ArgumentParser, **defaults: Any) -> Non
     group.add_argument(
         "--slide-backend",
         choices=sorted(BACKENDS),
-        help="what reads the slides; default: openslide, and what else can read those it can't. tiffslide decodes tiled "
-        "TIFFs, SVS among them, three times as fast (pip install 'isegzoo[tiffslide]')",
+        help="what reads the slides; default: openslide, and what else can read those it can't. tiffslide decodes "
+        "tiled TIFFs, SVS among them, three times as fast (pip install 'isegzoo[tiffslide]')",
     )
-    parser.set_defaults(slide_defaults=defaults)
+    parser.set_defaults(slide_defaults=defaults, resolve=resolved)
 
 
 def settings(args: argparse.Namespace) -> list[Setting]:
@@ -121,12 +124,22 @@ def settings(args: argparse.Namespace) -> list[Setting]:
     merged = dict(PRESETS[preset]) if preset else {}
     if not args.preset:
         merged = _merge(merged, {key: value for key, value in args.slide_defaults.items() if key != "preset"})
-    keys = [prefix + name for prefix in ("", _PARENT) for name in _NAMES]
-    merged = _merge(merged, {key: getattr(args, key) for key in keys if getattr(args, key) is not None})
+    merged = _merge(merged, {key: getattr(args, key) for key in _KEYS if getattr(args, key) is not None})
     own = _setting(merged, "")
     if not any(key.startswith(_PARENT) for key in merged):
         return [own]
     return [_setting(merged, _PARENT), own]
+
+
+def resolved(args: argparse.Namespace) -> dict[str, Any]:
+    """What presets and defaults made of the options, by their names; None where there is no parent.
+
+    Raises:
+        ConfigError: see `settings`.
+    """
+    own, *parent = reversed(settings(args))
+    values = asdict(own) | {_PARENT + name: value for setting in parent for name, value in asdict(setting).items()}
+    return {key: values.get(key) for key in _KEYS}
 
 
 def _merge(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +166,11 @@ def _setting(values: dict[str, Any], prefix: str) -> Setting:
             f"{option}min-tumour {setting.min_tumour:g} is above {option}max-tumour: nothing would be kept"
         )
     return setting
+
+
+def _told(preset: dict[str, float]) -> str:
+    values = {key.replace("_", "-"): "any" if value == ANY else f"{value:g}" for key, value in preset.items()}
+    return " ".join(f"--{key} {value}" for key, value in values.items())
 
 
 def _share(text: str) -> float:

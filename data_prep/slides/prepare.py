@@ -100,7 +100,8 @@ def read(stem: str, job: SlideJob) -> Iterator[Group]:
         try:
             grids = [setting.grid(slide) for setting in job.settings]
         except DataError as error:
-            raise DataError(f"{error} (options: --slide-mpp, --slide-magnification)") from error
+            hint = "where a slide says nothing or is wrong, --slide-mpp or --slide-magnification says it"
+            raise DataError(f"{error}; {hint}") from error
         if len(grids) == 2 and grids[0].extent <= grids[1].extent:
             raise ConfigError(
                 f"{slide.path}: a patch at {job.settings[1].name} covers no less than one at {job.settings[0].name}, "

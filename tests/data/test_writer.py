@@ -65,6 +65,20 @@ def test_a_stack_without_patches_leaves_no_group_but_what_was_said_of_it(tmp_pat
     assert json.loads(store.info.empty) == {"none": COMMON | {"skipped": '{"glass": 3}'}, "last": COMMON}
 
 
+@pytest.mark.parametrize("patches", [0, 1])
+def test_a_name_is_for_one_stack_even_if_that_was_empty(tmp_path, patches):
+    def write() -> None:
+        with StoreWriter(tmp_path / "a.h5", **ABOUT) as writer:
+            stack = writer.open_group("g", **COMMON)
+            for _ in range(patches):
+                stack.append(IMAGES[0], LABELS[0])
+            writer.open_group("g", **COMMON)
+
+    with pytest.raises(StoreError, match="'g': a group's name must be new"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_attributes_learnt_while_writing_are_kept(tmp_path):
     with StoreWriter(tmp_path / "a.h5", **ABOUT) as writer:
         stack = writer.open_group("g", **COMMON)

@@ -1,10 +1,12 @@
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from data_prep.cli import main, modules
+from data_prep.cli import build_parser, main, modules, options
 
 
 def test_every_data_set_explains_itself(capsys):
@@ -15,7 +17,13 @@ def test_every_data_set_explains_itself(capsys):
         assert stop.value.code == 0
         text = capsys.readouterr().out
         assert module.LAYOUT in text
-        assert f"python -m data_prep {name} --source" in text
+        assert text.startswith(f"usage: zoo prep {name} ")
+        # The example can be copied: its options are enough.
+        (example,) = re.findall(rf"^  zoo prep ({name} --source .*)$", text, re.MULTILINE)
+        assert options(build_parser().parse_args(shlex.split(example)))
+    with pytest.raises(SystemExit):
+        main(["--help"], prog="python -m data_prep")
+    assert capsys.readouterr().out.startswith("usage: python -m data_prep ")
 
 
 def test_errors_come_without_traceback(tmp_path):

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from PIL import Image
 from data_prep import cli
 from data_prep.ahead import ahead
 from data_prep.common import Plan, Shard
+from data_prep.records import GroupRecord, split_table
 from data_prep.run import run
 from tests import made
 from zoo.data.store import Store
@@ -89,6 +91,24 @@ def test_other_options_and_files_are_refused(command, tmp_path):
     assert times(out) == before
     assert command({}, "--side", "17", "--force") == 0
     assert Store(out / "one.h5").groups[0].width == 17
+
+
+def test_options_that_earlier_versions_did_not_have_are_not_given(command, tmp_path, capsys):
+    command({"one": "good"})
+    with h5py.File(tmp_path / "out" / "one.h5", "a") as file:
+        assert json.loads(file.attrs["parameters"]) == {"side": 16, "table": None}
+        file.attrs["parameters"] = '{"side": 16}'
+    assert command({}) == 0
+    assert "1 up to date" in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"was made with table None \(now '.*'\); --force"):
+        command({}, "--table", str(tmp_path / "table"))
+
+
+def test_patients_without_a_patch_are_not_counted():
+    about = {"slide": "s", "split": "train", "objects": 0, "width": 8, "height": 8}
+    about |= dict.fromkeys(("mpp", "magnification", "tissue_fraction", "tumour_fraction"))
+    groups = [GroupRecord("s", "g", patient=str(n), patches=patches, **about) for n, patches in enumerate((2, 0, 1))]
+    assert [list(column.cells) for column in split_table(groups).columns][:3] == [["train"], ["3"], ["2"]]
 
 
 def test_damaged_and_foreign_stores_are_refused(command, tmp_path):

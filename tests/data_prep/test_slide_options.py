@@ -1,8 +1,10 @@
 import argparse
+import json
 
 import numpy as np
 import pytest
 
+from data_prep import cli
 from data_prep.slides.options import ANY, PRESETS, Setting, add_slide_arguments, settings
 from zoo.errors import ConfigError
 
@@ -21,6 +23,25 @@ def test_presets_are_the_papers_settings():
     assert read("--preset", "zoomiseg") == [*read("--preset", "zoomiseg-l2"), *read("--preset", "zoomiseg-l1")]
     for preset in PRESETS:
         assert read("--preset", preset)
+
+
+def test_stores_say_what_presets_and_defaults_stood_for(monkeypatch):
+    command = ["paip2019", "--source", "raw", "--out", "out", "--preset", "zoomiseg", "--stride", "512"]
+
+    def parameters() -> str:
+        return cli.options(cli.build_parser().parse_args(command))
+
+    before = parameters()
+    told = json.loads(before)
+    own = (told["preset"], told["magnification"], told["mpp"], told["size"], told["stride"], told["max_tumour"])
+    assert own == ("zoomiseg", 20, None, 1024, 512, 0.9)
+    assert (told["parent_magnification"], told["parent_stride"], told["parent_min_tumour"]) == (5, 1024, ANY)
+    monkeypatch.setitem(PRESETS, "zoomiseg", PRESETS["zoomiseg"] | {"min_tumour": 0.2})
+    changed = json.loads(parameters())
+    assert {key for key in told if told[key] != changed[key]} == {"min_tumour"}
+    command[5:] = []
+    told = json.loads(parameters())
+    assert (told["magnification"], told["size"], told["parent_magnification"]) == (5, 512, None)
 
 
 def test_options_come_before_presets_and_these_before_the_data_sets_defaults():

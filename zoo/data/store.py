@@ -191,7 +191,7 @@ def _open(path: Path, cache_bytes: int) -> Any:
     if not path.is_file():
         raise _missing(path)
     if not h5py.is_hdf5(path):
-        raise StoreError(f"{path}: not an HDF5 file; make one with `python -m data_prep`")
+        raise StoreError(f"{path}: not an HDF5 file; make stores with `zoo prep`")
     try:
         return h5py.File(path, "r", locking=False, rdcc_nbytes=cache_bytes)
     except OSError as error:
@@ -201,7 +201,7 @@ def _open(path: Path, cache_bytes: int) -> Any:
 
 
 def _missing(path: Path) -> StoreError:
-    return StoreError(f"{path}: no such file; make stores with `python -m data_prep` or check the path")
+    return StoreError(f"{path}: no such file; make stores with `zoo prep` or check the path")
 
 
 def _read_info(path: Path, file: Any) -> StoreInfo:

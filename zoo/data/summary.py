@@ -89,8 +89,8 @@ class Summary:
         rows: by magnification and split.
         totals: one for each magnification.
         pairs: images with a parent.
-        attributes: of every further attribute in words or whole numbers, number of groups by value; or its sums,
-            where it is JSON of counts such as why patches were left out.
+        attributes: of every further attribute in words or whole numbers, number of groups by value.
+        sums: of every further attribute that is JSON of counts, such as why patches were left out.
         ranges: smallest and largest of those that are fractions.
         empty: groups for which preparation found no image.
     """
@@ -108,6 +108,7 @@ class Summary:
     totals: list[Counts]
     pairs: list[Pairs]
     attributes: dict[str, dict[str, int]]
+    sums: dict[str, dict[str, int]]
     ranges: dict[str, tuple[float, float]]
     empty: int
 
@@ -172,7 +173,7 @@ def _summary(files: Sequence[tuple[Store, Sequence[Record]]]) -> Summary:
         if record.group.parent is not None:
             pairs[record.group.magnification, record.around] += record.group.count
     empty = [about for info in infos for about in parsed(info.empty).values()]
-    attributes, ranges = _attributes([record.group.attributes for record in every], empty)
+    attributes, sums, ranges = _attributes([record.group.attributes for record in every], empty)
     info = infos[0]
     return Summary(
         info.dataset,
@@ -188,6 +189,7 @@ def _summary(files: Sequence[tuple[Store, Sequence[Record]]]) -> Summary:
         [_counts(members, None) for _, members in sorted(by_magnification.items())],
         [Pairs(own, around, images) for (own, around), images in pairs.items()],
         attributes,
+        sums,
         ranges,
         len(empty),
     )
@@ -195,14 +197,15 @@ def _summary(files: Sequence[tuple[Store, Sequence[Record]]]) -> Summary:
 
 def _attributes(
     full: Sequence[Mapping[str, Any]], empty: Sequence[Mapping[str, Any]]
-) -> tuple[dict[str, dict[str, int]], dict[str, tuple[float, float]]]:
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]], dict[str, tuple[float, float]]]:
     counts: dict[str, Counter[str]] = {}
+    sums: dict[str, Counter[str]] = {}
     ranges: dict[str, tuple[float, float]] = {}
     for number, about in enumerate([*full, *empty]):
         for name, value in about.items():
-            sums = parsed(value) if isinstance(value, str) else {}
-            if sums and all(type(count) is int for count in sums.values()):
-                counts.setdefault(name, Counter()).update(sums)
+            told = parsed(value) if isinstance(value, str) else {}
+            if told and all(type(count) is int for count in told.values()):
+                sums.setdefault(name, Counter()).update(told)
             elif number >= len(full):
                 continue  # of groups without an image only what they leave out matters
             elif isinstance(value, float):
@@ -210,7 +213,8 @@ def _attributes(
                 ranges[name] = min(low, value), max(high, value)
             else:
                 counts.setdefault(name, Counter())[str(value)] += 1
-    return {name: dict(counts[name].most_common()) for name in sorted(counts)}, ranges
+    by_name = [{name: dict(each[name].most_common()) for name in sorted(each)} for each in (counts, sums)]
+    return by_name[0], by_name[1], ranges
 
 
 def _counts(members: Sequence[Record], split: str | None) -> Counts:

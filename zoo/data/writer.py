@@ -139,7 +139,7 @@ class StoreWriter:
         """
         self._finish_group()
         where = f"{self.path}, group {name!r}"
-        if "/" in name or name in self._file:
+        if "/" in name or name in self._file or name in self._empty:
             raise StoreError(f"{where}: a group's name must be new and hold no '/'; give it another one")
         if parent is not None and parent not in self._file:
             raise StoreError(f"{where}: its parent {parent!r} is not in the file; write it first")
