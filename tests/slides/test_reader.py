@@ -167,7 +167,7 @@ def test_not_a_slide(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("part", [0.001, 0.3, 0.7, 0.75, 0.9, 0.97, 0.995])
-def test_truncated(tmp_path: Path, tissue: NDArray[np.uint8], part: float) -> None:
+def test_truncated(tmp_path: Path, tissue: NDArray[np.uint8], part: float, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "cut.svs"
     write_pyramid(path, tissue)
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
@@ -179,6 +179,7 @@ def test_truncated(tmp_path: Path, tissue: NDArray[np.uint8], part: float) -> No
 
     with pytest.raises(DataError, match=r"cut\.svs.*(complete|damaged|incomplete)"):
         read_all()
+    assert not caplog.records
 
 
 def test_unknown_backend(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Slides through tiffslide, an optional dependency: tiled TIFFs whose compression OpenSlide doesn't know."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ def _check_complete(path: Path) -> None:
     """What tiffslide leaves out: it would read a TIFF without its last levels, or up to the place where it is cut."""
     length = path.stat().st_size
     try:
-        with tifffile.TiffFile(path) as file:
+        with _silent(), tifffile.TiffFile(path) as file:
             ends = [
                 start + count
                 for page in file.pages
@@ -89,3 +91,15 @@ def _check_complete(path: Path) -> None:
         raise DataError(f"{path}: tiffslide can't open it: {error}") from None
     if any(chain) or max(ends, default=0) > length:
         raise DataError(f"{path}: an incomplete TIFF: its levels end beyond the end of the file; fetch it again")
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what tifffile logs about a damaged file to itself: the error says it."""
+    logger = logging.getLogger("tifffile")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
