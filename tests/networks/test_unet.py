@@ -155,3 +155,15 @@ def test_neither_a_package_nor_the_hub(monkeypatch, name, hint):
 def test_networks_that_know_no_imagenet():
     with pytest.raises(ConfigError, match=r"needs a network with `load_imagenet`, such as zoo\.networks\.Unet"):
         load_weights(SimpleNamespace(network=nn.Conv2d(3, 1, 1)), "imagenet")
+
+
+def test_weights_of_fewer_inputs_begin_a_wider_network():
+    narrow, wide = Unet(3).eval(), Unet(5).eval()
+    wide.load_state_dict(narrow.state_dict())
+    image, more = torch.rand(1, 3, 64, 64), torch.rand(1, 2, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(wide(torch.cat([image, more], 1)), narrow(image), atol=1e-4, rtol=0)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        narrow.load_state_dict(wide.state_dict())
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        Unet(3, decoder_channels=(256, 64, 64, 32, 16)).load_state_dict(narrow.state_dict())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
@@ -61,9 +62,21 @@ class Unet(nn.Module):
         if len(given) < len(target):
             missing = next(name for name in target if name not in given)
             raise ConfigError(f"ImageNet weights of {self.backbone} lack {missing}; leave out `weights: imagenet`")
-        for name, value in given.items():
-            if value.shape != target[name].shape:
-                wider = torch.zeros_like(target[name])
-                wider[:, : value.shape[1]] = value
-                given[name] = wider
-        model.load_state_dict(given, strict=True)
+        model.load_state_dict(_widened(given, target), strict=True)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        """A narrower first layer fills up with zeros: a network with more inputs begins as one without them."""
+        ours = {f"{prefix}{name}": value for name, value in self.state_dict().items()}
+        state_dict.update(_widened({name: v for name, v in state_dict.items() if name in ours}, ours))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _widened(given: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convolutions of fewer input channels than the target's, with zeros for the further ones; all else as it is."""
+    out = dict(given)
+    for name, value in given.items():
+        shape = target[name].shape
+        if value.ndim == 4 and 3 <= value.shape[1] < shape[1] and value[:, :1].shape == (shape[0], 1, *shape[2:]):
+            out[name] = torch.zeros(shape, dtype=value.dtype)
+            out[name][:, : value.shape[1]] = value
+    return out
