@@ -55,9 +55,9 @@ WINDOWS: dict[Any, dict[str, list[Any]]] = {
         "window": [None],
         "max_radius": [None],
         "foreground": [False, True],
+        "seed_radius": [2, 6, 12],
         "sigma": [2.0, 1.0, 4.0, 8.0],
         "stain": ["hematoxylin", "gray", "saturation"],
-        "seed_radius": [2, 6, 12],
     },
     RegionGrowing: {
         "window": [None],
