@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import rgb2hsv
 from skimage.filters import threshold_otsu
+
 from zoo.slides import Slide
 
 # Bounds of the thumbnail's long side; in between one of its pixels is 16 level-0 pixels.
