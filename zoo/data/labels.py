@@ -14,7 +14,8 @@ from zoo.errors import DataError
 
 LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".bmp", ".gif")
 
-# What the libraries (and the codecs that tifffile finds) raise on files that are damaged or of another kind than their name says.
+# What the libraries, and the codecs that tifffile finds, raise on files that are damaged or of another kind than their
+# name says.
 _UNREADABLE = (
     OSError, ValueError, SyntaxError, EOFError, LookupError, RuntimeError, struct.error, zlib.error,
     tifffile.TiffFileError, Image.DecompressionBombError,
