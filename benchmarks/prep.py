@@ -65,16 +65,18 @@ def run() -> list[Row]:
         paths[1].write_bytes(paths[0].read_bytes())
         out = Path(folder) / "out"
         limit = best_of(partial(_read, paths[:1], SIDE), 3)
-        rows = []
+        shards = {b: [_shard(path, SIDE, path.stem, b) for path in paths] for b in ("openslide", "tiffslide")}
+        # Before the cluster starts, whose scheduler lives in this process.
+        one = {backend: best_of(partial(_prepare, out, both[:1]), 3) for backend, both in shards.items()}
         with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-            for backend in ("openslide", "tiffslide"):
-                shards = [_shard(path, SIDE, path.stem, backend) for path in paths]
-                one = best_of(partial(_prepare, out, shards[:1]), 3)
-                two = best_of(partial(_prepare, out, shards, cluster.scheduler_address), 3)
-                name = f"prep: a slide of {SIDE} px, {backend}"
-                rows.append(Row(f"{name}, 1 process", one, limit, "openslide alone, same tiles"))
-                rows.append(Row(f"{name}, 2 processes", two / 2, limit, "openslide alone, same tiles"))
-        preview = shards[0].preview
+            address = cluster.scheduler_address
+            two = {backend: best_of(partial(_prepare, out, both, address), 3) / 2 for backend, both in shards.items()}
+        rows = [
+            Row(f"prep: a slide of {SIDE} px, {backend}, {processes}", seconds[backend], limit, "openslide, same tiles")
+            for backend in shards
+            for processes, seconds in (("1 process", one), ("2 processes", two))
+        ]
+        preview = shards["openslide"][0].preview
         assert preview is not None
         drawn = best_of(partial(preview, out / "0.h5"), 3)
         with openslide.OpenSlide(paths[0]) as slide:
