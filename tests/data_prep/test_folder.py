@@ -9,6 +9,7 @@ from PIL import Image
 
 from data_prep.cli import main
 from data_prep.datasets.folder import from_mask
+from tests.data_prep.slow_pieces import pieces
 from zoo.data.store import Store
 from zoo.errors import DataError
 
@@ -130,18 +131,8 @@ def test_pieces_against_a_slow_reference(inside):
     """Two pixels that touch, even at a corner, are in one object; ids have no gaps, objects no second piece."""
     label = from_mask(inside * np.int32(255), "instances", Path("a.png"))
     np.testing.assert_array_equal(label > 0, inside)
-    left = set(zip(*np.nonzero(inside), strict=True))
-    pieces = set()
-    while left:
-        piece, edge = set(), {left.pop()}
-        while edge:
-            row, column = edge.pop()
-            piece.add((row, column))
-            near = {(row + dy, column + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
-            left -= near
-            edge |= near
-        pieces.add(frozenset(piece))
-    assert {frozenset(zip(*np.nonzero(label == value), strict=True)) for value in range(1, label.max() + 1)} == pieces
+    expected = pieces(zip(*np.nonzero(inside), strict=True))
+    assert {frozenset(zip(*np.nonzero(label == value), strict=True)) for value in range(1, label.max() + 1)} == expected
     np.testing.assert_array_equal(from_mask(inside * np.int32(255), "region", Path("a.png")), inside)
 
 

@@ -12,6 +12,7 @@ from data_prep.cli import main
 from data_prep.common import Group
 from data_prep.datasets import wbc
 from data_prep.white_cells import Sample, read_sample
+from tests.data_prep.slow_pieces import pieces
 from zoo.data.store import Store
 from zoo.errors import DataError
 
@@ -104,22 +105,13 @@ def test_pixels_against_a_slow_reference(tmp_path_factory, grey):
     Image.fromarray(np.zeros((12, 12, 3), np.uint8)).save(folder / "1.bmp")
     Image.fromarray(grey).save(folder / "1.png")
     sample = Sample(1, folder / "1.bmp", folder / "1.png", "train", "")
-    pieces: list[set[tuple[int, int]]] = []
     left = {(row, column) for row, column in np.ndindex(12, 12) if grey[row, column] > 63.9}
     if not left:
         with pytest.raises(DataError, match="so no cell"):
             read_sample(sample)
         return
-    while left:
-        piece, edge = set(), {left.pop()}
-        while edge:
-            row, column = edge.pop()
-            piece.add((row, column))
-            near = {(row + dy, column + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
-            left -= near
-            edge |= near
-        pieces.append(piece)
-    expected = {frozenset(piece) for piece in pieces if len(piece) >= 0.05 * max(map(len, pieces))}
+    found = pieces(left)
+    expected = {piece for piece in found if len(piece) >= 0.05 * max(map(len, found))}
     _, cells, nuclei = read_sample(sample)
     found = {frozenset(zip(*np.nonzero(cells == value), strict=True)) for value in range(1, cells.max() + 1)}
     assert found == expected
