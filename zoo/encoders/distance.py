@@ -28,10 +28,7 @@ class DistanceEncoder(InteractionEncoder):
 
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
         """(B, 2, H, W) float32: positive, negative."""
-        maps = [_distance(interactions, label) for label in (1, 0)]
-        if interactions.strokes is not None:
-            maps = [torch.minimum(d, distance_to(s)) for d, s in zip(maps, interactions.strokes.unbind(1), strict=True)]
-        return self.value(torch.stack(maps, 1))
+        return self.value(torch.stack([_to_nearest(interactions, label) for label in (1, 0)], 1))
 
 
 class TruncatedDistance(DistanceEncoder):
@@ -82,11 +79,19 @@ class TanhDistance(DistanceEncoder):
         return torch.tanh(distance * (2 / self.r))
 
 
-def _distance(interactions: Interactions, label: int) -> Tensor:
-    """(B, H, W) float32 distance to the nearest click of a label, inf where there is none."""
+def _to_nearest(interactions: Interactions, label: int) -> Tensor:
+    """(B, H, W) float32 distance to the nearest click or stroke of a label, inf where there is none."""
+    wanted = interactions.points[..., 2] == label
+    if interactions.strokes is None:
+        return _to_click(interactions, wanted)
+    distance = distance_to(interactions.strokes[:, 1 - label])
+    return torch.minimum(distance, _to_click(interactions, wanted)) if bool(wanted.any()) else distance
+
+
+def _to_click(interactions: Interactions, wanted: Tensor) -> Tensor:
+    """(B, H, W) float32 distance to the nearest of the clicks in `wanted` (B, N), inf where there is none."""
     height, width = interactions.size
     device = interactions.device
-    wanted = interactions.points[..., 2] == label
     most = int(wanted.sum(1).max()) if wanted.numel() else 0
     squared = torch.full((len(interactions), height, width), torch.inf, device=device)
     # The sample's clicks of this label first, then clicks at infinity: fewer rounds, and one map at a time in memory.

@@ -77,9 +77,11 @@ class Frame:
         Returns:
             (B, C, h, w) of the images' dtype (float for `bilinear`).
         """
-        whole_pixels = (self.scale == 1) & (self.x0 == self.x0.round()) & (self.y0 == self.y0.round())
         if mode == "bilinear" and not images.is_floating_point():
             images = images.float()
+        if self._is_whole(images.shape[-2:]):
+            return images.expand(len(self), -1, -1, -1)
+        whole_pixels = (self.scale == 1) & (self.x0 == self.x0.round()) & (self.y0 == self.y0.round())
         # Samples lie less than a pixel apart for `max`, so that rounding can't make them step over one.
         step = torch.floor(1 / self.scale) + 1 if mode == "max" else torch.ceil(1 / self.scale - 1e-9).clamp(min=1)
         # Samples that shrink alike are resampled together, so that a result never depends on its batch.
@@ -104,8 +106,10 @@ class Frame:
         return images.new_zeros(0, images.shape[1], *self.size) if out is None else out
 
     def paste(self, crops: Tensor, onto: Tensor) -> Tensor:
-        """A copy of `onto` (B, C, H, W) in which each sample's window holds its crop (B, C, h, w)."""
+        """`onto` (B, C, H, W), where each sample's window holds its crop (B, C, h, w); the given tensors stay."""
         height, width = onto.shape[-2:]
+        if self._is_whole((height, width)):
+            return crops.to(onto.dtype)
         out = onto.clone()
         for i in range(len(self)):
             slices = self.overlap(i, (height, width))
@@ -132,6 +136,12 @@ class Frame:
             image.append(slice(low, high))
             crop.append(slice(low - start, high - start))
         return (image[0], image[1]), (crop[0], crop[1])
+
+    def _is_whole(self, image_size: tuple[int, int] | torch.Size) -> bool:
+        """Whether every crop is its image as it is."""
+        if self.size != tuple(image_size):
+            return False
+        return bool(((self.x0 == 0) & (self.y0 == 0) & (self.scale == 1)).all())
 
     def _axes(self, k: int = 1) -> tuple[Tensor, Tensor]:
         """Image coordinates of the sampling points: x (B, w*k), y (B, h*k)."""
