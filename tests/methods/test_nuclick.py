@@ -13,11 +13,11 @@ from zoo import Click
 from zoo.cli import main
 from zoo.data.batch import Batch
 from zoo.errors import ConfigError
+from zoo.inference.evaluating import evaluating
 from zoo.inference.session import as_images
 from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import Interactions
 from zoo.methods import NuClick
-from zoo.methods.base import evaluating
 from zoo.methods.nuclick import PostProcess, training_user
 from zoo.networks import NuClickNet
 from zoo.users.base import SimulatedUser, Truth

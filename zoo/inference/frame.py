@@ -56,6 +56,11 @@ class Frame:
         """The frames of the samples in `index` (integers or booleans)."""
         return replace(self, x0=self.x0[index], y0=self.y0[index], scale=self.scale[index])
 
+    def rows(self) -> Tensor:
+        """(B, 5) float64: x0, y0, scale, height, width of each."""
+        sides = [torch.full_like(self.x0, side) for side in self.size]
+        return torch.stack([self.x0, self.y0, self.scale, *sides], 1)
+
     def inverse(self, size: tuple[int, int]) -> Frame:
         """The frame that leads from this crop back to an image of `size` (H, W)."""
         return Frame(-self.x0 * self.scale, -self.y0 * self.scale, 1 / self.scale, size)

@@ -24,6 +24,17 @@ class Zoom(ABC):
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """The frames for images of the interactions' size; `probability` is the current (B, 1, H, W)."""
 
+    def frames(self, interactions: Interactions, probability: Tensor, last: Tensor) -> list[tuple[Tensor, Frame]]:
+        """The samples that share a crop size, (K,) integers, with their frames; every sample once.
+
+        `last` (B, 5) float64 is the previous turn's frames as `Frame.rows` gives them, 0 in the first turn.
+        """
+        return [(torch.arange(len(interactions), device=interactions.device), self(interactions, probability))]
+
+    @abstractmethod
+    def largest(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the largest crop of an image of `size`."""
+
 
 class WholeImage(Zoom):
     """The whole image at its own scale, its right and bottom edges repeated up to a multiple of `multiple` pixels."""
@@ -33,8 +44,11 @@ class WholeImage(Zoom):
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """The same frame for every sample."""
-        height, width = (-(-side // self.multiple) * self.multiple for side in interactions.size)
-        return Frame.whole(len(interactions), (height, width), interactions.device)
+        return Frame.whole(len(interactions), self.largest(interactions.size), interactions.device)
+
+    def largest(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The image with its edges repeated."""
+        return up(size[0], self.multiple), up(size[1], self.multiple)
 
 
 class InteractionWindow(Zoom):
@@ -76,6 +90,10 @@ class InteractionWindow(Zoom):
             frame.size,
         )
 
+    def largest(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The window."""
+        return self.window or 0, self.window or 0
+
     @staticmethod
     def _box(interactions: Interactions, use: Tensor) -> Tensor:
         """Bounding boxes (B, 4) x0, y0, x1, y1 of the points in `use` and the positive strokes; else the image."""
@@ -92,6 +110,11 @@ class InteractionWindow(Zoom):
         nothing = ~torch.isfinite(low).all(1, keepdim=True)
         whole = low.new_tensor([0, 0, width, height]).expand(len(low), -1)
         return torch.where(nothing, whole, torch.cat([low, high], 1))
+
+
+def up(length: int, multiple: int) -> int:
+    """The next multiple that is not less than `length`."""
+    return -(-length // multiple) * multiple
 
 
 def _bounds(values: Tensor, use: Tensor) -> tuple[Tensor, Tensor]:

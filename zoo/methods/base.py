@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from zoo.data.batch import Batch
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
-from zoo.inference.engine import Engine, State
-from zoo.inference.precision import Precision, in_precision
+from zoo.inference.engine import Engine
+from zoo.inference.evaluating import evaluating
+from zoo.inference.network_engine import NetworkEngine
+from zoo.inference.precision import Precision
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.methods.channels import check_channels
 from zoo.methods.evaluated import EvaluatedModule
 from zoo.methods.optimization import optimizers
+from zoo.networks.staged import Features, StagedNetwork
 from zoo.ops.random import uniform
+from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser, Truth
 
 TURN_DRAW = 1_000_003
@@ -48,6 +50,8 @@ class InteractiveMethod(EvaluatedModule):
         scheduler: called with the optimizer; stepped after every batch.
         weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
         mpp: micrometres per pixel of the training images, if known.
+        refiner: changes the prediction at test time, so that it keeps to what was said.
+        flip: whether the mirrored image is segmented too at test time, and the probabilities are averaged.
 
     Attributes:
         precision: of the network in its engine; `zoo.load` sets it, otherwise Lightning's `precision` decides.
@@ -70,6 +74,8 @@ class InteractiveMethod(EvaluatedModule):
         scheduler: LRSchedulerCallable | None = None,
         weights: str | None = None,
         mpp: float | None = None,
+        refiner: Refiner | None = None,
+        flip: bool = False,
     ) -> None:
         super().__init__()
         if not turns or min(turns) < 0 or abs(sum(turns) - 1) > 1e-3:
@@ -84,6 +90,8 @@ class InteractiveMethod(EvaluatedModule):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.mpp = mpp
+        self.refiner = refiner
+        self.flip = flip
         if weights is not None:
             from zoo.hub.load import load_weights
 
@@ -93,6 +101,8 @@ class InteractiveMethod(EvaluatedModule):
         """Refuse an encoder and a network that do not fit, before anything runs."""
         with torch.no_grad(), evaluating(self):
             check_channels(self)
+        if self.refiner is not None:
+            self.channels(self.refiner.at)
 
     def forward(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
         """Logits (B, 1, H, W) from image (B, 3, H, W) in 0..1, guidance (B, C, H, W), previous (B, 1, H, W)."""
@@ -124,6 +134,41 @@ class InteractiveMethod(EvaluatedModule):
         with torch.autocast(image.device.type, enabled=False):
             guidance: Tensor = self.encoder(interactions, image)
         return guidance
+
+    def channels(self, point: str) -> int:
+        """Channels of the features at a point: `image`, `guidance`, or one of the network's.
+
+        Raises:
+            ConfigError: there is no such point.
+        """
+        points = {"image": 3, "guidance": self.encoder.out_channels}
+        points |= self.network.channels if isinstance(self.network, StagedNetwork) else {}
+        if point not in points:
+            raise ConfigError(
+                f"{type(self.network).__name__} has no point {point!r}, where the refiner intervenes, only "
+                f"{', '.join(points)}; choose another refiner or network"
+            )
+        return points[point]
+
+    def trunk(self, image: Tensor, guidance: Tensor, previous: Tensor, point: str) -> Features:
+        """What the method has computed when it reaches a point; inputs as in `forward`."""
+        size = (image.shape[-2], image.shape[-1])
+        if point == "image":
+            return Features(image, (guidance, previous), size)
+        if point == "guidance":
+            return Features(guidance, (image, previous), size)
+        assert isinstance(self.network, StagedNetwork)
+        return self.network.until(self.join(image, guidance, previous), point)
+
+    def rest(self, features: Features, point: str) -> Tensor:
+        """Logits (B, 1, H, W) from what was computed up to a point."""
+        if point == "image":
+            return self.forward(features.value, *features.rest)
+        if point == "guidance":
+            image, previous = features.rest
+            return self.forward(image, features.value, previous)
+        assert isinstance(self.network, StagedNetwork)
+        return self.network.after(features, point)
 
     def engine(self) -> Engine:
         """The method as it is used at test time."""
@@ -164,48 +209,3 @@ class InteractiveMethod(EvaluatedModule):
     def configure_optimizers(self) -> Any:
         """The given optimizer over the trainable parameters, with the scheduler stepped after every batch."""
         return optimizers(self, self.make_optimizer, self.make_scheduler)
-
-
-class NetworkEngine(Engine):
-    """A trained method at test time: zoom, then the network, pasted back into the image."""
-
-    def __init__(self, method: InteractiveMethod) -> None:
-        self.method = method
-        self.window = method.zoom.window
-        self.warmup = method.warmup
-
-    def start(self, image: Tensor, mask: Tensor | None = None) -> State:
-        """The previous mask before the first turn is the first probability too."""
-        previous = self.method.start(image, mask)
-        return {"probability": previous, "previous": previous}
-
-    def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
-        """Run the network in each sample's frame; outside it the probability stays."""
-        frame = self.method.zoom(interactions, state["probability"])
-        crop, previous = frame.crop(image), frame.crop(state["previous"])
-        with torch.no_grad(), evaluating(self.method), in_precision(self.method.precision, image.device):
-            probability = self.method.predict(crop, interactions.through(frame), previous)
-        carried = self.method.carry(probability, previous)
-        return {
-            "probability": frame.paste(probability, state["probability"]),
-            "previous": frame.paste(carried, state["previous"]),
-        }
-
-    def mask(self, state: State, interactions: Interactions) -> Tensor:
-        """The method's own way from probability to mask."""
-        return self.method.mask(state["probability"], interactions)
-
-
-@contextmanager
-def evaluating(module: LightningModule) -> Iterator[None]:
-    """Evaluation mode inside; each part returns to its own mode afterwards."""
-    if not module.training:  # a walk over all parts costs a millisecond, every turn
-        yield
-        return
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

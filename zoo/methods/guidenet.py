@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from zoo.data.batch import Batch
 from zoo.inference.engine import Engine, State
+from zoo.inference.evaluating import evaluating
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage
 from zoo.interactions import Interactions
-from zoo.methods.base import evaluating
 from zoo.methods.evaluated import EvaluatedModule
 from zoo.methods.optimization import optimizers
 

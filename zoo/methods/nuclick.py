@@ -17,6 +17,7 @@ from zoo.losses import NuClickLoss
 from zoo.methods.base import InteractiveMethod
 from zoo.networks.nuclick import NuClickNet
 from zoo.ops.components import fill_holes, reconstruct, remove_small
+from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser
 from zoo.users.compose import Together, Turns
 from zoo.users.inside import RandomInside
@@ -65,6 +66,8 @@ class NuClick(InteractiveMethod):
         scheduler: called with the optimizer; stepped after every batch.
         weights: a checkpoint's name, folder or .ckpt to start from.
         mpp: micrometres per pixel of the training images, if known.
+        refiner: changes the prediction at test time.
+        flip: whether the mirrored image is segmented too at test time.
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class NuClick(InteractiveMethod):
         scheduler: LRSchedulerCallable | None = None,
         weights: str | None = None,
         mpp: float | None = None,
+        refiner: Refiner | None = None,
+        flip: bool = False,
     ) -> None:
         self.postprocess = postprocess or PostProcess()
         super().__init__(
@@ -94,6 +99,8 @@ class NuClick(InteractiveMethod):
             scheduler=scheduler,
             weights=weights,
             mpp=mpp,
+            refiner=refiner,
+            flip=flip,
         )
         self.save_hyperparameters()
 

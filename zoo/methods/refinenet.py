@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.distance import InverseDistance
 from zoo.inference.engine import Engine
+from zoo.inference.network_engine import NetworkEngine
 from zoo.inference.tiling import TiledEngine
 from zoo.inference.zoom import Zoom
 from zoo.losses import BinaryCrossEntropy
-from zoo.methods.base import InteractiveMethod, NetworkEngine
+from zoo.methods.base import InteractiveMethod
 from zoo.methods.evaluated import refuse_overlap
 from zoo.methods.guidenet import GuideNet
+from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser
 from zoo.users.correction import CorrectionScribbles
 
@@ -44,6 +46,8 @@ class RefineNet(InteractiveMethod):
         mpp: micrometres per pixel of the training images, if known.
         tile: larger images are segmented in tiles of this side, in pixels; as long as the windows of the training.
         overlap: of neighbouring tiles, in pixels; see `TiledEngine`.
+        refiner: changes the prediction at test time.
+        flip: whether the mirrored image is segmented too at test time.
     """
 
     warmup = 0
@@ -65,6 +69,8 @@ class RefineNet(InteractiveMethod):
         mpp: float | None = None,
         tile: int = 384,
         overlap: int = 96,
+        refiner: Refiner | None = None,
+        flip: bool = False,
     ) -> None:
         self.see_guide = see_guide
         self.tile, self.overlap = tile, overlap
@@ -80,6 +86,8 @@ class RefineNet(InteractiveMethod):
             scheduler,
             weights,
             mpp,
+            refiner,
+            flip,
         )
         self.save_hyperparameters()
         self._guide = [frozen_guide(guide)]

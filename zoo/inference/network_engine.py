@@ -1,0 +1,100 @@
+"""A trained method at test time: zoom, then refiner, then flip, then network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from zoo.inference.engine import Engine, State
+from zoo.inference.evaluating import evaluating
+from zoo.inference.frame import Frame
+from zoo.inference.precision import in_precision
+from zoo.inference.view import FlippedView, View
+from zoo.interactions import Interactions
+
+if TYPE_CHECKING:
+    from zoo.methods.base import InteractiveMethod
+
+REFINER = "refiner."
+
+
+class NetworkEngine(Engine):
+    """A trained method in each sample's frame, pasted back into the image.
+
+    Beside the probability, a state holds the previous mask, the last frame and what the refiner learned, under names
+    that begin with `refiner.`.
+    """
+
+    def __init__(self, method: InteractiveMethod) -> None:
+        self.method = method
+        self.window = method.zoom.window
+        self.warmup = method.warmup
+
+    def start(self, image: Tensor, mask: Tensor | None = None) -> State:
+        """The previous mask before the first turn is the first probability too."""
+        previous = self.method.start(image, mask)
+        state = {"probability": previous, "previous": previous}
+        state["frame"] = torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)
+        return state | self._fresh(image)
+
+    def _fresh(self, image: Tensor) -> State:
+        """The refiner's state before anything was said."""
+        refiner = self.method.refiner
+        if refiner is None:
+            return {}
+        largest = self.method.zoom.largest((image.shape[-2], image.shape[-1]))
+        learned = refiner.start(len(image), self.method.channels(refiner.at), largest, image.device)
+        return {REFINER + name: value for name, value in learned.items()}
+
+    def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
+        """Run the method in each sample's frame; outside it the probability stays."""
+        groups = self.method.zoom.frames(interactions, state["probability"], state["frame"])
+        if len(groups) == 1:
+            return self._step(image, interactions, state, groups[0][1])
+        out = dict(state)
+        for index, frame in groups:
+            part = {name: value[index] for name, value in state.items()}
+            part = self._step(image[index], interactions.select(index), part, frame)
+            out = {name: value.index_copy(0, index, part[name].to(value.dtype)) for name, value in out.items()}
+        return out
+
+    def _step(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> State:
+        view = (FlippedView if self.method.flip else View)(
+            method=self.method,
+            image=frame.crop(image),
+            previous=frame.crop(state["previous"]),
+            probability=frame.crop(state["probability"]),
+            interactions=interactions.through(frame),
+            said=interactions,
+            frame=frame,
+        )
+        with torch.no_grad(), evaluating(self.method), in_precision(self.method.precision, image.device):
+            probability, learned = self._run(view, state)
+        carried = self.method.carry(probability, view.previous)
+        return {
+            "probability": frame.paste(probability, state["probability"]),
+            "previous": frame.paste(carried, state["previous"]),
+            "frame": frame.rows(),
+        } | learned
+
+    def _run(self, view: View, state: State) -> tuple[Tensor, State]:
+        """Probability in the crop and what the refiner learned."""
+        refiner = self.method.refiner
+        if refiner is None:
+            return view.predict(), {}
+        learned = {name: value for name, value in state.items() if name.startswith(REFINER)}
+        if refiner.crop_bound:
+            fresh = self._fresh(view.said.points.new_zeros(len(view.image), 3, *view.said.size))
+            moved = (state["frame"] != view.frame.rows()).any(1)
+            learned = {
+                name: torch.where(moved.view(-1, *[1] * (value.ndim - 1)), fresh[name], value)
+                for name, value in learned.items()
+            }
+        logits, after = refiner(view, {name.removeprefix(REFINER): value for name, value in learned.items()})
+        return torch.sigmoid(logits.float()), {REFINER + name: value for name, value in after.items()}
+
+    def mask(self, state: State, interactions: Interactions) -> Tensor:
+        """The method's own way from probability to mask."""
+        return self.method.mask(state["probability"], interactions)

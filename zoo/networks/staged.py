@@ -1,0 +1,60 @@
+"""Networks that can be stopped at a named point and continued from there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Features:
+    """What has been computed up to a point.
+
+    Attributes:
+        value: (V * B, C, h, w), what a refiner may change: V views of each of B samples, the views of the first kind
+            first.
+        rest: what else the remaining layers need, each with leading dimension V * B.
+        size: (H, W) of the logits that will come out.
+        views: V.
+    """
+
+    value: Tensor
+    rest: tuple[Tensor, ...]
+    size: tuple[int, int]
+    views: int = 1
+
+    def select(self, index: Tensor) -> Features:
+        """The samples in `index` (integers), all views of them."""
+        batch = len(self.value) // self.views
+        rows = torch.cat([index + view * batch for view in range(self.views)])
+        return replace(self, value=self.value[rows], rest=tuple(part[rows] for part in self.rest))
+
+
+class StagedNetwork(nn.Module, ABC):
+    """A network whose forward pass can be cut in two at any of its `points`.
+
+    Refiners change the features there and run the rest again. Whatever the point, `after(until(x, point), point)`
+    equals `forward(x)`.
+
+    Attributes:
+        channels: of the features at each point, in the order in which the points are reached.
+    """
+
+    channels: Mapping[str, int]
+
+    @abstractmethod
+    def until(self, x: Tensor, point: str) -> Features:
+        """Run the input (B, C, H, W) up to a point."""
+
+    @abstractmethod
+    def after(self, features: Features, point: str) -> Tensor:
+        """Run the rest: logits (B, 1, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, 1, H, W) of the input (B, C, H, W)."""
+        last = list(self.channels)[-1]
+        return self.after(self.until(x, last), last)
