@@ -13,6 +13,7 @@ from zoo.hub.card import Card, read_card
 from zoo.hub.ckpt import read_ckpt
 from zoo.hub.folder import CARD, CONFIG, WEIGHTS, build, load_state, save_folder
 from zoo.hub.index import HERE, Entry, checksums, write_entry
+from zoo.methods.base import InteractiveMethod
 
 LICENCE = "LICENSE"
 
@@ -72,12 +73,13 @@ def export(
     """
     config, state = read_ckpt(ckpt)
     module = build(config)
-    load_state(module, state, ckpt)
+    load_state(module, config, state, ckpt)
     text = Card(title=name, licence="not stated") if card is None else read_card(card)
     mpp = config["init_args"].get("mpp")
     if licence is not None and not licence.is_file():
         raise CheckpointError(f"{licence}: no such file; give the text of the licence")
-    readme = text.markdown(name, config["class_path"], mpp, results or [])
+    gives = module.user.gives if isinstance(module, InteractiveMethod) else None
+    readme = text.markdown(name, config["class_path"], mpp, gives, results or [])
     save_folder(folder, config, state, readme, half)
     if licence is not None:
         shutil.copyfile(licence, folder / LICENCE)

@@ -11,8 +11,13 @@ import yaml
 from zoo.errors import CheckpointError
 from zoo.evaluation.columns import columns
 from zoo.evaluation.result import read
+from zoo.users.base import Gives
 
 UNSTATED = "Not stated."
+SAID: dict[Gives | None, str] = {
+    "click": "session.add(zoo.Click(x=120.5, y=80.5))\n",
+    "scribble": "session.add(zoo.Scribble([(120.5, 80.5), (160.5, 95.5)], positive=False))\n",
+}
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,13 @@ class Card:
     limits: str = UNSTATED
     citation: str = ""
 
-    def markdown(self, name: str, class_path: str, mpp: float | None, results: Sequence[Path] = ()) -> str:
-        """The card of checkpoint `name`, with a table of the metrics in the result files."""
+    def markdown(
+        self, name: str, class_path: str, mpp: float | None, gives: Gives | None, results: Sequence[Path] = ()
+    ) -> str:
+        """The card of checkpoint `name`, with a table of the metrics in the result files.
+
+        `gives` is what its users say; None: nothing, its first mask is all there is.
+        """
         resolution = "unknown" if mpp is None else f"{mpp:g} um/px"
         given = "" if mpp is None else f", mpp={mpp:g}"
         parts = [
@@ -46,7 +56,7 @@ class Card:
             "```python\nimport zoo\n\n"
             f'session = zoo.load("{name}")\n'
             f"session.set_image(image{given})  # (height, width, 3) uint8; give the mpp of your image\n"
-            "session.add(zoo.Click(x=120.5, y=80.5))\n"
+            f"{SAID.get(gives, '')}"
             "session.mask  # (1, 1, height, width) bool\n```",
             f"## Trained on\n\n{self.trained_on}",
             f"## Intended use\n\n{self.intended_use}",

@@ -88,13 +88,11 @@ def build(config: dict[str, Any]) -> LightningModule:
         raise CheckpointError(
             f"can't build {config.get('class_path')}: {error}; is it from another version, or a package not installed?"
         ) from error
-    if isinstance(module, EvaluatedModule):
-        module.patients = frozenset(config.get("patients", ()))
     return module
 
 
-def load_state(module: LightningModule, state: dict[str, Tensor], source: Path) -> None:
-    """Load strictly.
+def load_state(module: LightningModule, config: dict[str, Any], state: dict[str, Tensor], source: Path) -> None:
+    """Load strictly, and recall the patients that the weights were trained on.
 
     Raises:
         CheckpointError: names or shapes do not fit.
@@ -104,3 +102,5 @@ def load_state(module: LightningModule, state: dict[str, Tensor], source: Path) 
             module.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise CheckpointError(f"{source}: the weights do not fit {type(module).__name__}: {error}") from None
+    if isinstance(module, EvaluatedModule):
+        module.patients = frozenset(config.get("patients", ()))

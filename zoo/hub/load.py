@@ -29,7 +29,7 @@ def load_method(name: str) -> Any:
     """
     config, state, source = _read(name)
     method = build(config)
-    load_state(method, state, source)
+    load_state(method, config, state, source)
     return method.eval()
 
 
@@ -71,9 +71,7 @@ def load_weights(module: LightningModule, name: str) -> None:
         begin()
         return
     config, state, source = _read(name)
-    load_state(module, state, source)
-    if isinstance(module, EvaluatedModule):
-        module.patients = frozenset(config.get("patients", ()))
+    load_state(module, config, state, source)
 
 
 def _read(name: str) -> tuple[dict[str, Any], dict[str, Tensor], Path]:

@@ -1,0 +1,14 @@
+import pytest
+
+from zoo.hub.card import Card
+
+USAGE = {"click": "zoo.Click(", "scribble": "zoo.Scribble([", None: None}
+
+
+@pytest.mark.parametrize("gives", USAGE)
+def test_the_card_shows_what_its_users_say(gives):
+    text = Card(title="A title", licence="MIT").markdown("name", "zoo.methods.X", 0.5, gives)
+    assert 'zoo.load("name")' in text
+    assert "mpp=0.5" in text
+    for call in filter(None, USAGE.values()):
+        assert (call in text) == (call == USAGE[gives])
