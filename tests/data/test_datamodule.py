@@ -8,7 +8,8 @@ from torch.utils.data import DistributedSampler
 
 from tests.data.stores import ABOUT, IDS, instance_store, instances, picture, region_store
 from zoo.data.datamodule import EpochSampler, PatchDataModule, open_stores
-from zoo.data.datasets import ObjectWindows, WholeImages
+from zoo.data.datasets import WholeImages
+from zoo.data.objects import ObjectWindows
 from zoo.data.splits import check_splits, split_conflicts
 from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment

@@ -8,7 +8,8 @@ from torch.utils.data import DataLoader
 
 from tests.data.stores import HEIGHT, IDS, RECTANGLES, WIDTH, instance_store, instances, picture, region_store
 from zoo.data.batch import Sample, collate
-from zoo.data.datasets import ObjectWindows, WholeImages
+from zoo.data.datasets import WholeImages
+from zoo.data.objects import ObjectWindows
 from zoo.data.schema import IGNORE
 from zoo.data.store import Store
 from zoo.data.transforms import Augment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from torch import Tensor
 
 from zoo.errors import DataError
 from zoo.users.base import Truth
+
+Samples = Literal["objects", "objects_in_images", "images", "windows"]
+"""What a sample is: an object in a window around it, an object in its whole image, an image, or a window of one."""
 
 
 @dataclass(frozen=True)

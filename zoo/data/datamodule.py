@@ -6,21 +6,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, DistributedSampler
 
-from zoo.data.batch import Batch, collate
-from zoo.data.datasets import ObjectWindows, StoreDataset, WholeImages
+from zoo.data.batch import Batch, Samples, collate
+from zoo.data.datasets import StoreDataset, WholeImages
 from zoo.data.disagreement import Disagreement
+from zoo.data.equal_sizes import EqualSizes
+from zoo.data.objects import ObjectsInImages, ObjectWindows
 from zoo.data.splits import check_splits
 from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
 from zoo.data.windows import RegionWindows, Share
 from zoo.errors import ConfigError, DataError, SplitError
-
-Samples = Literal["objects", "images", "windows"]
 
 
 class EpochSampler(DistributedSampler[int]):
@@ -43,8 +42,9 @@ class PatchDataModule(LightningDataModule):
     Args:
         files: stores, folders of them or glob patterns.
         test_files: other stores for testing; None: `files`.
-        train_samples: `objects` (a window around each object), `images` (whole images or stored patches) or `windows`
-            (of region images: at random places in training, on a grid in evaluation).
+        train_samples: `objects` (a window around each object), `objects_in_images` (each object in its whole image),
+            `images` (whole images or stored patches) or `windows` (of region images: at random places in training, on a
+            grid in evaluation).
         eval_samples: the same for validation and test; the protocol decides, when there is one.
         side: side of the windows in training, in pixels.
         eval_side: side of the windows in validation and test; None: `side`.
@@ -56,9 +56,10 @@ class PatchDataModule(LightningDataModule):
         stride: of the grid of `windows` in evaluation, in pixels; None: half a side.
         min_positive: smallest share of the region in a window.
         max_positive: largest share.
-        test_list: file that names one window of the test's grid a line; None for all of them.
+        test_list: file that names one object of the test split, or one window of the test's grid, a line; None for
+            all of them.
         test_limit: only the first so many images in test; None for all.
-        batch_size: of training and, with windows, of evaluation.
+        batch_size: of training and, but for `images`, of evaluation.
         num_workers: processes that load.
         augment: training augmentation.
         disagreement: for training on `windows`: turns parts of the targets over, so that the user has to be heard.
@@ -119,19 +120,21 @@ class PatchDataModule(LightningDataModule):
         limit = self.test_limit if split == "test" else None
         samples = self.train_samples if training else self.eval_samples
         side = self.side if training else self.eval_side
-        if split == "test" and self.test_list and samples != "windows":
-            raise ConfigError(f"test_list names windows, but the samples are {samples}; use a protocol of `windows`")
+        names = read_list(self.test_list) if split == "test" and self.test_list else None
+        if names and samples == "images":
+            raise ConfigError("test_list names windows or objects, but the samples are images; use another protocol")
         if samples == "images":
             return WholeImages(stores, split, augment, limit=limit)
         if samples == "windows":
             stride = None if training else max(side // 2, 1) if self.stride is None else self.stride
-            names = read_list(self.test_list) if split == "test" and self.test_list else None
             disagreement = self.disagreement if training else None
             return RegionWindows(
                 stores, split, side, stride, self.per_image, self.share, names, augment, disagreement, limit
             )
         per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
-        return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, augment, limit=limit)
+        if samples == "objects_in_images":
+            return ObjectsInImages(stores, split, self.min_area, per_image, names, augment, limit=limit)
+        return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, names, augment, limit=limit)
 
     def patients(self, split: str) -> frozenset[str]:
         """`data set: patient` of a split that was set up; without those of data sets that are split by field."""
@@ -160,21 +163,27 @@ class PatchDataModule(LightningDataModule):
         return self._loader(dataset, self.batch_size, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """In order; whole images one at a time."""
-        return self._loader(self.datasets["val"], self._eval_batch)
+        """In order; whole images one at a time, objects in images in batches of one image size."""
+        return self._eval_loader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """In order; whole images one at a time."""
-        return self._loader(self.datasets["test"], self._eval_batch)
+        """As `val_dataloader`."""
+        return self._eval_loader("test")
 
     predict_dataloader = test_dataloader
 
-    @property
-    def _eval_batch(self) -> int:
-        return 1 if self.eval_samples == "images" else self.batch_size
+    def _eval_loader(self, split: str) -> DataLoader[Batch]:
+        dataset = self.datasets[split]
+        if isinstance(dataset, ObjectsInImages):
+            return self._loader(EqualSizes(dataset, self.batch_size), None)
+        return self._loader(dataset, 1 if self.eval_samples == "images" else self.batch_size)
 
     def _loader(
-        self, dataset: StoreDataset, batch_size: int, sampler: EpochSampler | None = None, drop_last: bool = False
+        self,
+        dataset: StoreDataset | EqualSizes,
+        batch_size: int | None,
+        sampler: EpochSampler | None = None,
+        drop_last: bool = False,
     ) -> DataLoader[Batch]:
         return DataLoader(
             dataset,  # type: ignore[arg-type]
@@ -199,10 +208,10 @@ def read_list(path: str) -> list[str]:
         raise DataError(f"{path}: can't be read ({error}); correct `data.test_list`") from None
     names = [line for line in lines if line and not line.startswith("#")]
     if not names:
-        raise DataError(f"{path}: names no window; one a line is needed")
+        raise DataError(f"{path}: names no window or object; one a line is needed")
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise DataError(f"{path}: names {twice} twice; a window counts once")
+        raise DataError(f"{path}: names {twice} twice; a sample counts once")
     return names
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +98,11 @@ class RegionWindows(StoreDataset):
 
     def name(self, number: int) -> str:
         """What a committed list calls a window of the grid: `file/group/item/x0,y0`."""
-        place = self.describe(number)
-        return f"{Path(str(place['file'])).stem}/{place['group']}/{place['item']}/{place['x0']},{place['y0']}"
+        _, _, x0, y0 = self._place_of(number, epoch=0)
+        return f"{super().name(number)}/{x0},{y0}"
+
+    def _image_of(self, number: int) -> tuple[int, int]:
+        return self._place_of(number, epoch=0)[:2]
 
     def describe(self, number: int) -> dict[str, str | int]:
         """Where a sample comes from; x0, y0 is the window's top-left corner in the image, in pixels."""
@@ -147,16 +149,9 @@ class RegionWindows(StoreDataset):
     def _named(self, names: Sequence[str], limit: int | None) -> list[Place]:
         if self._grid is None:
             raise ConfigError("only windows of a grid have names that last; give its stride")
-        known = {self.name(number): place for number, place in enumerate(self._grid)}
-        missing = [name for name in names if name not in known]
-        if missing:
-            raise DataError(
-                f"{len(missing)} of {len(names)} listed windows are not on the grid, {missing[0]!r} first; use the "
-                "stores, side, stride and share that the list was made with"
-            )
-        places = [known[name] for name in names]
-        images = sorted({place[:2] for place in places})[:limit]
-        return [place for place in places if place[:2] in images]
+        hint = "use the stores, side, stride and share that the list was made with"
+        numbers = self._listed(names, limit, "listed windows are not on the grid", hint)
+        return [self._grid[number] for number in numbers]
 
 
 def steps(length: int, side: int, stride: int) -> list[int]:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoo.data.batch import Batch
+from zoo.data.batch import Batch, Samples
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
@@ -67,8 +67,8 @@ class Interactive(Protocol):
         max_interactions: turns at most.
         targets: IoUs whose number of clicks is reported.
         stop_at: IoU that ends a session; None: go on until the user is silent, as curves need it.
-        samples: one session an object, in a window around it (`objects`), or one for all that is labelled: in an image
-            or stored patch (`images`), or in a window of one (`windows`).
+        samples: one session an object, in a window around it (`objects`) or in its whole image (`objects_in_images`);
+            or one for all that is labelled, in an image or stored patch (`images`) or in a window of one (`windows`).
         start: `empty` counts every turn. With `prediction`, methods that begin with a prediction are compared with
             others: the turns that these need for their first one (`Engine.warmup`) are made, but neither counted nor
             timed (DeepScribble, section 4).
@@ -84,7 +84,7 @@ class Interactive(Protocol):
         max_interactions: int = 20,
         targets: Sequence[float] = (0.7, 0.8, 0.85, 0.9),
         stop_at: float | None = None,
-        samples: Literal["objects", "images", "windows"] = "objects",
+        samples: Samples = "objects",
         start: Literal["empty", "prediction"] = "empty",
     ) -> None:
         self.samples = samples

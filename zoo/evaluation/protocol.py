@@ -9,7 +9,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 from torchmetrics import Metric
 
-from zoo.data.batch import Batch
+from zoo.data.batch import Batch, Samples
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 
@@ -19,14 +19,15 @@ class Protocol(ABC):
 
     Attributes:
         name: as results and the leaderboard print it.
-        samples: what a batch must hold: windows around `objects`, whole `images`, or `windows` of regions.
+        samples: what a batch must hold: windows around `objects`, `objects_in_images`, whole `images`, or `windows` of
+            regions.
         score: what a record's `score` is, as reports print it.
         unit: what a time is given for.
         interaction: what a user gives in a turn.
     """
 
     name: str
-    samples: Literal["objects", "images", "windows"]
+    samples: Samples
     score: str
     unit: Literal["interaction", "object", "image"]
     interaction: Literal["click", "scribble"] = "click"
