@@ -38,3 +38,37 @@ def centroids(instances: np.ndarray, without: int) -> dict[int, tuple[float, flo
             rows, columns = np.nonzero(instances == name)
             out[int(name)] = (float(np.floor(columns.mean() + 0.5)) + 0.5, float(np.floor(rows.mean() + 0.5)) + 0.5)
     return out
+
+
+def allowed_in_error(
+    prediction: np.ndarray, target: np.ndarray, ignore: np.ndarray, clicked: list[tuple[int, int]], depth: float
+) -> tuple[int, np.ndarray]:
+    """Label, and (H, W) bool: where a random click on the larger error may fall."""
+    best, allowed = 0, np.zeros(target.shape, bool)
+    largest = np.float32(0)
+    for label, error in ((0, prediction & ~target & ~ignore), (1, target & ~prediction & ~ignore)):
+        distance = ndimage.distance_transform_edt(np.pad(error, 1))[1:-1, 1:-1].astype(np.float32)
+        for row, column in clicked:
+            distance[row, column] = 0
+        if distance.max() > largest:
+            best, largest, allowed = label, distance.max(), distance > np.float32(depth) * distance.max()
+    return best, allowed
+
+
+def training_places(
+    target: np.ndarray, others: np.ndarray, ignore: np.ndarray, margin: int, ring: float
+) -> dict[str, np.ndarray]:
+    """(H, W) bool of each kind of random training clicks."""
+    square, counted = np.ones((3, 3)), ~ignore
+    core = ndimage.binary_erosion(target, square, margin, border_value=1) if margin else target
+    core = core & counted
+    wide = target
+    for _ in range(int(np.ceil(ring * np.sqrt(target.sum())))):
+        wide = ndimage.binary_dilation(wide, square)
+    return {
+        "inside": target & counted,
+        "core": core if core.any() else target & counted,
+        "background": ~target & ~others & counted,
+        "others": others & ~target & counted,
+        "border": wide & ~target & counted,
+    }

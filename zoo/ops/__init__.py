@@ -9,17 +9,21 @@ from zoo.ops.components import (
     reconstruct,
     remove_small,
 )
+from zoo.ops.dilation import dilate, erode
 from zoo.ops.distance import distance_to, distance_transform
-from zoo.ops.random import argmax_pixel, choose_pixel, uniform
+from zoo.ops.random import argmax_pixel, choose_pixel, choose_pixels, uniform
 from zoo.ops.skeleton import skeletonize
 
 __all__ = [
     "argmax_pixel",
     "choose_pixel",
+    "choose_pixels",
     "component_areas",
     "connected_components",
+    "dilate",
     "distance_to",
     "distance_transform",
+    "erode",
     "fill_holes",
     "keep_components",
     "largest_component",

@@ -36,12 +36,18 @@ def choose_pixel(mask: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         x, y of the pixel centres, (B,2) float32, nan where a mask is empty, and (B,) bool, False there.
     """
+    xy, valid = choose_pixels(mask, u.unsqueeze(1))
+    return xy.squeeze(1), valid
+
+
+def choose_pixels(mask: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """`choose_pixel` for several numbers a sample: u (B,K) to x, y (B,K,2) and (B,) bool."""
     so_far = mask.flatten(1).cumsum(1)
-    count = so_far[:, -1]
+    count = so_far[:, -1:]
     wanted = torch.minimum((u * count).long(), count - 1) + 1
-    index = torch.searchsorted(so_far, wanted.unsqueeze(1)).squeeze(1)
-    valid = count > 0
-    return _centre(index, mask.shape[2]).masked_fill(~valid.unsqueeze(1), torch.nan), valid
+    index = torch.searchsorted(so_far, wanted)
+    valid = count[:, 0] > 0
+    return _centre(index, mask.shape[2]).masked_fill(~valid[:, None, None], torch.nan), valid
 
 
 def argmax_pixel(values: Tensor) -> Tensor:
@@ -54,7 +60,7 @@ def argmax_pixel(values: Tensor) -> Tensor:
 
 
 def _centre(index: Tensor, width: int) -> Tensor:
-    centre: Tensor = torch.stack([index % width, index // width], dim=1).float() + 0.5
+    centre: Tensor = torch.stack([index % width, index // width], dim=-1).float() + 0.5
     return centre
 
 

@@ -8,7 +8,9 @@ from zoo.users.inside import RandomInside
 from zoo.users.jitter import Jitter
 from zoo.users.next_click import NextClick
 from zoo.users.others import OtherObjects
+from zoo.users.random_error import RandomInError
 from zoo.users.squiggle import Squiggle
+from zoo.users.training_clicks import TrainingClicks
 
 __all__ = [
     "Centroid",
@@ -16,10 +18,12 @@ __all__ = [
     "Jitter",
     "NextClick",
     "OtherObjects",
+    "RandomInError",
     "RandomInside",
     "SimulatedUser",
     "Squiggle",
     "Together",
+    "TrainingClicks",
     "Truth",
     "Turns",
 ]

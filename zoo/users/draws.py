@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import torch
 from torch import Tensor
 
 from zoo.ops.random import uniform
@@ -24,6 +25,13 @@ class Draw(IntEnum):
     THRESHOLD = 13
     JITTER_LENGTH = 14
     JITTER_ANGLE = 15
+    IN_ERROR = 16
+    MARGIN = 17
+    POSITIVE_COUNT = 18
+    NEGATIVE_COUNT = 19
+    POSITIVE = 20
+    NEGATIVE = 21
+    NEGATIVE_KIND = 22
 
 
 def draw(truth: Truth, turn: int, kind: Draw, item: int | Tensor = 0, sample: Tensor | None = None) -> Tensor:
@@ -40,3 +48,11 @@ def draw(truth: Truth, turn: int, kind: Draw, item: int | Tensor = 0, sample: Te
     if sample is not None:
         ids, step = ids[sample], step if isinstance(step, int) else step[sample]
     return uniform(ids, step, turn, item * _STRIDE + int(kind))
+
+
+def draws(truth: Truth, turn: int, kind: Draw, count: int) -> Tensor:
+    """(B, count) numbers of `draw`, for the items 0, 1 ... count - 1 of each sample."""
+    batch, device = len(truth), truth.sample_id.device
+    sample = torch.arange(batch, device=device).repeat_interleave(count)
+    item = torch.arange(count, device=device).repeat(batch)
+    return draw(truth, turn, kind, item, sample).view(batch, count)

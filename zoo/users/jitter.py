@@ -11,7 +11,7 @@ from torch import Tensor
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.users.base import Gives, SimulatedUser, Truth
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import Draw, draws
 
 
 class Jitter(SimulatedUser):
@@ -38,13 +38,11 @@ class Jitter(SimulatedUser):
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What the user says, moved."""
         new = self.user(prediction, truth, so_far, turn)
-        batch, count = new.points.shape[:2]
-        sample = torch.arange(batch, device=new.device).repeat_interleave(count)
-        item = torch.arange(count, device=new.device).repeat(batch)
+        count = new.points.shape[1]
         # Box and Muller's way from two uniform numbers to two normal ones.
-        length = (-2 * torch.log1p(-draw(truth, turn, Draw.JITTER_LENGTH, item, sample))).sqrt() * self.sigma
-        angle = draw(truth, turn, Draw.JITTER_ANGLE, item, sample) * (2 * math.pi)
-        shift = torch.stack([length * angle.cos(), length * angle.sin()], -1).view(batch, count, 2)
+        length = (-2 * torch.log1p(-draws(truth, turn, Draw.JITTER_LENGTH, count))).sqrt() * self.sigma
+        angle = draws(truth, turn, Draw.JITTER_ANGLE, count) * (2 * math.pi)
+        shift = torch.stack([length * angle.cos(), length * angle.sin()], -1)
         height, width = new.size
         limit = torch.tensor([width - 1, height - 1], device=new.device)
         moved = (new.points[..., :2] + shift).floor().clamp(min=torch.zeros_like(limit), max=limit) + 0.5

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from zoo.interactions import PADDING, Interactions
-from zoo.ops.distance import distance_transform
 from zoo.ops.random import argmax_pixel
 from zoo.users.base import SimulatedUser, Truth
+from zoo.users.errors import larger_error
 
 
 class NextClick(SimulatedUser):
@@ -22,14 +22,7 @@ class NextClick(SimulatedUser):
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """One click a sample, or padding."""
-        wrong = prediction ^ truth.target
-        if truth.ignore is not None:
-            wrong = wrong & ~truth.ignore
-        missing, excess = (wrong & truth.target)[:, 0], (wrong & prediction)[:, 0]
-        distance = distance_transform(torch.cat([missing, excess]), border=True)
-        distance = distance.view(2, *missing.shape).masked_fill(so_far.pixels(1) | so_far.pixels(0), 0)
-        greatest = distance.flatten(2).amax(2)
-        positive = greatest[0] > greatest[1]
-        xy = argmax_pixel(torch.where(positive[:, None, None], distance[0], distance[1]))
-        label = torch.where(greatest.amax(0) > 0, positive.float(), PADDING)
+        distance, positive = larger_error(prediction, truth, so_far)
+        xy = argmax_pixel(distance)
+        label = torch.where(distance.flatten(1).any(1), positive.float(), PADDING)
         return Interactions.clicks(xy[:, :1], xy[:, 1:], label[:, None], turn, truth.size)

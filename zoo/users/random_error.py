@@ -1,0 +1,39 @@
+"""A random click on the error."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.errors import ConfigError
+from zoo.interactions import PADDING, Interactions
+from zoo.ops.random import choose_pixel
+from zoo.users.base import SimulatedUser, Truth
+from zoo.users.draws import Draw, draw
+from zoo.users.errors import larger_error
+
+
+class RandomInError(SimulatedUser):
+    """A click at a random pixel of the larger error, away from its border.
+
+    The error's sign is chosen as `NextClick` does, and pixels that were clicked or scribbled on are left out. With the
+    default depth it gives the clicks of RITM's iterative training (Sofiiuk et al. 2021); with depth 0 it is a user in
+    evaluation who clicks anywhere on the error.
+
+    Args:
+        depth: the clicked pixel's distance to its region's border exceeds this share of the largest one, in [0, 1); 0
+            for every wrong pixel of that sign.
+    """
+
+    def __init__(self, depth: float = 0.5) -> None:
+        if not 0 <= depth < 1:
+            raise ConfigError(f"depth={depth} must be at least 0 and below 1, e.g. 0.5")
+        self.depth = depth
+
+    def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
+        """One click a sample; padding where nothing is wrong."""
+        distance, positive = larger_error(prediction, truth, so_far)
+        limit = self.depth * distance.flatten(1).amax(1)
+        xy, valid = choose_pixel(distance > limit[:, None, None], draw(truth, turn, Draw.IN_ERROR))
+        label = torch.where(valid, positive.float(), PADDING)
+        return Interactions.clicks(xy[:, :1], xy[:, 1:], label[:, None], turn, truth.size)
