@@ -221,10 +221,12 @@ class Interactions:
         return Interactions(points, frame.size, strokes, torch.cat([corners, self.boxes[..., 4:]], -1))
 
     def flip(self) -> Interactions:
-        """Mirrored left to right: x becomes W - x."""
+        """Mirrored left to right: x becomes W - x, and the pixel under a click the mirrored pixel."""
         width = self.size[1]
         points = self.points.clone()
-        points[..., 0] = width - points[..., 0]
+        x = width - points[..., 0]
+        # The line between two pixels belongs to the right one; its mirror image has to belong to the left one.
+        points[..., 0] = torch.where(x == x.floor(), x.nextafter(x - 1), x)
         boxes = self.boxes.clone()
         boxes[..., 0], boxes[..., 2] = width - self.boxes[..., 2], width - self.boxes[..., 0]
         strokes = None if self.strokes is None else self.strokes.flip(-1)

@@ -49,6 +49,12 @@ class Frame:
         y0 = y0.clamp(0, height - side) if height >= side else torch.full_like(y0, (height - side) // 2)
         return cls(x0, y0, torch.ones_like(x0), (side, side))
 
+    @classmethod
+    def of_rows(cls, rows: Tensor) -> Frame:
+        """The opposite of `rows`, for rows (B, 5) of one height and width, B > 0."""
+        height, width = rows[0, 3:].tolist()
+        return cls(rows[:, 0], rows[:, 1], rows[:, 2], (int(height), int(width)))
+
     def __len__(self) -> int:
         return self.x0.shape[0]
 
@@ -116,15 +122,20 @@ class Frame:
         if self._is_whole((height, width)):
             return crops.to(onto.dtype)
         out = onto.clone()
+        between = []
         for i in range(len(self)):
             slices = self.overlap(i, (height, width))
-            if slices is not None:
-                (rows, columns), (v, u) = slices
-                out[i, :, rows, columns] = crops[i, :, v, u].to(out.dtype)
+            if slices is None:
+                between.append(i)
                 continue
-            back = self.select(torch.tensor([i], device=self.x0.device)).inverse((height, width))
-            values = back.crop(crops[i : i + 1], "bilinear")[0]
-            out[i] = torch.where(back._inside(crops.shape[-2:]), values.to(out.dtype), out[i])
+            (rows, columns), (v, u) = slices
+            out[i, :, rows, columns] = crops[i, :, v, u].to(out.dtype)
+        if between:
+            index = torch.tensor(between, device=self.x0.device)
+            back = self.select(index).inverse((height, width))
+            values = back.crop(crops[index], "bilinear").to(out.dtype)
+            inside = back._inside(crops.shape[-2:])[:, None]
+            out[index] = torch.where(inside, values, out[index])
         return out
 
     def overlap(self, i: int, image_size: tuple[int, int]) -> tuple[Slices, Slices] | None:

@@ -37,15 +37,15 @@ class NetworkEngine(Engine):
         previous = self.method.start(image, mask)
         state = {"probability": previous, "previous": previous}
         state["frame"] = torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)
-        return state | self._fresh(image)
+        return state | self._fresh(len(image), (image.shape[-2], image.shape[-1]), image.device)
 
-    def _fresh(self, image: Tensor) -> State:
-        """The refiner's state before anything was said."""
+    def _fresh(self, batch: int, size: tuple[int, int], device: torch.device) -> State:
+        """The refiner's state before anything was said, for images of `size`."""
         refiner = self.method.refiner
         if refiner is None:
             return {}
-        largest = self.method.zoom.largest((image.shape[-2], image.shape[-1]))
-        learned = refiner.start(len(image), self.method.channels(refiner.at), largest, image.device)
+        largest = self.method.zoom.largest(size)
+        learned = refiner.start(batch, self.method.channels(refiner.at), largest, device)
         return {REFINER + name: value for name, value in learned.items()}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
@@ -86,7 +86,7 @@ class NetworkEngine(Engine):
             return view.predict(), {}
         learned = {name: value for name, value in state.items() if name.startswith(REFINER)}
         if refiner.crop_bound:
-            fresh = self._fresh(view.said.points.new_zeros(len(view.image), 3, *view.said.size))
+            fresh = self._fresh(len(view.image), view.said.size, view.image.device)
             moved = (state["frame"] != view.frame.rows()).any(1)
             learned = {
                 name: torch.where(moved.view(-1, *[1] * (value.ndim - 1)), fresh[name], value)
