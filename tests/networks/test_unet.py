@@ -40,8 +40,7 @@ def test_rgb_is_normalised_as_timm_does(backbone):
     assert normalisation(backbone) == (tuple(config["mean"]), tuple(config["std"]))
     net = Unet(4, "test_efficientnet", decoder_channels=SMALL["decoder_channels"])
     seen = []
-    net.unet = nn.Identity()
-    net.unet.register_forward_hook(lambda module, given, out: seen.append(given[0]))
+    net.unet.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     extra = torch.rand(2, 1, 64, 96)
     net(torch.cat([rgb(), extra], 1))
     mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in normalisation("test_efficientnet"))

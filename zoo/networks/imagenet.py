@@ -8,7 +8,7 @@ from pathlib import Path
 
 import timm
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.errors import ConfigError
 
@@ -42,6 +42,34 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
     return state
 
 
+def load_backbone(model: nn.Module, name: str) -> None:
+    """Give the features of a timm model ImageNet weights; those of the first layer are zero for channels beyond RGB.
+
+    Raises:
+        ConfigError: they can't be had.
+    """
+    target = model.state_dict()
+    state = imagenet_state(name)
+    # Where timm cuts a backbone into a flat list of layers, its first dot becomes an underscore.
+    names = {ours: ours if ours in state else ours.replace("_", ".", 1) for ours in target}
+    given = {ours: state[theirs] for ours, theirs in names.items() if theirs in state}
+    if len(given) < len(target):
+        missing = next(ours for ours in target if ours not in given)
+        raise ConfigError(f"ImageNet weights of {name} lack {missing}; leave out `weights: imagenet`")
+    model.load_state_dict(widened(given, target), strict=True)
+
+
+def widened(given: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convolutions of fewer input channels than the target's, with zeros for the further ones; all else as it is."""
+    out = dict(given)
+    for name, value in given.items():
+        shape = target[name].shape
+        if value.ndim == 4 and 3 <= value.shape[1] < shape[1] and value[:, :1].shape == (shape[0], 1, *shape[2:]):
+            out[name] = torch.zeros(shape, dtype=value.dtype)
+            out[name][:, : value.shape[1]] = value
+    return out
+
+
 def _outline(state: dict[str, Tensor]) -> list[tuple[str, torch.Size]]:
     """What tensors are, without the layers' names, and their shapes, in order."""
     return [(name.rsplit(".", 1)[-1], value.shape) for name, value in state.items()]
@@ -53,3 +81,38 @@ def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if config is None:
         raise ConfigError(f"timm has no model {name!r}; `timm.list_models()` lists them")
     return tuple(config.mean), tuple(config.std)
+
+
+class Normalise(nn.Module):
+    """RGB as a timm model was trained with, further channels as they are: (B, in_channels, H, W), RGB in 0..1 first.
+
+    It has no state_dict entries.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, in_channels: int) -> None:
+        super().__init__()
+        if in_channels < 3:
+            raise ConfigError(f"in_channels is {in_channels}; it has to be 3 or more, for RGB and further channels")
+        mean, std = normalisation(name)
+        extra = in_channels - 3
+        shape = (1, in_channels, 1, 1)
+        self.register_buffer("mean", torch.tensor([*mean, *[0.0] * extra]).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor([*std, *[1.0] * extra]).view(shape), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape.
+
+        Raises:
+            ConfigError: another number of channels.
+        """
+        wanted = self.mean.shape[1]
+        if x.shape[1] != wanted:
+            # In torch's words, which the check of encoder against network understands.
+            raise ConfigError(
+                f"expected the network's input to have {wanted} channels, but got {x.shape[1]} channels; "
+                f"set in_channels to {x.shape[1]}"
+            )
+        return (x - self.mean) / self.std

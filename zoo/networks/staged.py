@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -58,3 +58,32 @@ class StagedNetwork(nn.Module, ABC):
         """Logits (B, 1, H, W) of the input (B, C, H, W)."""
         last = list(self.channels)[-1]
         return self.after(self.until(x, last), last)
+
+
+class SteppedNetwork(StagedNetwork):
+    """A staged network that is written as a row of steps, each from one point to the next."""
+
+    @abstractmethod
+    def begin(self, x: Tensor) -> Features:
+        """Run the input (B, C, H, W) up to the first point."""
+
+    @abstractmethod
+    def steps(self) -> Sequence[Callable[[Features], Features]]:
+        """What leads from each point to the next, in order: one fewer than there are points."""
+
+    @abstractmethod
+    def finish(self, features: Features) -> Tensor:
+        """Logits (B, 1, H, W) from the features at the last point."""
+
+    def until(self, x: Tensor, point: str) -> Features:
+        """Run the input (B, C, H, W) up to a point."""
+        features = self.begin(x)
+        for step in self.steps()[: list(self.channels).index(point)]:
+            features = step(features)
+        return features
+
+    def after(self, features: Features, point: str) -> Tensor:
+        """Run the rest: logits (B, 1, H, W)."""
+        for step in self.steps()[list(self.channels).index(point) :]:
+            features = step(features)
+        return self.finish(features)
