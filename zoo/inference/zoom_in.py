@@ -14,6 +14,8 @@ from zoo.interactions import Interactions
 
 MULTIPLE = 32
 SHAPES = ("square", "keep")
+TINY = 1e-6
+"""Pixels; more than any rounding error, so that none adds a pixel."""
 
 
 class ZoomIn(Zoom):
@@ -21,9 +23,9 @@ class ZoomIn(Zoom):
 
     The first `skip` clicks see the whole image, and so does a sample whose mask is empty. Otherwise the box of the
     pixels above `threshold` and of those under positive clicks and strokes grows by `expand`, to at least `least`
-    pixels, and is cut at the image's edges. Then it gets the crop's shape: sides are added, moved inside the image
-    where they fit. The last box stays as long as its IoU with the new one is at least `keep` and it holds everything
-    positive; a whole image at its own scale is no box and does not stay.
+    pixels, outwards to whole pixels, and is cut at the image's edges. Then it is made as wide and high as the crop's
+    shape needs, and moved inside the image where it fits. The last box stays as long as its IoU with the new one is
+    at least `keep` and it holds everything positive; a whole image at its own scale is no box and does not stay.
 
     Args:
         side: long side of the crop, in crop pixels; a multiple of 32.
@@ -94,7 +96,7 @@ class ZoomIn(Zoom):
         low, high = torch.where(empty, 0.0, low), torch.where(empty, limit, high)
         half = ((high - low) * self.expand).clamp(min=self.least) / 2
         middle = (low + high) / 2
-        low, high = (middle - half).round().clamp(min=0), torch.minimum((middle + half).round(), limit)
+        low, high = (middle - half + TINY).floor().clamp(min=0), torch.minimum((middle + half - TINY).ceil(), limit)
         return torch.cat([low, high], 1), torch.cat(_bounds(positive), 1)
 
     def _rows(self, boxes: Tensor, size: tuple[int, int], aspect: str) -> Tensor:
@@ -104,7 +106,7 @@ class ZoomIn(Zoom):
         if aspect == "square":
             crop = torch.full_like(low, self.side)
         else:
-            crop = (((high - low) * self.side / longest - 1e-6) / MULTIPLE).ceil() * MULTIPLE
+            crop = (((high - low) * self.side / longest - TINY) / MULTIPLE).ceil() * MULTIPLE
         extent = crop * longest / self.side
         limit = boxes.new_tensor(size[::-1])
         fits = extent <= limit
