@@ -48,6 +48,16 @@ class TestTruncatedDistance(DistanceContract):
         return np.minimum(distance, 9.0)
 
 
+class TestTruncatedDistanceInUnits(DistanceContract):
+    empty, at_click = 3.0, 0.0
+
+    def make(self) -> DistanceEncoder:
+        return TruncatedDistance(9.0, unit=3.0)
+
+    def expected(self, distance: np.ndarray) -> np.ndarray:
+        return np.minimum(distance, 9.0) / 3
+
+
 class TestInverseDistance(DistanceContract):
     empty, at_click = 0.0, 1.0
 

@@ -32,19 +32,20 @@ class DistanceEncoder(InteractionEncoder):
 
 
 class TruncatedDistance(DistanceEncoder):
-    """`min(d, limit)` (iFCN, Xu et al. 2016, section 3.1, with limit 255); `limit` where there is nothing.
+    """`min(d, limit) / unit` (iFCN, Xu et al. 2016, section 3.1: limit 255); that of `limit` where there is nothing.
 
     Args:
         limit: in pixels.
+        unit: the distance that counts as 1, in pixels.
     """
 
-    def __init__(self, limit: float = 255.0) -> None:
+    def __init__(self, limit: float = 255.0, unit: float = 1.0) -> None:
         super().__init__()
-        self.limit = positive_pixels("limit", limit)
+        self.limit, self.unit = positive_pixels("limit", limit), positive_pixels("unit", unit)
 
     def value(self, distance: Tensor) -> Tensor:
-        """In 0..limit; 0 at a click."""
-        return distance.clamp(max=self.limit)
+        """In 0..limit / unit; 0 at a click."""
+        return distance.clamp(max=self.limit) / self.unit
 
 
 class InverseDistance(DistanceEncoder):

@@ -2,12 +2,18 @@
 
 from zoo.methods.base import InteractiveMethod
 from zoo.methods.classical import ActiveContour, GrabCut, RandomWalker, RegionGrowing, Watershed
+from zoo.methods.fbrs_base import FBRSBase
 from zoo.methods.guidenet import GuideNet
+from zoo.methods.ifcn import IFCN
 from zoo.methods.nuclick import NuClick
 from zoo.methods.refinenet import RefineNet
+from zoo.methods.ritm import RITM
 
 __all__ = [
+    "IFCN",
+    "RITM",
     "ActiveContour",
+    "FBRSBase",
     "GrabCut",
     "GuideNet",
     "InteractiveMethod",

@@ -1,0 +1,75 @@
+"""iFCN (Xu et al. 2016): the first network for clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import nn
+
+from zoo.encoders.base import InteractionEncoder
+from zoo.encoders.distance import TruncatedDistance
+from zoo.inference.zoom import Zoom
+from zoo.losses import BinaryCrossEntropy
+from zoo.methods.base import InteractiveMethod
+from zoo.refiners.base import Refiner
+from zoo.users.base import SimulatedUser
+from zoo.users.training_clicks import TrainingClicks
+
+
+class IFCN(InteractiveMethod):
+    """iFCN: image and truncated distance maps of the clicks (Deep Interactive Object Selection, section 3).
+
+    The paper's maps are, like its images, in 0..255; both are in 0..1 here. Ours: negative clicks are sampled as RITM
+    does instead of by the paper's three strategies, so that methods differ in nothing but themselves, and the mask is
+    the thresholded probability, without the paper's graph cut.
+
+    Args:
+        network: maps 3 channels and the guidance to logits.
+        encoder: None: `min(d, 255) / 255` to the nearest click of each sign.
+        loss: None: binary cross-entropy.
+        user: None: up to 10 random clicks a sign.
+        zoom: None: the whole image.
+        turns: probabilities of 1, 2, 3 ... turns in a training sample; with one, clicks never answer a mask.
+        threshold: probability above which a pixel belongs to the mask.
+        optimizer: called with the trainable parameters.
+        scheduler: called with the optimizer; stepped after every batch.
+        weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
+        mpp: micrometres per pixel of the training images, if known.
+        refiner: changes the prediction at test time.
+        flip: whether the mirrored image is segmented too at test time.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        encoder: InteractionEncoder | None = None,
+        loss: nn.Module | None = None,
+        user: SimulatedUser | None = None,
+        zoom: Zoom | None = None,
+        turns: Sequence[float] = (1.0,),
+        threshold: float = 0.5,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        weights: str | None = None,
+        mpp: float | None = None,
+        refiner: Refiner | None = None,
+        flip: bool = False,
+    ) -> None:
+        super().__init__(
+            network,
+            encoder or TruncatedDistance(limit=255, unit=255),
+            loss or BinaryCrossEntropy(),
+            user or TrainingClicks(max_points=10),
+            zoom,
+            turns,
+            threshold,
+            optimizer,
+            scheduler,
+            weights,
+            mpp,
+            refiner,
+            flip,
+        )
+        self.save_hyperparameters()
