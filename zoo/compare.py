@@ -91,14 +91,14 @@ def _show(console: Console, options: argparse.Namespace, parts: Sequence[Section
 
     for part in parts:
         results, data = part.results, part.results[0].data
-        title = f"{results[0].protocol}: {data.dataset}, {data.split} split by {data.split_unit}, "
-        title += f"{data.images} images, {data.objects} objects ({settings_text(results[0].settings)})"
+        title = f"{part.heading}: {data.dataset}, {data.split} split by {data.split_unit}, "
+        title += f"{data.images} images, {data.objects} objects ({settings_text(part.settings)})"
         shown = columns(results)
-        winners = [best(column, results) for column in shown]
+        winners = [set() if part.users else best(column, results) for column in shown]
         table = Table(title=title, title_justify="left")
         table.add_column("")
-        for result in results:
-            table.add_column(escape(result.title), justify="right")
+        for heading in part.titles:
+            table.add_column(escape(heading), justify="right")
         for column, top in zip(shown, winners, strict=True):
             cells = [column.text(column.value(result)) for result in results]
             table.add_row(column.heading, *(f"[bold green]{c}[/]" if i in top else c for i, c in enumerate(cells)))

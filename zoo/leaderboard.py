@@ -174,7 +174,8 @@ def _link(path: Path, result: Result, out: Path) -> str:
 def _speed(result: Result) -> str:
     if result.speed is None:
         return "–"
-    return f"{result.speed.end_to_end * 1000:.1f} ms an {result.speed.unit}, {cell(result.device or '')}"
+    size = f"{result.speed.size} px, " if result.speed.size else ""
+    return f"{result.speed.end_to_end * 1000:.1f} ms an {result.speed.unit}, {size}{cell(result.device or '')}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -41,7 +41,8 @@ class Column:
     def value(self, result: Result) -> float | None:
         """The number of one result, None where there is none."""
         if self.key.startswith("speed."):
-            return None if result.speed is None else float(getattr(result.speed, self.key[6:])) * 1000
+            seconds = None if result.speed is None else getattr(result.speed, self.key[6:])
+            return None if seconds is None else float(seconds) * 1000
         value = result.metrics.get(self.key)
         return None if value is None or math.isnan(value) else value
 
@@ -147,9 +148,11 @@ def _speed(results: Sequence[Result]) -> list[Column]:
     whole = "SPI (ms)" if turns else "end to end (ms)"
     of_model = "milliseconds of the method's own computation, at batch size 1 in a run of its own"
     of_all = "milliseconds to the new mask, at batch size 1 in a run of its own"
+    of_evaluation = "milliseconds in the same run with the simulated user, scores and transfers"
     return [
         Column("speed.model", "model (ms)", "low", 1, of_model),
         Column("speed.end_to_end", whole, "low", 1, of_all + (": seconds per interaction" if turns else "")),
+        Column("speed.evaluation", "evaluation (ms)", "low", 1, of_evaluation),
     ]
 
 

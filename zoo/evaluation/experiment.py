@@ -114,7 +114,10 @@ def prepare(path: Path, limit: int | None = None) -> Experiment:
 
 
 def evaluate(experiment: Experiment, command: str, progress: Progress | None = None) -> Experiment:
-    """Test under the protocol, measure the time at batch size 1, and fill in records and result."""
+    """Test under the protocol, measure the time at batch size 1, and fill in records and result.
+
+    Of several processes only the first gets a result.
+    """
     cli, model = experiment.cli, experiment.model
     recorder = Recorder(experiment.protocol, progress, experiment.title)
     trainer: Trainer = cli.trainer
@@ -125,6 +128,8 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
         trainer.test(model, datamodule=cli.datamodule, verbose=False)
         model.to(trainer.strategy.root_device)
     experiment.records = recorder.records
+    if not trainer.is_global_zero:
+        return experiment  # so that nothing else runs while the first process is timed
     speed = measure(model.engine(), experiment.protocol, experiment.batch, len(experiment.dataset))
     experiment.result = Result(
         experiment=experiment.name,

@@ -17,6 +17,7 @@ from zoo.metrics.interaction import fill_forward
 # Okabe and Ito's palette, without its yellow, which is too light on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"
+LINES = ("-", "--", ":", "-.")
 STYLE: dict[str, Any] = {"fontsize": 10}
 
 Panel = tuple[str, NDArray[np.uint8]]
@@ -24,12 +25,17 @@ Panel = tuple[str, NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Sessions:
-    """One method's sessions: IoUs (S, T), NaN after a session's end, those before (S,), and each session's image."""
+    """One method's sessions: IoUs (S, T), NaN after a session's end, those before (S,), and each session's image.
+
+    Curves of one `colour` and several `line`s belong together; by default every method has a colour of its own.
+    """
 
     title: str
     ious: NDArray[np.float64]
     initial: NDArray[np.float64]
     image_id: NDArray[np.int64]
+    colour: int | None = None
+    line: int = 0
 
     def filled(self, turns: int) -> NDArray[np.float64]:
         """(S, 1 + turns) IoUs from interaction 0 on; a session that ended keeps its last one."""
@@ -47,12 +53,12 @@ def curves(methods: Sequence[Sessions], turns: int) -> bytes:
     for number, method in enumerate(methods):
         filled = method.filled(turns)[:, first:]
         mean, error = filled.mean(0), standard_error(filled, method.image_id)
-        colour, clicks = COLOURS[number % len(COLOURS)], np.arange(first, turns + 1)
+        clicks = np.arange(first, turns + 1)
+        colour = _line(axes, clicks, mean, number, method)
         axes.fill_between(clicks, mean - error, mean + error, color=colour, alpha=0.18, linewidth=0)
-        _line(axes, clicks, mean, number, method.title)
         low = min(low, float(mean.min()))
     axes.set_ylim(max(0.0, np.floor(low * 10 - 0.5) / 10), 1.0)
-    return _png(figure, axes)
+    return _png(figure, axes, methods)
 
 
 def success(methods: Sequence[Sessions], turns: int, target: float) -> bytes:
@@ -62,9 +68,9 @@ def success(methods: Sequence[Sessions], turns: int, target: float) -> bytes:
     for number, method in enumerate(methods):
         reached = method.filled(turns).astype(np.float32) >= np.float32(target)
         share = np.maximum.accumulate(reached, axis=1).mean(0)[first:]
-        _line(axes, np.arange(first, turns + 1), share, number, method.title)
+        _line(axes, np.arange(first, turns + 1), share, number, method)
     axes.set_ylim(0, 1)
-    return _png(figure, axes)
+    return _png(figure, axes, methods)
 
 
 def first_interaction(methods: Sequence[Sessions]) -> int:
@@ -98,13 +104,22 @@ def _axes(label: str, first: int, turns: int) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _line(axes: Any, x: NDArray[Any], y: NDArray[Any], number: int, title: str) -> None:
+def _line(axes: Any, x: NDArray[Any], y: NDArray[Any], number: int, method: Sessions) -> str:
+    """Draw a method's curve and return its colour."""
+    number = number if method.colour is None else method.colour
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    axes.plot(x, y, color=colour, marker=marker, markersize=4, linewidth=1.6, label=title, clip_on=False, zorder=3)
+    style: dict[str, Any] = {"markersize": 4, "linewidth": 1.6, "linestyle": LINES[method.line % len(LINES)]}
+    axes.plot(x, y, color=colour, marker=marker, label=method.title, clip_on=False, zorder=3, **style)
+    return colour
 
 
-def _png(figure: Figure, axes: Any) -> bytes:
-    axes.legend(frameon=False, fontsize=9, loc="lower right")
+def _png(figure: Figure, axes: Any, methods: Sequence[Sessions]) -> bytes:
+    if any(method.line for method in methods):
+        # Many curves with long names: the legend below them.
+        figure.set_figheight(3.7 + 0.2 * len(methods))
+        figure.legend(frameon=False, fontsize=9, loc="outside lower center")
+    else:
+        axes.legend(frameon=False, fontsize=9, loc="lower right")
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -61,7 +61,7 @@ def _section(section: Section) -> str:
         f"data set: {data.dataset}",
         f"split: {data.split} (by {data.split_unit})",
         f"{data.images} images, {data.objects} objects, {data.patients} {_plural('patient or group', data.patients)}",
-        settings_text(results[0].settings),
+        settings_text(section.settings),
         f"data licence: {data.licence}",
     ]
     figures = "".join(
@@ -69,25 +69,27 @@ def _section(section: Section) -> str:
         for name, (caption, content) in section.figures.items()
         if not name.startswith("overlays")
     )
+    marked = "" if section.users else "The best number of a column is marked; "
     return (
-        f'<section id="{escape(section.slug)}"><h2>Protocol: {escape(results[0].protocol)}</h2>'
-        f'<p class="quiet">{escape("; ".join(numbers))}</p>{_table(results, shown)}'
-        f'<p class="quiet">The best number of a column is marked; ↑ larger is better, ↓ smaller is better.</p>'
+        f'<section id="{escape(section.slug)}"><h2>Protocol: {escape(section.heading)}</h2>'
+        f'<p class="quiet">{escape("; ".join(numbers))}</p>{_table(section, shown)}'
+        f'<p class="quiet">{marked}↑ larger is better, ↓ smaller is better.</p>'
         f"{_differences(section)}"
         f'<div class="figures">{figures}</div>{_samples(section)}{_definitions(shown)}</section>\n'
     )
 
 
-def _table(results: Sequence[Result], shown: Sequence[Column]) -> str:
-    winners = [best(column, results) for column in shown]
+def _table(section: Section, shown: Sequence[Column]) -> str:
+    results = section.results
+    winners = [set() if section.users else best(column, results) for column in shown]
     head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.heading)}</th>' for c in shown)
     rows = ""
-    for i, result in enumerate(results):
+    for i, (title, result) in enumerate(zip(section.titles, results, strict=True)):
         cells = "".join(
             f"<td{' class=best' if i in top else ''}>{column.text(column.value(result))}</td>"
             for column, top in zip(shown, winners, strict=True)
         )
-        rows += f"<tr><td>{escape(result.title)}</td>{cells}</tr>"
+        rows += f"<tr><td>{escape(title)}</td>{cells}</tr>"
     return (
         f'<div class="scroll"><table><thead><tr><th>method</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
@@ -155,11 +157,11 @@ def _definitions(shown: Sequence[Column]) -> str:
 
 
 def _provenance(sections: Sequence[Section]) -> str:
-    results = [result for section in sections for result in section.results]
+    results = [result for section in sections if not section.users for result in section.results]
     rows = "".join(
         f"<li>{escape(result.title)}, {escape(result.protocol)}: <code>{escape(result.command or '')}</code>, "
         f"seed {result.seed}, configuration {escape((result.config_hash or '')[:12])}"
-        f"{_checkpoint(result)}</li>"
+        f"{_checkpoint(result)}{_timed(result)}</li>"
         for result in results
     )
     first = results[0]
@@ -181,6 +183,11 @@ def _checkpoint(result: Result) -> str:
     if result.checkpoint is None:
         return ""
     return f", checkpoint {escape(result.checkpoint['name'])} (sha256 {result.checkpoint['sha256'][:12]})"
+
+
+def _timed(result: Result) -> str:
+    size = None if result.speed is None else result.speed.size
+    return "" if size is None else f", timed on {escape(size)} px"
 
 
 def _key(colour: tuple[int, int, int]) -> str:

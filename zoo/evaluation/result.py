@@ -54,12 +54,17 @@ class Speed:
         model: seconds in the engine: network, zoom and refiner, or the classical method.
         end_to_end: seconds from the interaction to the new mask, with post-processing and pasting.
         count: how many were timed.
+        evaluation: seconds of the whole evaluation: the simulated user, scores and transfers too, but not the reading
+            of images. None in results from before it was measured.
+        size: width x height of the timed samples in pixels, such as `384x384`; None as above.
     """
 
     unit: Literal["interaction", "object", "image"]
     model: float
     end_to_end: float
     count: int
+    evaluation: float | None = None
+    size: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,15 @@
-"""The parts of a comparison: results that may stand in one table, their curves, and samples side by side."""
+"""The parts of a comparison: results that may stand in one table, their curves, and samples side by side.
+
+Methods are compared under equal settings alone. What other users make of them, their robustness, is a part of its
+own, without winners.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -47,7 +52,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Section:
-    """Experiments with one protocol, its settings, and the same samples.
+    """Experiments with one protocol, its settings, and the same samples; of several users where `users` says so.
 
     Attributes:
         slug: in file names.
@@ -55,6 +60,7 @@ class Section:
         figures: captions and PNGs by file name.
         shown: samples side by side.
         differences: to the first experiment; None without a second one.
+        users: whether the experiments differ in their simulated user, and may in nothing else.
     """
 
     slug: str
@@ -62,11 +68,35 @@ class Section:
     figures: dict[str, tuple[str, bytes]]
     shown: list[Shown]
     differences: Differences | None = None
+    users: bool = False
 
     @property
     def results(self) -> list[Result]:
         """One an experiment."""
         return [result_of(experiment) for experiment in self.experiments]
+
+    @property
+    def titles(self) -> list[str]:
+        """What tables call the experiments: with their users where these differ."""
+        if not self.users:
+            return [experiment.title for experiment in self.experiments]
+        return [f"{experiment.title}, {user_of(experiment)}" for experiment in self.experiments]
+
+    @property
+    def heading(self) -> str:
+        """The protocol's name."""
+        return result_of(self.experiments[0]).protocol + (" with several users" if self.users else "")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What all experiments have in common."""
+        settings = result_of(self.experiments[0]).settings
+        return {name: value for name, value in settings.items() if not (self.users and name == "user")}
+
+
+def user_of(experiment: Experiment) -> str:
+    """The simulated user; empty where the protocol's settings name none."""
+    return str(result_of(experiment).settings.get("user", ""))
 
 
 def result_of(experiment: Experiment) -> Result:
@@ -77,21 +107,37 @@ def result_of(experiment: Experiment) -> Result:
 
 def sections(experiments: Sequence[Experiment]) -> list[Section]:
     """Group experiments that have run, and draw."""
+    out: list[Section] = []
+    for members in _groups(experiments):
+        slug = _slug(result_of(members[0]).protocol, out)
+        shown = [_shown(members, name, sample) for name, sample in choose(members[0].records).items()]
+        figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.score)
+        out.append(Section(slug, members, figures, shown, _differences(members)))
+    for members in _groups(experiments, but="user"):
+        if len({user_of(experiment) for experiment in members}) > 1:
+            slug = _slug(f"{result_of(members[0]).protocol}-users", out)
+            section = Section(slug, members, {}, [], users=True)
+            out.append(replace(section, figures=_curves(members, slug, section.titles)))
+    return out
+
+
+def _groups(experiments: Sequence[Experiment], but: str = "") -> list[list[Experiment]]:
+    """Those with one protocol, the same samples, and settings that are equal but for one."""
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         result = result_of(experiment)
         places = [experiment.dataset.describe(record.sample_id) for record in experiment.records]
-        key = json.dumps([result.protocol, result.settings, asdict(result.data), places], sort_keys=True)
+        settings = {name: value for name, value in result.settings.items() if name != but}
+        key = json.dumps([result.protocol, settings, asdict(result.data), places], sort_keys=True)
         groups.setdefault(key, []).append(experiment)
-    out: list[Section] = []
-    for members in groups.values():
-        protocol = result_of(members[0]).protocol
-        same = sum(result_of(section.experiments[0]).protocol == protocol for section in out)
-        slug = protocol if not same else f"{protocol}-{same + 1}"
-        shown = [_shown(members, name, sample) for name, sample in choose(members[0].records).items()]
-        figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.score)
-        out.append(Section(slug, members, figures, shown, _differences(members)))
-    return out
+    return list(groups.values())
+
+
+def _slug(name: str, before: Sequence[Section]) -> str:
+    """A name that no section has yet."""
+    taken = {section.slug for section in before}
+    names = (name if not number else f"{name}-{number + 1}" for number in count())
+    return next(free for free in names if free not in taken)
 
 
 def _differences(experiments: Sequence[Experiment]) -> Differences | None:
@@ -109,11 +155,21 @@ def choose(records: Sequence[Record]) -> dict[str, int]:
     return {name: sample for sample, name in reversed(chosen.items())}
 
 
-def _curves(experiments: Sequence[Experiment], slug: str) -> dict[str, tuple[str, bytes]]:
+def _curves(
+    experiments: Sequence[Experiment], slug: str, titles: Sequence[str] | None = None
+) -> dict[str, tuple[str, bytes]]:
+    """PNGs by file name; with `titles`, of experiments of several users: a colour a method, a kind of line a user."""
     turns = max((len(record.ious) for e in experiments for record in e.records), default=0)
     if turns < 2:
         return {}
     methods = [_sessions(experiment, turns) for experiment in experiments]
+    if titles is not None:
+        names = list(dict.fromkeys(experiment.title for experiment in experiments))
+        users = list(dict.fromkeys(user_of(experiment) for experiment in experiments))
+        methods = [
+            replace(m, title=title, colour=names.index(e.title), line=users.index(user_of(e)))
+            for m, e, title in zip(methods, experiments, titles, strict=True)
+        ]
     targets = {name[4:] for name in result_of(experiments[0]).metrics if name.startswith("nof@")}
     target = min((float(t) / 100 for t in targets), key=lambda t: abs(t - 0.8), default=0.8)
     suffix = "" if slug == "interactive" else f"-{slug}"

@@ -46,7 +46,9 @@ class TimedEngine(Engine):
 
 
 def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batch], samples: int) -> Speed:
-    """Time an engine on the first objects' first interactions, on all objects of the first image, or on images.
+    """Time an engine on some objects' first interactions, on all objects of the first image, or on some images.
+
+    They are spread evenly over the data, whose images may differ in size.
 
     Args:
         engine: what is timed; it has just run the test, so that nothing is loaded or compiled any more.
@@ -56,13 +58,20 @@ def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batc
     """
     protocol, timed = protocol.brief(), TimedEngine(engine, starts=protocol.unit == "image")
     records: list[Record] = []
-    model = 0.0
-    for sample in range(min(SAMPLES[protocol.unit], samples)):
+    sizes: dict[str, None] = {}
+    model = evaluation = 0.0
+    number = min(SAMPLES[protocol.unit], samples)
+    for sample in (k * samples // number for k in range(number)):
         batch = load([sample])
+        sizes[f"{batch.image.shape[3]}x{batch.image.shape[2]}"] = None
         timed.seconds.clear()
-        new = protocol.records(protocol.evaluate(timed, batch, protocol.metric()), batch)
+        began = now(batch.image.device)
+        outcome = protocol.evaluate(timed, batch, protocol.metric())
+        evaluation += now(batch.image.device) - began
+        new = protocol.records(outcome, batch)
         records += new
         # Turns that are made but not counted come first: their time does not count either.
         model += sum(timed.seconds[::-1][: sum(record.units for record in new)])
     count = max(sum(record.units for record in records), 1)
-    return Speed(protocol.unit, model / count, sum(sum(r.seconds) for r in records) / count, count)
+    end_to_end = sum(sum(record.seconds) for record in records)
+    return Speed(protocol.unit, model / count, end_to_end / count, count, evaluation / count, ", ".join(sizes))
