@@ -49,8 +49,9 @@ class View:
         return self.method.trunk(self.image, self.method.guide(said, self.image), self.previous, at)
 
     def head(self, features: Features, at: str) -> Tensor:
-        """Run the rest: logits (B, 1, h, w) float32."""
-        return self.method.rest(features, at).float()
+        """Run the rest: logits (B, 1, h, w), float32 at least."""
+        logits = self.method.rest(features, at)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def share(self, parameter: Tensor) -> Tensor:
         """A parameter of each sample, (B, C, 1, 1) or (B, C, h, w), for all views of it."""

@@ -1,0 +1,217 @@
+"""BRS and f-BRS: clicked pixels get their label by changing inputs or features as little as possible."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from zoo.errors import ConfigError
+from zoo.inference.view import View
+from zoo.networks.staged import Features
+from zoo.refiners.backpropagating import Aim, Backpropagating
+from zoo.refiners.lbfgs import BatchedLBFGS
+from zoo.refiners.marks import click_marks
+from zoo.refiners.minimizer import Minimizer
+
+EPS = 1e-5
+PIXELS = (1, 2, 3)
+
+
+def brs_loss(probability: Tensor, marks: Tensor) -> Tensor:
+    """Squared error at marked pixels (B,): mean of (1 - p)^2 at positive ones plus mean of p^2 at negative ones.
+
+    BRS (Jang and Kim 2019, Eq. 3) with means as in the code of f-BRS.
+
+    Args:
+        probability: (B, 1, h, w).
+        marks: (B, 2, h, w), weights of positive and of negative pixels.
+    """
+    error = torch.cat([1 - probability, probability], 1)
+    return ((error.square() * marks).sum((2, 3)) / (marks.sum((2, 3)) + EPS)).sum(1)
+
+
+class BackpropagatingRefinement(Backpropagating):
+    """The loss and the stopping rules of BRS (Jang and Kim 2019) and f-BRS (Sofiiuk et al. 2020).
+
+    A search ends when every marked pixel's error is below the threshold, 1 - threshold at positive ones, or when the
+    mask no longer moves.
+
+    Args:
+        at, clicks, optimizer: as `Backpropagating` has them.
+        weight: of the regulariser.
+        threshold: probability above which a pixel belongs to the mask.
+        still: IoU of successive masks at which a search ends.
+    """
+
+    def __init__(
+        self, at: str, clicks: int | None, optimizer: Minimizer | None, weight: float, threshold: float, still: float
+    ) -> None:
+        super().__init__(at, clicks, optimizer or BatchedLBFGS())
+        if not (0 < threshold < 1 and 0 < still <= 1 and weight >= 0):
+            raise ConfigError(
+                f"threshold={threshold} must lie between 0 and 1, still={still} in (0, 1], weight={weight} not below 0"
+            )
+        self.weight, self.threshold, self.still = weight, threshold, still
+
+    def aim(self, view: View, features: Features, parameters: Tensor) -> Aim:
+        """The marks of clicks."""
+        return {"marks": click_marks(view)}
+
+    @abstractmethod
+    def size(self, parameters: Tensor) -> Tensor:
+        """(B,): how much parameters change, what the regulariser weighs."""
+
+    def loss(self, logits: Tensor, parameters: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
+        """As `Backpropagating` has it."""
+        marks, probability = aim["marks"], torch.sigmoid(logits)
+        loss = brs_loss(probability, marks) + self.weight * self.size(parameters)
+        error = (torch.cat([1 - probability, probability], 1).detach() * marks).amax((2, 3))
+        limits = error.new_tensor([1 - self.threshold, self.threshold])
+        return loss, (error < limits).all(1)
+
+
+class _Bias(BackpropagatingRefinement):
+    """Adds a map to what the network is given."""
+
+    crop_bound = True
+
+    def first(self, channels: int, size: tuple[int, int]) -> Tensor:
+        """Nothing is added: (C, H, W)."""
+        return torch.zeros(channels, *size)
+
+    def change(self, features: Features, parameters: Tensor, aim: Aim, view: View) -> Tensor:
+        """As `Backpropagating` has it."""
+        return features.value + view.share(parameters)
+
+    def size(self, parameters: Tensor) -> Tensor:
+        """Sum of squares."""
+        return parameters.square().sum(PIXELS)
+
+
+class DistMapBRS(_Bias):
+    """DistMap-BRS (Sofiiuk et al. 2020): a bias on the guidance maps at the crop's resolution, anew in every crop.
+
+    Args:
+        optimizer: searches the bias; None: `BatchedLBFGS`.
+        clicks: how many of a sample's clicks become guidance; None: all.
+        weight: of the bias' sum of squares.
+        threshold: probability above which a pixel belongs to the mask.
+        still: IoU of successive masks at which a search ends.
+    """
+
+    def __init__(
+        self,
+        optimizer: Minimizer | None = None,
+        clicks: int | None = 5,
+        weight: float = 1e-3,
+        threshold: float = 0.49,
+        still: float = 0.99,
+    ) -> None:
+        super().__init__("guidance", clicks, optimizer, weight, threshold, still)
+
+
+class RGBBRS(_Bias):
+    """RGB-BRS (Sofiiuk et al. 2020): a bias on the image, whose values lie in 0..1, anew in every crop.
+
+    Arguments are those of `DistMapBRS`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Minimizer | None = None,
+        clicks: int | None = 5,
+        weight: float = 1e-3,
+        threshold: float = 0.49,
+        still: float = 0.99,
+    ) -> None:
+        super().__init__("image", clicks, optimizer, weight, threshold, still)
+
+
+class FBRS(BackpropagatingRefinement):
+    """f-BRS (Sofiiuk et al. 2020): a scale 1 + s and a bias b for every channel at a point of the network.
+
+    The parameters begin where the last click left them. The regulariser is weight * (sum s^2 + 10 sum b^2).
+
+    Args:
+        at: the point: `backbone` (f-BRS-A), `aspp` (f-BRS-B), `decoder` (f-BRS-C).
+        optimizer: searches scales and biases; None: `BatchedLBFGS`.
+        clicks: how many of a sample's clicks the network is given; None: all.
+        weight: of the regulariser.
+        bias_weight: of biases beside scales.
+        threshold: probability above which a pixel belongs to the mask.
+        still: IoU of successive masks at which a search ends.
+    """
+
+    def __init__(
+        self,
+        at: str = "aspp",
+        optimizer: Minimizer | None = None,
+        clicks: int | None = 8,
+        weight: float = 1e-3,
+        bias_weight: float = 10.0,
+        threshold: float = 0.49,
+        still: float = 0.99,
+    ) -> None:
+        super().__init__(at, clicks, optimizer, weight, threshold, still)
+        self.bias_weight = bias_weight
+
+    def first(self, channels: int, size: tuple[int, int]) -> Tensor:
+        """Scale and bias of every channel: (2, C)."""
+        return torch.zeros(2, channels)
+
+    def change(self, features: Features, parameters: Tensor, aim: Aim, view: View) -> Tensor:
+        """As `Backpropagating` has it."""
+        scale, bias = (view.share(part[..., None, None]) for part in parameters.unbind(1))
+        return features.value * (1 + scale) + bias
+
+    def size(self, parameters: Tensor) -> Tensor:
+        """Sum of squares, biases weighed more."""
+        scale, bias = parameters.square().sum(2).unbind(1)
+        return scale + self.bias_weight * bias
+
+
+class FBRSA(FBRS):
+    """f-BRS-A: before the context module. Arguments are those of `FBRS`."""
+
+    def __init__(
+        self,
+        optimizer: Minimizer | None = None,
+        clicks: int | None = 8,
+        weight: float = 1e-3,
+        bias_weight: float = 10.0,
+        threshold: float = 0.49,
+        still: float = 0.99,
+    ) -> None:
+        super().__init__("backbone", optimizer, clicks, weight, bias_weight, threshold, still)
+
+
+class FBRSB(FBRS):
+    """f-BRS-B: after the context module. Arguments are those of `FBRS`."""
+
+    def __init__(
+        self,
+        optimizer: Minimizer | None = None,
+        clicks: int | None = 8,
+        weight: float = 1e-3,
+        bias_weight: float = 10.0,
+        threshold: float = 0.49,
+        still: float = 0.99,
+    ) -> None:
+        super().__init__("aspp", optimizer, clicks, weight, bias_weight, threshold, still)
+
+
+class FBRSC(FBRS):
+    """f-BRS-C: before the last convolution. Arguments are those of `FBRS`."""
+
+    def __init__(
+        self,
+        optimizer: Minimizer | None = None,
+        clicks: int | None = 8,
+        weight: float = 1e-3,
+        bias_weight: float = 10.0,
+        threshold: float = 0.49,
+        still: float = 0.99,
+    ) -> None:
+        super().__init__("decoder", optimizer, clicks, weight, bias_weight, threshold, still)
