@@ -1,5 +1,6 @@
 """RITM, the base of f-BRS and iFCN: what they are given, how they train, and that they are engines like any other."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from zoo.interactions import Interactions
 from zoo.losses import BinaryCrossEntropy, NormalizedFocalLoss
 from zoo.methods import IFCN, RITM, FBRSBase, InteractiveMethod
 from zoo.methods.ritm import ritm_user
+from zoo.networks import DeepLabV3Plus, FCN8s
 from zoo.users import NextClick, RandomInError, TrainingClicks, Truth
 
 CHANNELS = {RITM: 6, FBRSBase: 5, IFCN: 5}
@@ -264,6 +266,30 @@ def test_ritm_from_a_yaml_and_back(tmp_path: Path) -> None:
     first, then = loaded.user.users
     assert (first.max_points, first.ring, then.depth) == (6, 0.2, 0.3)
     assert loaded.turns == (0.5, 0.5)
+
+
+NETWORKS: dict[type[InteractiveMethod], Callable[[], nn.Module]] = {
+    RITM: lambda: DeepLabV3Plus(6, "test_efficientnet", fusion="stem", decoder_channels=8),
+    FBRSBase: lambda: DeepLabV3Plus(5, "test_efficientnet", fusion="maps", decoder_channels=8),
+    IFCN: lambda: FCN8s(5, "test_efficientnet", decoder_channels=8),
+}
+
+
+@every
+def test_its_own_network_learns(kind: type[InteractiveMethod]) -> None:
+    method = make(kind, NETWORKS[kind](), turns=[0.5, 0.5]).train()
+    method.setup("fit")
+    counts = [value for name, value in method.named_buffers() if name.endswith("num_batches_tracked")]
+    method.training_step(batch(), 0).backward()
+    assert counts
+    assert all(value == 1 for value in counts)
+    gradients = {name: value.grad for name, value in method.named_parameters()}
+    assert all(value is not None and value.isfinite().all() for value in gradients.values())
+    # the first layer that sees what is beyond the colours
+    names = [name for name, value in gradients.items() if value.ndim == 4 and value.shape[1] in (CHANNELS[kind], 3)]
+    seen = gradients[next((name for name in names if "maps" in name), names[0])]
+    beyond = seen if kind is RITM else seen[:, 3:]
+    assert beyond.any()
 
 
 @every

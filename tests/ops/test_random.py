@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.ops import choose_pixel, uniform
+from zoo.ops import choose_pixel, choose_pixels, uniform
 
 WORD = 2**64
 
@@ -77,6 +77,21 @@ def test_choose_pixel_is_the_kth_true_pixel(seed: int, u: float, density: float)
             continue
         row, column = pixels[int(np.floor(u * len(pixels)))]
         assert point.tolist() == [column + 0.5, row + 0.5]
+
+
+def test_several_pixels_are_chosen_as_one_by_one() -> None:
+    masks = (
+        torch.rand(4, 9, 13, generator=torch.Generator().manual_seed(0))
+        < torch.tensor([0.5, 0.02, 0, 1])[:, None, None]
+    )
+    u = torch.stack([uniform(torch.arange(4), 0, 0, k) for k in range(40)], 1)
+    points, valid = choose_pixels(masks, u)
+    assert valid.tolist() == [True, True, False, True]
+    for k in range(40):
+        expected, _ = choose_pixel(masks, u[:, k])
+        torch.testing.assert_close(points[:, k], expected, rtol=0, atol=0, equal_nan=True)
+    assert points.dtype == torch.float32
+    assert choose_pixels(masks[:0], u[:0])[0].shape == (0, 40, 2)
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 30])

@@ -15,14 +15,15 @@ def dilate(mask: Tensor, radius: Tensor) -> Tensor:
     Returns:
         (B,H,W) bool. What lies outside of the image is False.
     """
-    # How many True pixels there are in a window comes from a running sum, whatever the window's length.
-    for axis in (1, 2):
-        length = mask.shape[axis]
+    # How many True pixels there are in a window comes from a running sum, whatever the window's length. First along
+    # rows, then, transposed, along columns: memory is read in order both times.
+    for _ in range(2):
+        length = mask.shape[2]
         place = torch.arange(length, device=mask.device)
         ends = torch.stack([place - radius[:, None], place + radius[:, None] + 1]).clamp(0, length)
-        sums = F.pad(mask.cumsum(axis, dtype=torch.int32), (0, 0, 1, 0) if axis == 1 else (1, 0))
-        low, high = (sums.gather(axis, end.unsqueeze(3 - axis).expand(mask.shape)) for end in ends)
-        mask = high > low
+        sums = F.pad(mask.cumsum(2, dtype=torch.int32), (1, 0))
+        low, high = (sums.gather(2, end[:, None].expand(mask.shape)) for end in ends)
+        mask = (high > low).transpose(1, 2).contiguous()
     return mask
 
 
