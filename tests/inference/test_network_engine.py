@@ -1,0 +1,141 @@
+import pytest
+import torch
+from torch import Tensor
+
+from tests.contracts.engines import EngineContract, assert_same, images, play
+from tests.inference.crops import ChannelBias, SpatialBias, small
+from zoo.errors import ConfigError
+from zoo.inference.engine import Engine, State
+from zoo.interactions import Interactions
+
+SIZE = (40, 48)
+CLICK = (10.5, 10.5, 1.0)
+HERE, NEAR, THERE = (6, 6, 18, 18), (6, 6, 18, 20), (28, 24, 40, 34)
+
+
+class TestZoom(EngineContract):
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return small().engine()
+
+    def test_it_zooms(self, engine):
+        """Otherwise this contract would say nothing about zooming."""
+        frames = torch.stack([state["frame"] for _, state in play(engine, [0, 1, 2])])
+        assert frames[1].tolist() == [[0, 0, 1, 64, 64]] * 3
+        assert (frames[3, :, 2] > 1).all()
+
+
+class TestKeptAspect(EngineContract):
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return small(side=64, aspect="keep").engine()
+
+
+class TestFlip(EngineContract):
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return small(flip=True).engine()
+
+
+class TestChannelBias(EngineContract):
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return small(refiner=ChannelBias(), flip=True).engine()
+
+
+class TestSpatialBias(EngineContract):
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return small(refiner=SpatialBias(), flip=True).engine()
+
+
+def clicked(*counts: int) -> Interactions:
+    """The same positive click so many times a sample."""
+    points = torch.zeros(len(counts), max(counts), 3)
+    points[..., 2] = -1
+    for i, count in enumerate(counts):
+        points[i, :count] = torch.tensor(CLICK)
+    return Interactions.clicks(points[..., 0], points[..., 1], points[..., 2], 0, SIZE)
+
+
+def seeing(state: State, *boxes: tuple[int, int, int, int] | None) -> State:
+    """The state with other masks."""
+    probability = torch.zeros(len(boxes), 1, *SIZE)
+    for i, box in enumerate(boxes):
+        if box is not None:
+            probability[i, 0, box[1] : box[3], box[0] : box[2]] = 1
+    return state | {"probability": probability}
+
+
+TURNS = [
+    # clicks and masks of two samples; turns in the crop afterwards
+    ((1, 1), (None, None), [1, 1]),
+    ((2, 1), (HERE, HERE), [1, 2]),  # only the first zooms, the other goes on seeing the whole
+    ((3, 2), (HERE, HERE), [2, 1]),
+    ((4, 3), (NEAR, HERE), [3, 2]),  # near enough to stay
+    ((5, 4), (NEAR, THERE), [4, 1]),
+    ((6, 5), (THERE, THERE), [1, 2]),
+    ((7, 6), (THERE, THERE), [2, 3]),
+    ((8, 7), (None, THERE), [1, 4]),  # nothing left of the mask
+    ((9, 8), (None, None), [2, 1]),
+]
+
+
+def rounds(engine: Engine, samples: list[int], image: Tensor) -> list[State]:
+    state, out = engine.start(image[samples]), []
+    for clicks, boxes, _ in TURNS:
+        said = clicked(*[clicks[i] for i in samples])
+        state = engine.step(image[samples], said, seeing(state, *[boxes[i] for i in samples]))
+        out.append(state)
+    return out
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("aspect", ["square", "keep"])
+def test_a_crop_bound_state_starts_anew_where_and_when_the_crop_moves(flip, aspect):
+    engine, image = small(refiner=SpatialBias(), flip=flip, expand=1.4, side=64, aspect=aspect).engine(), images()[:2]
+    together = rounds(engine, [0, 1], image)
+    for state, (_, _, turns) in zip(together, TURNS, strict=True):
+        assert state["refiner.turns"].tolist() == turns
+        for i, count in enumerate(turns):
+            height, width = map(int, state["frame"][i, 3:])
+            slope = torch.linspace(0, 0.1, width) * count
+            torch.testing.assert_close(state["refiner.slope"][i, 0, :height, :width], slope.expand(height, width))
+            assert not state["refiner.slope"][i, :, height:].any()
+            assert not state["refiner.slope"][i, :, :, width:].any()
+    for i in range(2):
+        for every, alone in zip(together, rounds(engine, [i], image), strict=True):
+            assert_same({name: value[i : i + 1] for name, value in every.items()}, alone)
+
+
+def test_another_state_outlives_the_crop():
+    engine, image = small(refiner=ChannelBias()).engine(), images()[:2]
+    for turn, state in enumerate(rounds(engine, [0, 1], image), 1):
+        torch.testing.assert_close(state["refiner.bias"][:, :, 0, 0], torch.tensor([[0.05 * turn, 0.0]] * 2))
+
+
+@pytest.mark.parametrize("options", [{"flip": True}, {"refiner": ChannelBias()}, {"refiner": SpatialBias()}])
+def test_every_option_changes_the_prediction(options):
+    plain = play(small().engine(), [0, 1, 2])[3][1]["probability"]
+    assert (play(small(**options).engine(), [0, 1, 2])[3][1]["probability"] - plain).abs().max() > 1e-3
+
+
+def test_outside_the_crop_the_probability_stays():
+    engine = small(least=1).engine()
+    state = seeing(engine.start(images()[:1]), HERE)
+    state["probability"][..., 30:, 40:] = 0.25
+    after = engine.step(images()[:1], clicked(2), state)
+    x0, y0, scale, side, _ = after["frame"][0].tolist()
+    x1, y1 = x0 + side / scale, y0 + side / scale
+    assert 18 <= x1 < 30
+    outside = torch.ones(SIZE, dtype=torch.bool)
+    outside[int(y0) : int(y1), int(x0) : int(x1)] = False
+    assert torch.equal(after["probability"][0, 0][outside], state["probability"][0, 0][outside])
+    assert (after["probability"][0, 0] != state["probability"][0, 0])[~outside].all()
+
+
+def test_a_refiner_at_no_point_of_the_method_is_refused():
+    refiner = ChannelBias()
+    refiner.at = "nowhere"
+    with pytest.raises(ConfigError, match=r"nowhere.*guidance, middle"):
+        small(refiner=refiner).engine().start(images())
