@@ -29,6 +29,20 @@ class DistanceContract(EncoderContract):
         assert self.encode(given)[0, 1, 2, 7] == self.at_click
         assert (self.encode(given)[0, 0] == self.empty).all()
 
+    def test_a_sequence_of_turns_is_encoded_as_each_alone(self) -> None:
+        encoder, image = self.make(), torch.zeros(1, 3, *SIZE)
+        maps = []
+        # Strokes are added to one sign, then the other; the last ones are undone; another image follows.
+        turns = [[(0, 2, 3)], [(0, 2, 3), (1, 9, 5)], [(0, 2, 3), (1, 9, 5), (0, 11, 1)], [(0, 2, 3)], [(1, 2, 3)]]
+        for turn in turns:
+            strokes = torch.zeros(1, 2, *SIZE, dtype=torch.bool)
+            for channel, row, column in turn:
+                strokes[0, channel, row, column] = True
+            given = Interactions.of(torch.zeros(1, 0, 4), SIZE, strokes)
+            maps.append((encoder(given, image), encoder(given, image).clone()))
+            np.testing.assert_allclose(maps[-1][0], self.expected(distances(given)), rtol=1e-4, atol=1e-5)
+        assert all(torch.equal(given, kept) for given, kept in maps)
+
     def test_a_click_outside_is_seen(self) -> None:
         given = Interactions.of(torch.tensor([[[-2.5, 2.5, 1.0, 0.0]]]), SIZE)
         assert self.encode(given)[0, 0, 2, 0] != self.empty

@@ -22,13 +22,35 @@ class DistanceEncoder(InteractionEncoder):
 
     out_channels = 2
 
+    def __init__(self) -> None:
+        super().__init__()
+        # One image's strokes of each sign and their distances: a turn in a session seldom adds to both signs.
+        self._last: dict[int, tuple[Tensor, Tensor]] = {}
+
     @abstractmethod
     def value(self, distance: Tensor) -> Tensor:
         """The guidance at distances (B, 2, H, W); infinite where there is no interaction of that sign."""
 
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
         """(B, 2, H, W) float32: positive, negative."""
-        return self.value(torch.stack([_to_nearest(interactions, label) for label in (1, 0)], 1))
+        return self.value(torch.stack([self._to_nearest(interactions, label) for label in (1, 0)], 1))
+
+    def _to_nearest(self, interactions: Interactions, label: int) -> Tensor:
+        """(B, H, W) float32 distance to the nearest click or stroke of a label, inf where there is none."""
+        wanted = interactions.points[..., 2] == label
+        if interactions.strokes is None:
+            return _to_click(interactions, wanted)
+        distance = self._to_stroke(interactions.strokes[:, 1 - label], label)
+        return torch.minimum(distance, _to_click(interactions, wanted)) if bool(wanted.any()) else distance
+
+    def _to_stroke(self, strokes: Tensor, label: int) -> Tensor:
+        """(B, H, W) float32 distance to the nearest pixel of strokes (B, H, W) bool, inf where there is none."""
+        if len(strokes) > 1:
+            return distance_to(strokes)
+        last = self._last.get(label)
+        if last is None or last[0].device != strokes.device or not torch.equal(last[0], strokes):
+            last = self._last[label] = (strokes.clone(), distance_to(strokes))
+        return last[1]
 
 
 class TruncatedDistance(DistanceEncoder):
@@ -78,15 +100,6 @@ class TanhDistance(DistanceEncoder):
     def value(self, distance: Tensor) -> Tensor:
         """In 0..1; 0 at a click."""
         return torch.tanh(distance * (2 / self.r))
-
-
-def _to_nearest(interactions: Interactions, label: int) -> Tensor:
-    """(B, H, W) float32 distance to the nearest click or stroke of a label, inf where there is none."""
-    wanted = interactions.points[..., 2] == label
-    if interactions.strokes is None:
-        return _to_click(interactions, wanted)
-    distance = distance_to(interactions.strokes[:, 1 - label])
-    return torch.minimum(distance, _to_click(interactions, wanted)) if bool(wanted.any()) else distance
 
 
 def _to_click(interactions: Interactions, wanted: Tensor) -> Tensor:
