@@ -1,7 +1,7 @@
 """What every benchmark shares: its result and its timer."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -29,11 +29,18 @@ class Row:
 
 def best_of(fn: Callable[[], object], repeats: int = 5, warmup: int = 1) -> float:
     """Seconds of the fastest of `repeats` calls: the one that other processes disturbed least."""
-    for _ in range(warmup):
-        fn()
-    times = []
+    return best_of_each([fn], repeats, warmup)[0]
+
+
+def best_of_each(fns: Sequence[Callable[[], object]], repeats: int = 5, warmup: int = 1) -> list[float]:
+    """As `best_of` for each of several, called in turns, so that a slow minute of the machine slows all of them."""
+    for fn in fns:
+        for _ in range(warmup):
+            fn()
+    best = [float("inf")] * len(fns)
     for _ in range(repeats):
-        began = time.perf_counter()
-        fn()
-        times.append(time.perf_counter() - began)
-    return min(times)
+        for k, fn in enumerate(fns):
+            began = time.perf_counter()
+            fn()
+            best[k] = min(best[k], time.perf_counter() - began)
+    return best
