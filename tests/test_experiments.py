@@ -13,7 +13,8 @@ from zoo.training import ZooCLI, run
 FOLDER = Path(__file__).parent.parent / "experiments"
 ADDITIONS = {f"without-exclusion-{stage}": f"train-nuclick-monuseg-{stage}" for stage in (1, 2)}
 ADDITIONS["unet"] = "train-nuclick-monuseg-1"
-ADDITIONS |= {f"refine-{inputs}": "train-refine-glas" for inputs in ("i", "ip", "ips", "gaussian", "disk", "geodesic")}
+INPUTS = ("i", "ip", "ips", "near", "gaussian", "disk", "geodesic")
+ADDITIONS |= {f"refine-{inputs}": "train-refine-glas" for inputs in INPUTS}
 
 
 def composed(path: Path) -> list[str]:
