@@ -52,7 +52,7 @@ def test_inputs_of_refinenet_fit_its_network(path, tmp_path, monkeypatch):
     model = run(arguments, run_verb=False).model
     model.setup("fit")
     given = 3 + model.see_guide + model.encoder.out_channels
-    assert model.network.mean.shape[1] == given
+    assert model.network.normalise.mean.shape[1] == given
     assert not any(tmp_path.glob("runs/*"))
 
 

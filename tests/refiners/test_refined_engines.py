@@ -8,55 +8,60 @@ from zoo.inference.zoom_in import ZoomIn
 from zoo.refiners import CGAM, FBRSA, FBRSB, FBRSC, RGBBRS, DistMapBRS, ScipyLBFGSB
 
 
-class TestDistMap(EngineContract):
+class RefinedContract(EngineContract):
+    # A search widens what convolutions round differently in another batch.
+    tolerance = 2e-2
+
+
+class TestDistMap(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(DistMapBRS()).engine()
 
 
-class TestRGB(EngineContract):
+class TestRGB(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(RGBBRS()).engine()
 
 
-class TestA(EngineContract):
+class TestA(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(FBRSA()).engine()
 
 
-class TestB(EngineContract):
+class TestB(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(FBRSB()).engine()
 
 
-class TestBWithScipy(EngineContract):
+class TestBWithScipy(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(FBRSB(optimizer=ScipyLBFGSB())).engine()
 
 
-class TestC(EngineContract):
+class TestC(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(FBRSC()).engine()
 
 
-class TestCGAM(EngineContract):
+class TestCGAM(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(CGAM()).engine()
 
 
-class TestZoomedFlippedC(EngineContract):
+class TestZoomedFlippedC(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(FBRSC(), ZoomIn(32, least=16), flip=True).engine()
 
 
-class TestZoomedFlippedDistMap(EngineContract):
+class TestZoomedFlippedDistMap(RefinedContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return method(DistMapBRS(), ZoomIn(32, least=16), flip=True).engine()
