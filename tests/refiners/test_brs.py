@@ -308,4 +308,4 @@ def test_inference_mode_is_refused():
 def test_options_out_of_range():
     for wrong in ({"threshold": 0.0}, {"still": 0.0}, {"weight": -1.0}, {"clicks": 0}):
         with pytest.raises(ConfigError, match=f"{next(iter(wrong))}="):
-            FBRS("aspp", **wrong)
+            FBRS(**wrong)

@@ -31,7 +31,6 @@ class Backpropagating(Refiner):
     plain one.
 
     Args:
-        at: the point.
         clicks: how many of a sample's clicks the network is given, the first ones; None: all. All count in the loss.
         optimizer: searches the parameters.
 
@@ -43,10 +42,10 @@ class Backpropagating(Refiner):
     still: float | None = None
     threshold: float = 0.5
 
-    def __init__(self, at: str, clicks: int | None, optimizer: Minimizer) -> None:
+    def __init__(self, clicks: int | None, optimizer: Minimizer) -> None:
         if clicks is not None and clicks < 1:
             raise ConfigError(f"clicks={clicks} must be at least 1, or left out for all")
-        self.at, self.clicks, self.optimizer = at, clicks, optimizer
+        self.clicks, self.optimizer = clicks, optimizer
 
     @abstractmethod
     def first(self, channels: int, size: tuple[int, int]) -> Tensor:

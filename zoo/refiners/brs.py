@@ -39,16 +39,16 @@ class BackpropagatingRefinement(Backpropagating):
     mask no longer moves.
 
     Args:
-        at, clicks, optimizer: as `Backpropagating` has them.
+        clicks, optimizer: as `Backpropagating` has them.
         weight: of the regulariser.
         threshold: probability above which a pixel belongs to the mask.
         still: IoU of successive masks at which a search ends.
     """
 
     def __init__(
-        self, at: str, clicks: int | None, optimizer: Minimizer | None, weight: float, threshold: float, still: float
+        self, clicks: int | None, optimizer: Minimizer | None, weight: float, threshold: float, still: float
     ) -> None:
-        super().__init__(at, clicks, optimizer or BatchedLBFGS())
+        super().__init__(clicks, optimizer or BatchedLBFGS())
         if not (0 < threshold < 1 and 0 < still <= 1 and weight >= 0):
             raise ConfigError(
                 f"threshold={threshold} must lie between 0 and 1, still={still} in (0, 1], weight={weight} not below 0"
@@ -73,9 +73,27 @@ class BackpropagatingRefinement(Backpropagating):
 
 
 class _Bias(BackpropagatingRefinement):
-    """Adds a map to what the network is given."""
+    """Adds a map to what the network is given, anew in every crop.
+
+    Args:
+        optimizer: searches the map; None: `BatchedLBFGS`.
+        clicks: how many of a sample's clicks become guidance; None: all.
+        weight: of the map's sum of squares.
+        threshold: probability above which a pixel belongs to the mask.
+        still: IoU of successive masks at which a search ends.
+    """
 
     crop_bound = True
+
+    def __init__(
+        self,
+        optimizer: Minimizer | None = None,
+        clicks: int | None = 5,
+        weight: float = 1e-3,
+        threshold: float = 0.49,
+        still: float = 0.99,
+    ) -> None:
+        super().__init__(clicks, optimizer, weight, threshold, still)
 
     def first(self, channels: int, size: tuple[int, int]) -> Tensor:
         """Nothing is added: (C, H, W)."""
@@ -91,51 +109,24 @@ class _Bias(BackpropagatingRefinement):
 
 
 class DistMapBRS(_Bias):
-    """DistMap-BRS (Sofiiuk et al. 2020): a bias on the guidance maps at the crop's resolution, anew in every crop.
+    """DistMap-BRS (Sofiiuk et al. 2020): a bias on the guidance maps at the crop's resolution."""
 
-    Args:
-        optimizer: searches the bias; None: `BatchedLBFGS`.
-        clicks: how many of a sample's clicks become guidance; None: all.
-        weight: of the bias' sum of squares.
-        threshold: probability above which a pixel belongs to the mask.
-        still: IoU of successive masks at which a search ends.
-    """
-
-    def __init__(
-        self,
-        optimizer: Minimizer | None = None,
-        clicks: int | None = 5,
-        weight: float = 1e-3,
-        threshold: float = 0.49,
-        still: float = 0.99,
-    ) -> None:
-        super().__init__("guidance", clicks, optimizer, weight, threshold, still)
+    at = "guidance"
 
 
 class RGBBRS(_Bias):
-    """RGB-BRS (Sofiiuk et al. 2020): a bias on the image, whose values lie in 0..1, anew in every crop.
+    """RGB-BRS (Sofiiuk et al. 2020): a bias on the image, whose values lie in 0..1."""
 
-    Arguments are those of `DistMapBRS`.
-    """
-
-    def __init__(
-        self,
-        optimizer: Minimizer | None = None,
-        clicks: int | None = 5,
-        weight: float = 1e-3,
-        threshold: float = 0.49,
-        still: float = 0.99,
-    ) -> None:
-        super().__init__("image", clicks, optimizer, weight, threshold, still)
+    at = "image"
 
 
 class FBRS(BackpropagatingRefinement):
     """f-BRS (Sofiiuk et al. 2020): a scale 1 + s and a bias b for every channel at a point of the network.
 
+    Its three depths are `FBRSA`, `FBRSB` and `FBRSC`; for another point of a network, a subclass sets `at`.
     The parameters begin where the last click left them. The regulariser is weight * (sum s^2 + 10 sum b^2).
 
     Args:
-        at: the point: `backbone` (f-BRS-A), `aspp` (f-BRS-B), `decoder` (f-BRS-C).
         optimizer: searches scales and biases; None: `BatchedLBFGS`.
         clicks: how many of a sample's clicks the network is given; None: all.
         weight: of the regulariser.
@@ -144,9 +135,10 @@ class FBRS(BackpropagatingRefinement):
         still: IoU of successive masks at which a search ends.
     """
 
+    at = "aspp"
+
     def __init__(
         self,
-        at: str = "aspp",
         optimizer: Minimizer | None = None,
         clicks: int | None = 8,
         weight: float = 1e-3,
@@ -154,7 +146,7 @@ class FBRS(BackpropagatingRefinement):
         threshold: float = 0.49,
         still: float = 0.99,
     ) -> None:
-        super().__init__(at, clicks, optimizer, weight, threshold, still)
+        super().__init__(clicks, optimizer, weight, threshold, still)
         self.bias_weight = bias_weight
 
     def first(self, channels: int, size: tuple[int, int]) -> Tensor:
@@ -173,45 +165,18 @@ class FBRS(BackpropagatingRefinement):
 
 
 class FBRSA(FBRS):
-    """f-BRS-A: before the context module. Arguments are those of `FBRS`."""
+    """f-BRS-A: before the context module."""
 
-    def __init__(
-        self,
-        optimizer: Minimizer | None = None,
-        clicks: int | None = 8,
-        weight: float = 1e-3,
-        bias_weight: float = 10.0,
-        threshold: float = 0.49,
-        still: float = 0.99,
-    ) -> None:
-        super().__init__("backbone", optimizer, clicks, weight, bias_weight, threshold, still)
+    at = "backbone"
 
 
 class FBRSB(FBRS):
-    """f-BRS-B: after the context module. Arguments are those of `FBRS`."""
+    """f-BRS-B: after the context module."""
 
-    def __init__(
-        self,
-        optimizer: Minimizer | None = None,
-        clicks: int | None = 8,
-        weight: float = 1e-3,
-        bias_weight: float = 10.0,
-        threshold: float = 0.49,
-        still: float = 0.99,
-    ) -> None:
-        super().__init__("aspp", optimizer, clicks, weight, bias_weight, threshold, still)
+    at = "aspp"
 
 
 class FBRSC(FBRS):
-    """f-BRS-C: before the last convolution. Arguments are those of `FBRS`."""
+    """f-BRS-C: before the last convolution."""
 
-    def __init__(
-        self,
-        optimizer: Minimizer | None = None,
-        clicks: int | None = 8,
-        weight: float = 1e-3,
-        bias_weight: float = 10.0,
-        threshold: float = 0.49,
-        still: float = 0.99,
-    ) -> None:
-        super().__init__("decoder", optimizer, clicks, weight, bias_weight, threshold, still)
+    at = "decoder"

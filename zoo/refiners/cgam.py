@@ -52,7 +52,8 @@ class CGAM(Backpropagating):
         margin: float = 0.8,
         weight: float = 1.0,
     ) -> None:
-        super().__init__(at, clicks, optimizer or BatchedAdam())
+        super().__init__(clicks, optimizer or BatchedAdam())
+        self.at = at
         self.radius, self.margin, self.weight = radius, margin, weight
 
     def first(self, channels: int, size: tuple[int, int]) -> Tensor:
