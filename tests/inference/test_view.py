@@ -32,7 +32,7 @@ def view(kind: type[View] = View, mirrored: bool = False, symmetric: bool = Fals
     if mirrored:
         image, previous = image.flip(-1), previous.flip(-1)
     clicks, frame = said(mirrored), Frame.whole(2, (H, W))
-    return kind(small(symmetric), image, previous, previous, clicks, clicks, frame)
+    return kind(small(symmetric), image, previous, clicks, clicks, frame)
 
 
 def spatial(channels: int) -> Tensor:
@@ -107,7 +107,7 @@ def bound_to(logits: Tensor) -> tuple[FlippedView, Features]:
     """A view whose method gives back the features as logits."""
     method: Any = SimpleNamespace(rest=lambda features, at: features.value)
     plain = view()
-    whole = FlippedView(method, plain.image, plain.previous, plain.probability, said(), said(), plain.frame)
+    whole = FlippedView(method, plain.image, plain.previous, said(), said(), plain.frame)
     return whole, Features(logits, (), (1, logits.shape[-1]), views=2)
 
 

@@ -104,7 +104,6 @@ def view(
         method=method(dtype=dtype),
         image=frame.crop(image).to(dtype),
         previous=nothing,
-        probability=nothing,
         interactions=said.through(frame),
         said=said,
         frame=frame,

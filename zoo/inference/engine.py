@@ -45,6 +45,16 @@ class Engine(ABC):
         return state["probability"] > 0.5
 
 
+def pick(state: State, index: Tensor) -> State:
+    """The state of the samples in `index` (integers or booleans)."""
+    return {name: value[index] for name, value in state.items()}
+
+
+def put(state: State, index: Tensor, part: State) -> State:
+    """The state in which the samples in `index` (integers) have those of `part`."""
+    return {name: value.index_copy(0, index, part[name].to(value.dtype)) for name, value in state.items()}
+
+
 def advance(engine: Engine, image: Tensor, so_far: Interactions, new: Interactions, state: State) -> State:
     """One turn. Samples for which `new` says nothing keep their state; `so_far` includes `new`."""
     who = new.spoken.nonzero()[:, 0]
@@ -52,5 +62,4 @@ def advance(engine: Engine, image: Tensor, so_far: Interactions, new: Interactio
         return engine.step(image, so_far, state)
     if len(who) == 0:
         return state
-    part = engine.step(image[who], so_far.select(who), {name: value[who] for name, value in state.items()})
-    return {name: value.index_copy(0, who, part[name].to(value.dtype)) for name, value in state.items()}
+    return put(state, who, engine.step(image[who], so_far.select(who), pick(state, who)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.inference.engine import Engine, State
+from zoo.inference.engine import Engine, State, pick, put
 from zoo.inference.evaluating import evaluating
 from zoo.inference.frame import Frame
 from zoo.inference.precision import in_precision
@@ -53,11 +53,10 @@ class NetworkEngine(Engine):
         groups = self.method.zoom.frames(interactions, state["probability"], state["frame"])
         if len(groups) == 1:
             return self._step(image, interactions, state, groups[0][1])
-        out = dict(state)
+        out = state
         for index, frame in groups:
-            part = {name: value[index] for name, value in state.items()}
-            part = self._step(image[index], interactions.select(index), part, frame)
-            out = {name: value.index_copy(0, index, part[name].to(value.dtype)) for name, value in out.items()}
+            part = self._step(image[index], interactions.select(index), pick(state, index), frame)
+            out = put(out, index, part)
         return out
 
     def _step(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> State:
@@ -65,7 +64,6 @@ class NetworkEngine(Engine):
             method=self.method,
             image=frame.crop(image),
             previous=frame.crop(state["previous"]),
-            probability=frame.crop(state["probability"]),
             interactions=interactions.through(frame),
             said=interactions,
             frame=frame,

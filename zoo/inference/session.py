@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InteractionError
-from zoo.inference.engine import Engine, State, advance
+from zoo.inference.engine import Engine, State, advance, pick
 from zoo.inference.frame import Frame
 from zoo.inference.resolution import working_frame
 from zoo.interactions import Interaction, Interactions
@@ -176,9 +176,7 @@ class Session:
             self._seen = self._image
         else:
             self._seen, self._frame = self._seen[index], self._frame.select(index)
-        self._history = [
-            (said.select(index), {name: value[index] for name, value in state.items()}) for said, state in self._history
-        ]
+        self._history = [(said.select(index), pick(state, index)) for said, state in self._history]
 
     @property
     def _now(self) -> tuple[Interactions, State]:

@@ -25,7 +25,6 @@ class View:
         method: what segments.
         image: (B, 3, h, w), the crops.
         previous: (B, 1, h, w), the previous mask in them.
-        probability: (B, 1, h, w), the probability before this turn in them.
         interactions: everything said so far, in crop pixels.
         said: the same in image pixels.
         frame: from image to crop.
@@ -34,7 +33,6 @@ class View:
     method: InteractiveMethod
     image: Tensor
     previous: Tensor
-    probability: Tensor
     interactions: Interactions
     said: Interactions
     frame: Frame
@@ -63,7 +61,6 @@ class View:
             self,
             image=self.image[index],
             previous=self.previous[index],
-            probability=self.probability[index],
             interactions=self.interactions.select(index),
             said=self.said.select(index),
             frame=self.frame.select(index),
