@@ -140,11 +140,12 @@ class Interactions:
         Clicks outside the image are skipped.
         """
         height, width = self.size
-        out = torch.zeros(len(self), height, width, dtype=torch.bool, device=self.device)
         x, y = self.points[..., 0].floor().long(), self.points[..., 1].floor().long()
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (self.points[..., 2] == label)
-        sample, column = inside.nonzero(as_tuple=True)
-        out[sample, y[sample, column], x[sample, column]] = True
+        # All others mark a place behind the last pixel: to pick out those inside would wait for the device.
+        place = torch.where(inside, y * width + x, height * width)
+        marked = torch.zeros(len(self), height * width + 1, dtype=torch.bool, device=self.device)
+        out = marked.scatter_(1, place, True)[:, :-1].view(len(self), height, width)
         return out | self.strokes[:, 1 - label] if strokes and self.strokes is not None else out
 
     def to(self, device: torch.device | str) -> Interactions:

@@ -1,9 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.inference.frame import Frame, Mode
 from zoo.interactions import Interactions
@@ -205,3 +208,26 @@ def test_around(x: float, y: float, side: int) -> None:
                 assert low == int(np.float32(place)) - side // 2
         else:
             assert abs((low + side / 2) - length / 2) <= 1
+
+
+class Transfers(TorchDispatchMode):
+    """How often a number was read from a tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_pasting_many_crops_waits_for_the_device_as_often_as_pasting_one(scale: float) -> None:
+    counts = []
+    for batch in (1, 6):
+        x0 = torch.arange(batch, dtype=torch.float64)
+        with Transfers() as transfers:
+            Frame(x0, x0, torch.full_like(x0, scale), (8, 8)).paste(torch.rand(batch, 1, 8, 8), noise(batch=batch))
+        counts.append(transfers.count)
+    assert counts[0] == counts[1]

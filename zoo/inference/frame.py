@@ -123,8 +123,8 @@ class Frame:
             return crops.to(onto.dtype)
         out = onto.clone()
         between = []
-        for i in range(len(self)):
-            slices = self.overlap(i, (height, width))
+        for i, (x0, y0, scale) in enumerate(self.rows()[:, :3].tolist()):  # one transfer for all samples
+            slices = _overlap(x0, y0, scale, self.size, (height, width))
             if slices is None:
                 between.append(i)
                 continue
@@ -143,15 +143,7 @@ class Frame:
 
         None when the window does not lie on whole pixels at scale 1, so that no slices could say it.
         """
-        x0, y0, scale = float(self.x0[i]), float(self.y0[i]), float(self.scale[i])
-        if scale != 1 or not (x0.is_integer() and y0.is_integer()):
-            return None
-        image, crop = [], []
-        for start, side, length in zip((int(y0), int(x0)), self.size, image_size, strict=True):
-            low, high = min(max(start, 0), length), min(max(start + side, 0), length)
-            image.append(slice(low, high))
-            crop.append(slice(low - start, high - start))
-        return (image[0], image[1]), (crop[0], crop[1])
+        return _overlap(float(self.x0[i]), float(self.y0[i]), float(self.scale[i]), self.size, image_size)
 
     def _is_whole(self, image_size: tuple[int, int] | torch.Size) -> bool:
         """Whether every crop is its image as it is."""
@@ -196,3 +188,16 @@ class Frame:
             align_corners=False,
         )
         return F.avg_pool2d(sampled, k) if k > 1 else sampled
+
+
+def _overlap(
+    x0: float, y0: float, scale: float, size: tuple[int, int], image_size: tuple[int, int]
+) -> tuple[Slices, Slices] | None:
+    if scale != 1 or not (x0.is_integer() and y0.is_integer()):
+        return None
+    image, crop = [], []
+    for start, side, length in zip((int(y0), int(x0)), size, image_size, strict=True):
+        low, high = min(max(start, 0), length), min(max(start + side, 0), length)
+        image.append(slice(low, high))
+        crop.append(slice(low - start, high - start))
+    return (image[0], image[1]), (crop[0], crop[1])
