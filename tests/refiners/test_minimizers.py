@@ -131,6 +131,15 @@ def test_what_is_not_finite_ends_only_its_own_search(minimizer):
     assert torch.equal(place, output)
 
 
+def test_the_last_place_is_one_where_the_loss_is_finite():
+    function = Recorded(broken, 3)
+    place, output = BatchedAdam(0.06)(function, torch.zeros(3, 4))
+    assert torch.equal(place, output)
+    # Sample 2 goes on from .06 to .12, where it has no loss; sample 1 has none anywhere.
+    torch.testing.assert_close(place[1:, 0], torch.tensor([0.0, 0.06]))
+    assert [len(seen) for seen in function.places] == [21, 1, 3]
+
+
 def test_starting_at_a_minimum_is_one_evaluation():
     for minimizer in (BatchedLBFGS(), ScipyLBFGSB()):
         function = Recorded(lambda x, samples: (x**2).sum(1), 2)

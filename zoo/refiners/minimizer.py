@@ -42,7 +42,7 @@ class Minimizer(ABC):
         evaluations: of a sample's function, at most.
 
     Attributes:
-        last: whether the last place is returned; otherwise the one with the lowest loss.
+        last: whether the last place with a finite loss is returned; otherwise the one with the lowest loss.
     """
 
     last: bool = False
@@ -88,7 +88,7 @@ class _Seen:
             self.begun = True
         best = self.loss[samples]
         # An infinite loss may replace another, so that every sample has an output.
-        better = torch.ones_like(broken) if self.last else (loss < best) | best.isinf()
+        better = (~broken if self.last else loss < best) | best.isinf()
         rows = samples[better]
         self.loss[rows] = loss[better]
         self.places[rows] = places[better]
