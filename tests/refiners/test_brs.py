@@ -1,9 +1,11 @@
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import silu
 
 from tests.refiners.tiny import SIDE, clicks, network, view
 from zoo.errors import ConfigError
@@ -77,36 +79,55 @@ def make(request):
     return request.param
 
 
+def slow_probability(image: np.ndarray, row: list, at: str, x: Tensor) -> np.ndarray:
+    """(SIDE, SIDE) of the tiny network, layer by layer, its input or its features changed by `x` at a point."""
+    net = network(torch.float64)
+
+    def change(value: Tensor, point: str) -> Tensor:
+        if point != at:
+            return value
+        return value + x if point in ("image", "guidance") else value * (1 + x[0][:, None, None]) + x[1][:, None, None]
+
+    centres = np.arange(SIDE) + 0.5
+    guidance = np.ones((2, SIDE, SIDE))
+    for u, w, label in row:
+        distance = np.hypot(centres - u, centres[:, None] - w)
+        guidance[1 - label] = np.minimum(guidance[1 - label], np.tanh(2 * distance / 20))
+    given = [change(torch.from_numpy(part), name) for part, name in ((image, "image"), (guidance, "guidance"))]
+    low = silu(net.stem(torch.cat(given)[None]))
+    deep = change(silu(net.deep(low)), "backbone")
+    context = change(torch.cat([silu(net.context(deep)), low[..., ::2, ::2]], 1), "aspp")
+    small = net.last(change(silu(net.decoder(context)), "decoder")).detach().numpy()[0, 0]
+    return 1 / (1 + np.exp(-np.kron(small, np.ones((4, 4)))))
+
+
 @pytest.mark.parametrize("flip", [False, True])
-def test_loss_of_fbrs_c_against_numpy(flip):
+def test_loss_against_numpy(make, flip):
     seen = view(clicks(SAID), flip, torch.float64)
     probe = Probe()
-    refiner = FBRSC(optimizer=probe, still=1.0)
+    refiner = make(optimizer=probe, still=1.0)
     refine(refiner, seen)
     torch.manual_seed(1)
-    x = torch.randn(3, 12, dtype=torch.float64) / 3
+    x = torch.randn(probe.began.shape, dtype=torch.float64) / 3
     loss = probe.at(x).loss.numpy()
-    weight = network(torch.float64).last.weight.detach().numpy()[0, :, 0, 0]
-    constant = float(network(torch.float64).last.bias.detach())
-    with torch.no_grad():
-        features = seen.trunk("decoder", 8).value.numpy()
     for i, row in enumerate(SAID):
-        s, b = x[i, :6].numpy(), x[i, 6:].numpy()
-        views = []
-        for v in range(2 if flip else 1):
-            changed = features[v * 3 + i] * (1 + s)[:, None, None] + b[:, None, None]
-            small = np.tensordot(weight, changed, 1) + constant
-            p = 1 / (1 + np.exp(-np.kron(small, np.ones((4, 4)))))
-            views.append(p[:, ::-1] if v else p)
-        p = sum(views) / len(views)
+        image = seen.image[i].numpy()
+        own = x[i].view(-1, SIDE, SIDE) if refiner.crop_bound else x[i].view(2, -1)
+        p = slow_probability(image, row, refiner.at, own)
+        if flip:
+            mirrored = [(SIDE - u, w, label) for u, w, label in row]
+            # A map is mirrored with its image; scales and biases belong to channels.
+            own = own.flip(-1) if refiner.crop_bound else own
+            p = (p + slow_probability(image[..., ::-1].copy(), mirrored, refiner.at, own)[:, ::-1]) / 2
         marks = np.zeros((2, SIDE, SIDE))
         for u, w, label in row:
             r, c = int(w), int(u)
             marks[1 - label, max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2] = 1
         expected = ((1 - p) ** 2 * marks[0]).sum() / (marks[0].sum() + 1e-5)
         expected += (p**2 * marks[1]).sum() / (marks[1].sum() + 1e-5)
-        expected += 1e-3 * ((s**2).sum() + 10 * (b**2).sum())
-        np.testing.assert_allclose(loss[i], expected, rtol=1e-6)
+        squares = x[i].view(2, -1).numpy() ** 2
+        expected += 1e-3 * (squares.sum() if refiner.crop_bound else squares[0].sum() + 10 * squares[1].sum())
+        np.testing.assert_allclose(loss[i], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -123,13 +144,6 @@ def test_gradients_against_differences(make, flip):
         direction = torch.randn_like(x)
         slope = (probe.at(x + 1e-5 * direction).loss - probe.at(x - 1e-5 * direction).loss) / 2e-5
         torch.testing.assert_close((now.gradient * direction).sum(1), slope, rtol=2e-4, atol=1e-7)
-
-
-def test_regularisers():
-    x = torch.randn(2, 3, 4, 4)
-    torch.testing.assert_close(DistMapBRS().size(x), (x**2).sum((1, 2, 3)))
-    y = torch.randn(2, 2, 5)
-    torch.testing.assert_close(FBRSB().size(y), (y[:, 0] ** 2).sum(1) + 10 * (y[:, 1] ** 2).sum(1))
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -274,6 +288,22 @@ def test_spatial_state_fills_the_corner_of_the_largest_crop():
     reference, small = refine(refiner, seen)
     assert torch.equal(reference, logits)
     assert torch.equal(small["parameters"], state["parameters"][..., :SIDE, :SIDE])
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("refiner", [*(make(still=1.0) for make in ALL), CGAM()], ids=[*NAMES, "cgam"])
+def test_in_bfloat16_a_search_still_lowers_the_loss(refiner, flip):
+    refiner = copy(refiner)
+    refiner.optimizer = Counted(refiner.optimizer)
+    seen = view(clicks(SAID), flip)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert seen.trunk("aspp").value.dtype == torch.bfloat16
+        logits, state = refine(refiner, seen)
+    assert logits.dtype == torch.float32
+    assert logits.isfinite().all()
+    assert state["parameters"].dtype == torch.float32
+    for losses in refiner.optimizer.losses.values():
+        assert min(losses) < 0.9 * losses[0]
 
 
 @pytest.mark.parametrize("refiner", [DistMapBRS(still=1.0), RGBBRS(still=1.0), FBRSA(still=1.0), CGAM()], ids=str)
