@@ -275,12 +275,16 @@ NETWORKS: dict[type[InteractiveMethod], Callable[[], nn.Module]] = {
 }
 
 
+@pytest.mark.parametrize("half", [False, True])
 @every
-def test_its_own_network_learns(kind: type[InteractiveMethod]) -> None:
+def test_its_own_network_learns(kind: type[InteractiveMethod], half: bool) -> None:
+    """In bfloat16 too, where weights cast in the turns without gradient must not serve the one with it."""
     method = make(kind, NETWORKS[kind](), turns=[0.5, 0.5]).train()
     method.setup("fit")
     counts = [value for name, value in method.named_buffers() if name.endswith("num_batches_tracked")]
-    method.training_step(batch(), 0).backward()
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        loss = method.training_step(batch(), 0)
+    loss.backward()
     assert counts
     assert all(value == 1 for value in counts)
     gradients = {name: value.grad for name, value in method.named_parameters()}

@@ -13,12 +13,13 @@ from zoo.networks.staged import StagedNetwork
 
 MAKE: dict[str, Callable[[], StagedNetwork]] = {
     "f-BRS base": lambda: DeepLabV3Plus(5, "test_efficientnet", "maps", 16),
+    "f-BRS base as published": lambda: DeepLabV3Plus(5, "resnet34", "maps"),
     "RITM": lambda: DeepLabV3Plus(6, "test_resnet", "stem", 16, 8),
     "iFCN": lambda: FCN8s(5, "test_efficientnet", decoder_channels=16),
     "HRNet": lambda: HRNetOCR(6, "hrnet_w18_small", "stem", 16),
     "U-Net": lambda: Unet(4, "test_efficientnet", (16, 8, 8, 4, 4)),
 }
-IN_CHANNELS = {"f-BRS base": 5, "RITM": 6, "iFCN": 5, "HRNet": 6, "U-Net": 4}
+IN_CHANNELS = {"f-BRS base": 5, "f-BRS base as published": 5, "RITM": 6, "iFCN": 5, "HRNet": 6, "U-Net": 4}
 
 
 @pytest.fixture(scope="module", params=MAKE)
