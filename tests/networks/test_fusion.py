@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d, leaky_relu
 
 from zoo.errors import ConfigError
 from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, imagenet
+from zoo.networks import DeepLabV3Plus, HRNetOCR
 from zoo.networks.fusion import FirstLayerFusion, MapsFusion, StemFusion
 
 LITE, SMALL = "tf_efficientnet_lite0", "test_efficientnet"
@@ -45,13 +46,14 @@ def hrnet(model: nn.Module, x: Tensor, added: Tensor) -> Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("name", "run"), [(LITE, efficientnet), ("resnet34", resnet), ("hrnet_w18_small", hrnet)])
-def test_the_rest_is_added_after_the_stem(name, run):
+@pytest.mark.parametrize("options", [{}, {"scale": 1.0}], ids=["published", "begins at 1"])
+def test_the_rest_is_added_after_the_stem(name, run, options):
     torch.manual_seed(0)
-    net = StemFusion(name, 6).eval()
+    net = StemFusion(name, 6, **options).eval()
     x = given()
     first, _, second = net.maps
     hidden = leaky_relu(conv2d(x[:, 3:], first.weight, first.bias), 0.2)
-    added = 0.05 * conv2d(hidden, second.weight, second.bias, stride=2, padding=1)
+    added = options.get("scale", 0.05) * conv2d(hidden, second.weight, second.bias, stride=2, padding=1)
     assert (first.out_channels, second.kernel_size) == (16, (3, 3))
     plain = run(net.encoder.model, normalised(name, x[:, :3]), torch.zeros_like(added))
     expected = run(net.encoder.model, normalised(name, x[:, :3]), added)
@@ -161,3 +163,10 @@ def test_hrnet_begins_with_imagenet(monkeypatch):
 def test_what_can_not_be_built(make, message):
     with torch.device("meta"), pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize("network", [DeepLabV3Plus, HRNetOCR])
+def test_networks_pass_the_scale_of_the_stem_on(network):
+    backbone = "hrnet_w18_small" if network is HRNetOCR else "test_efficientnet"
+    assert network(6, backbone, "stem", 16, stem_scale=1.0).backbone.scale.item() == 1
+    assert network(5, backbone, "maps", 16, stem_scale=1.0).backbone.maps is not None

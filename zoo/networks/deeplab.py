@@ -12,7 +12,7 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Plus
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from zoo.networks.fusion import FUSIONS, Fusion
+from zoo.networks.fusion import Fusion, fused
 from zoo.networks.staged import Features, SteppedNetwork
 
 
@@ -30,6 +30,7 @@ class DeepLabV3Plus(SteppedNetwork):
         fusion: where the further channels enter: `maps` (f-BRS), `stem` (RITM) or `first_layer`.
         decoder_channels: of the pyramid and the decoder.
         output_stride: of the deepest features; the pyramid's rates are 6, 12 and 18 at 16 and grow as it falls.
+        stem_scale: with `stem`, of what is added to the features, at the start.
 
     Raises:
         ConfigError: timm can't build the backbone with this stride, or it has no stem to add to.
@@ -42,9 +43,10 @@ class DeepLabV3Plus(SteppedNetwork):
         fusion: Fusion = "maps",
         decoder_channels: int = 128,
         output_stride: Literal[8, 16, 32] = 16,
+        stem_scale: float = 0.05,
     ) -> None:
         super().__init__()
-        self.backbone = FUSIONS[fusion](backbone, in_channels, output_stride)
+        self.backbone = fused(fusion, backbone, in_channels, stem_scale, output_stride=output_stride)
         self.decoder = DeepLabV3PlusDecoder(
             encoder_channels=self.backbone.channels,
             encoder_depth=5,

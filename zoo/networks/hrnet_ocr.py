@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
-from zoo.networks.fusion import FUSIONS, Fusion
+from zoo.networks.fusion import Fusion, fused
 from zoo.networks.staged import Features, SteppedNetwork
 
 
@@ -63,6 +63,7 @@ class HRNetOCR(SteppedNetwork):
         fusion: where the further channels enter: `maps` (f-BRS), `stem` (RITM) or `first_layer`.
         decoder_channels: of the object context and the last features, an even number; 96 goes with a small HRNet-18,
             128 with HRNet-18, 256 with HRNet-32.
+        stem_scale: with `stem`, of what is added to the features, at the start.
 
     Raises:
         ConfigError: the backbone is no HRNet.
@@ -74,10 +75,11 @@ class HRNetOCR(SteppedNetwork):
         backbone: str = "hrnet_w18_small_v2",
         fusion: Fusion = "maps",
         decoder_channels: int = 96,
+        stem_scale: float = 0.05,
     ) -> None:
         super().__init__()
         # Without the layers that widen the features for classification.
-        self.backbone = FUSIONS[fusion](backbone, in_channels, feature_location="")
+        self.backbone = fused(fusion, backbone, in_channels, stem_scale, feature_location="")
         joined = sum(self.backbone.channels[2:])
         self.region = nn.Sequential(_conv_norm_relu(joined, joined), nn.Conv2d(joined, 1, 1))
         self.pixels = _conv_norm_relu(joined, decoder_channels, 3)
