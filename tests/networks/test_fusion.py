@@ -11,7 +11,6 @@ from torch.nn.functional import conv2d, leaky_relu
 
 from zoo.errors import ConfigError
 from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, imagenet
-from zoo.networks import DeepLabV3Plus, HRNetOCR
 from zoo.networks.fusion import FirstLayerFusion, MapsFusion, StemFusion
 
 LITE, SMALL = "tf_efficientnet_lite0", "test_efficientnet"
