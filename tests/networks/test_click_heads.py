@@ -21,7 +21,7 @@ def test_fcn_scores_levels_and_adds_them():
     net = FCN8s(5, "test_efficientnet", decoder_channels=12).eval()
     x = torch.rand(2, 5, 64, 96)
     *_, eighth, sixteenth, deepest = net.backbone(x)
-    weight, total = net.score.weight, 0
+    weight, total = net.head.weight, 0
     scores = []
     for features in (net.deep(deepest), sixteenth, eighth):
         part = weight[:, total : total + features.shape[1]]
@@ -29,7 +29,7 @@ def test_fcn_scores_levels_and_adds_them():
         total += features.shape[1]
     assert total == weight.shape[1]
     summed = up(up(scores[0], 2) + scores[1], 2) + scores[2]
-    torch.testing.assert_close(net(x), up(summed + net.score.bias, 8), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(net(x), up(summed + net.head.bias, 8), atol=1e-5, rtol=1e-4)
 
 
 def vector(layer: nn.Module, features: Tensor) -> Tensor:

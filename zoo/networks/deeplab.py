@@ -12,11 +12,12 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Plus
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from zoo.networks.fusion import Fusion, fused
-from zoo.networks.staged import Features, SteppedNetwork
+from zoo.networks.fused import FusedNetwork
+from zoo.networks.fusion import Fusion
+from zoo.networks.staged import Features
 
 
-class DeepLabV3Plus(SteppedNetwork):
+class DeepLabV3Plus(FusedNetwork):
     """DeepLabV3+ (Chen et al. 2018) with a timm backbone; the decoder is segmentation-models-pytorch's.
 
     (B, in_channels, H, W), RGB in 0..1 first, to logits (B, 1, H, W). Training needs two samples a batch or more,
@@ -45,8 +46,7 @@ class DeepLabV3Plus(SteppedNetwork):
         output_stride: Literal[8, 16, 32] = 16,
         stem_scale: float = 0.05,
     ) -> None:
-        super().__init__()
-        self.backbone = fused(fusion, backbone, in_channels, stem_scale, output_stride=output_stride)
+        super().__init__(fusion, backbone, in_channels, stem_scale, output_stride=output_stride)
         self.decoder = DeepLabV3PlusDecoder(
             encoder_channels=self.backbone.channels,
             encoder_depth=5,
@@ -83,15 +83,3 @@ class DeepLabV3Plus(SteppedNetwork):
 
     def _decode(self, features: Features) -> Features:
         return replace(features, value=self.decoder.block2(features.value))
-
-    def finish(self, features: Features) -> Tensor:
-        """The last convolution, at input size."""
-        return interpolate(self.head(features.value), size=features.size, mode="bilinear", align_corners=False)
-
-    def load_imagenet(self) -> None:
-        """Give the backbone ImageNet weights.
-
-        Raises:
-            ConfigError: they can't be had.
-        """
-        self.backbone.load_imagenet()

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from zoo.networks.fusion import FUSIONS, Fusion
-from zoo.networks.staged import Features, SteppedNetwork
+from zoo.networks.fused import FusedNetwork
+from zoo.networks.fusion import Fusion
+from zoo.networks.staged import Features
 
 
-class FCN8s(SteppedNetwork):
+class FCN8s(FusedNetwork):
     """FCN-8s (Long et al. 2015), the network of iFCN (Xu et al. 2016), with a timm backbone in VGG-16's place.
 
     (B, in_channels, H, W), RGB in 0..1 first, to logits (B, 1, H, W). Scores come from the features at 1/32 (after two
@@ -38,8 +39,7 @@ class FCN8s(SteppedNetwork):
         fusion: Fusion = "first_layer",
         decoder_channels: int = 256,
     ) -> None:
-        super().__init__()
-        self.backbone = FUSIONS[fusion](backbone, in_channels)
+        super().__init__(fusion, backbone, in_channels)
         eighth, sixteenth, deepest = self.backbone.channels[3:6]
         self.deep = nn.Sequential(
             nn.Conv2d(deepest, decoder_channels, 3, padding=1, bias=False),
@@ -51,8 +51,8 @@ class FCN8s(SteppedNetwork):
             nn.ReLU(inplace=True),
             nn.Dropout2d(0.5),
         )
-        self.score = nn.Conv2d(decoder_channels + sixteenth + eighth, 1, 1)
-        self.channels = {"backbone": deepest, "decoder": self.score.in_channels}
+        self.head = nn.Conv2d(decoder_channels + sixteenth + eighth, 1, 1)
+        self.channels = {"backbone": deepest, "decoder": self.head.in_channels}
 
     def begin(self, x: Tensor) -> Features:
         """The deepest features; those at 1/8 and 1/16 are the rest."""
@@ -69,15 +69,3 @@ class FCN8s(SteppedNetwork):
             out = interpolate(out, size=skip.shape[-2:], mode="bilinear", align_corners=False)
             out = torch.cat([out, skip], 1)
         return replace(features, value=out, rest=())
-
-    def finish(self, features: Features) -> Tensor:
-        """The scores, at input size."""
-        return interpolate(self.score(features.value), size=features.size, mode="bilinear", align_corners=False)
-
-    def load_imagenet(self) -> None:
-        """Give the backbone ImageNet weights.
-
-        Raises:
-            ConfigError: they can't be had.
-        """
-        self.backbone.load_imagenet()

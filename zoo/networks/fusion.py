@@ -143,14 +143,6 @@ FUSIONS: dict[str, type[FirstLayerFusion] | type[MapsFusion] | type[StemFusion]]
     "stem": StemFusion,
 }
 
-
-def fused(fusion: Fusion, name: str, in_channels: int, stem_scale: float, **options: Any) -> FusedBackbone:
-    """A backbone with this fusion; `stem_scale` is the scale of `stem`, and nothing to the others."""
-    if fusion == "stem":
-        options["scale"] = stem_scale
-    return FUSIONS[fusion](name, in_channels, **options)
-
-
 # Backbones differ in how they run their layers, so the sum reaches into them by a hook; a variable of the running
 # thread's own keeps copies, pickles and threads apart.
 _ADDED: ContextVar[Tensor | None] = ContextVar("added after the stem", default=None)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
-from zoo.networks.fusion import Fusion, fused
-from zoo.networks.staged import Features, SteppedNetwork
+from zoo.networks.fused import FusedNetwork
+from zoo.networks.fusion import Fusion
+from zoo.networks.staged import Features
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, kernel: int = 1) -> nn.Sequential:
@@ -50,7 +51,7 @@ class ObjectContext(nn.Module):
         return out
 
 
-class HRNetOCR(SteppedNetwork):
+class HRNetOCR(FusedNetwork):
     """HRNet (Wang et al. 2020) with object-contextual representations (Yuan et al. 2020).
 
     (B, in_channels, H, W), RGB in 0..1 first, H and W divisible by 32, to logits (B, 1, H, W). The region map has no
@@ -77,9 +78,8 @@ class HRNetOCR(SteppedNetwork):
         decoder_channels: int = 96,
         stem_scale: float = 0.05,
     ) -> None:
-        super().__init__()
         # Without the layers that widen the features for classification.
-        self.backbone = fused(fusion, backbone, in_channels, stem_scale, feature_location="")
+        super().__init__(fusion, backbone, in_channels, stem_scale, feature_location="")
         joined = sum(self.backbone.channels[2:])
         self.region = nn.Sequential(_conv_norm_relu(joined, joined), nn.Conv2d(joined, 1, 1))
         self.pixels = _conv_norm_relu(joined, decoder_channels, 3)
@@ -105,15 +105,3 @@ class HRNetOCR(SteppedNetwork):
 
     def _project(self, features: Features) -> Features:
         return replace(features, value=self.project(features.value))
-
-    def finish(self, features: Features) -> Tensor:
-        """The last convolution, at input size."""
-        return interpolate(self.head(features.value), size=features.size, mode="bilinear", align_corners=False)
-
-    def load_imagenet(self) -> None:
-        """Give the backbone ImageNet weights.
-
-        Raises:
-            ConfigError: they can't be had.
-        """
-        self.backbone.load_imagenet()
