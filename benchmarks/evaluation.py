@@ -9,16 +9,16 @@ from zoo.evaluation import Interactive
 from zoo.inference.zoom import WholeImage
 from zoo.inference.zoom_in import ZoomIn
 from zoo.methods.ritm import RITM
-from zoo.networks import Unet
+from zoo.networks import DeepLabV3Plus
 from zoo.users import Truth
 
 SESSIONS, TURNS = 8, 3
 
 
 def run() -> list[Row]:
-    """A U-Net with random weights, on crops and, zoomed in, on whole images. A ratio below 1 is what a batch saves."""
+    """RITM with random weights, on crops and, zoomed in, on whole images. A ratio below 1 is what a batch saves."""
     torch.manual_seed(0)
-    network = Unet(in_channels=6)
+    network = DeepLabV3Plus(in_channels=6, fusion="stem")
     sizes = [("crops", 128, WholeImage()), ("crops", 384, WholeImage()), ("images", 768, ZoomIn(384))]
     return [_row(RITM(network, zoom=zoom).eval(), side, what) for what, side, zoom in sizes]
 

@@ -139,3 +139,20 @@ def test_a_refiner_at_no_point_of_the_method_is_refused():
     refiner.at = "nowhere"
     with pytest.raises(ConfigError, match=r"nowhere.*guidance, middle"):
         small(refiner=refiner).engine().start(images())
+
+
+@pytest.mark.parametrize("options", [{}, {"refiner": ChannelBias()}, {"aspect": "keep"}], ids=str)
+@pytest.mark.parametrize(("pixels", "largest"), [(64 * 64 * 2, 2), (1, 1)])
+def test_a_large_batch_is_segmented_in_portions(options, pixels, largest, monkeypatch):
+    method = small(**options)
+    engine = method.engine()
+    together = play(engine, [0, 1, 2])
+    seen: list[int] = []
+    method.network.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    trunk = method.trunk
+    monkeypatch.setattr(method, "trunk", lambda image, *rest: (seen.append(len(image)), trunk(image, *rest))[1])
+    monkeypatch.setattr("zoo.inference.network_engine.PIXELS_AT_ONCE", pixels)
+    in_portions = play(engine, [0, 1, 2])
+    assert max(seen) == largest
+    for (_, a), (_, b) in zip(together, in_portions, strict=True):
+        assert_same(a, b)
