@@ -9,6 +9,7 @@ largest remainder, at random. The list is made once; what is measured on it name
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from zoo.data.datamodule import open_stores
 from zoo.data.objects import ObjectsInImages
-from zoo.errors import DataError
+from zoo.errors import DataError, ZooError
 from zoo.files import write_text
 
 
@@ -70,4 +71,8 @@ def shares(sizes: dict[str, int], count: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ZooError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
