@@ -35,7 +35,7 @@ def run() -> list[Row]:
     assert isinstance(method, InteractiveMethod)
     timings = [_Timing(refiner) for refiner in (FBRSC(), FBRSB(), FBRSA(), CGAM(), DistMapBRS(), RGBBRS())]
     sessions = _sessions()
-    joined = torch.rand(1, method.network.in_channels, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
+    joined = method.join(*(torch.rand(1, channels, SIDE, SIDE) for channels in (3, 2, 1)))
 
     def bare() -> None:
         with torch.no_grad(), in_precision(method.precision, joined.device):
