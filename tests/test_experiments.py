@@ -17,6 +17,11 @@ INPUTS = ("i", "ip", "ips", "near", "gaussian", "disk", "geodesic")
 ADDITIONS |= {f"refine-{inputs}": "train-refine-glas" for inputs in INPUTS}
 
 
+def refines(path: Path) -> bool:
+    """Whether it is about RefineNet, alone or after the one that it composes with."""
+    return "class_path: zoo.methods.RefineNet" in path.read_text() or ADDITIONS.get(path.stem) == "train-refine-glas"
+
+
 def composed(path: Path) -> list[str]:
     """Arguments that name an experiment, after the one that it composes with."""
     base = ADDITIONS.get(path.stem)
@@ -37,9 +42,7 @@ def test_experiment_parses(path, monkeypatch):
 
 @pytest.mark.parametrize(
     "path",
-    sorted(
-        path for path in FOLDER.glob("*.yaml") if "RefineNet" in path.read_text() and "class_path" in path.read_text()
-    ),
+    sorted(path for path in FOLDER.glob("*.yaml") if refines(path)),
     ids=lambda path: path.stem,
 )
 def test_inputs_of_refinenet_fit_its_network(path, tmp_path, monkeypatch):
