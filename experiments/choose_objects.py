@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{place['file']}: {place['group']} has no attribute {missing[0]!r}; it has {sorted(of_group)}"
             )
         strata[" ".join(str(of_group[name]) for name in args.by)].append(objects.name(number))
-    if args.count > len(objects):
-        raise DataError(f"{args.count} objects were asked for, the test split has {len(objects)}")
+    if not 1 <= args.count <= len(objects):
+        raise DataError(f"{args.count} objects were asked for, the test split has {len(objects)}; correct --count")
 
     rng = np.random.default_rng(args.seed)
     quota = shares({name: len(strata[name]) for name in sorted(strata)}, args.count)

@@ -45,7 +45,12 @@ def test_strata_give_their_share(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["--by", "organ"], "no attribute 'organ'"), (["--by", "grade", "--count", "25"], "has 24")]
+    ("arguments", "said"),
+    [
+        (["--by", "organ"], "no attribute 'organ'"),
+        (["--by", "grade", "--count", "25"], "has 24"),
+        (["--by", "grade", "--count", "0"], "0 objects were asked for"),
+    ],
 )
 def test_what_cannot_be_drawn_is_a_named_error(arguments, said, tmp_path):
     out = tmp_path / "list.txt"
