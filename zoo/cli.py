@@ -7,9 +7,10 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from zoo.errors import ZooError
+from zoo.interrupts import interruptible
 
 LIGHTNING_VERBS = {
     "fit": "train a method",
@@ -42,25 +43,30 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     verb, rest = argv[0], argv[1:]
     try:
-        if verb in LIGHTNING_VERBS:
-            from zoo.training import run
-
-            run([verb, *rest])
-            return 0
-        if verb in VERBS:
-            command: Callable[[list[str]], int] = importlib.import_module(MODULES.get(verb, f"zoo.{verb}")).main
-        elif verb in plugins:
-            command = plugins[verb].load()
-        else:
-            print(f"zoo: no verb {verb!r}; see `zoo --help`", file=sys.stderr)
-            return 2
-        return command(rest)
+        with interruptible():
+            return _run(verb, rest, plugins)
     except ZooError as error:
         print(f"zoo {verb}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"zoo {verb}: interrupted", file=sys.stderr)
         return 130
+
+
+def _run(verb: str, arguments: list[str], plugins: Mapping[str, EntryPoint]) -> int:
+    if verb in LIGHTNING_VERBS:
+        from zoo.training import run
+
+        run([verb, *arguments])
+        return 0
+    if verb in VERBS:
+        command: Callable[[list[str]], int] = importlib.import_module(MODULES.get(verb, f"zoo.{verb}")).main
+    elif verb in plugins:
+        command = plugins[verb].load()
+    else:
+        print(f"zoo: no verb {verb!r}; see `zoo --help`", file=sys.stderr)
+        return 2
+    return command(arguments)
 
 
 def _parser(plugins: Mapping[str, object]) -> argparse.ArgumentParser:
