@@ -116,7 +116,7 @@ def test_result_says_where_it_comes_from(run):
 
 def test_report_stands_alone(run):
     page = (run / "out" / "report.html").read_text()
-    assert not re.search(r'(src|href)=(?!"data:image/png;base64,)', page)
+    assert not re.search(r'(src|href)=(?!"data:image/(png|jpeg);base64,)', page)
     assert page.count("<table>") == 2 + 2  # results, and differences to the first
     assert page.count("<h3>Differences to Watershed &lt;") == 2
     assert "Watershed &lt;many&gt;" in page
@@ -126,8 +126,11 @@ def test_report_stands_alone(run):
     two_curves_and_three_samples = 2 + 3 * (2 + 2 * 3)
     two_images = 2 * (2 + 2)
     assert page.count("<img ") == two_curves_and_three_samples + two_images
-    for name in "curves.png", "success.png", "overlays-interactive.png", "overlays-one-shot.png":
+    assert page.count("image/png") == 2
+    for name in "curves.png", "success.png":
         assert (run / "out" / name).read_bytes().startswith(b"\x89PNG")
+    for name in "overlays-interactive.jpg", "overlays-one-shot.jpg":
+        assert (run / "out" / name).read_bytes().startswith(b"\xff\xd8")
 
 
 def test_differences_are_those_of_the_traces(run):

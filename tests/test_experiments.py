@@ -103,3 +103,19 @@ def test_regions_are_evaluated_one_session_an_image(tmp_path):
     cli.trainer.test(cli.model, cli.datamodule, verbose=False)
     assert cli.model.scores["sessions"] == sum(info.count for info in store.groups if info.split == "test")
     assert 0 <= cli.model.scores["iou@1"] <= 1
+
+
+def test_without_a_folder_everything_lies_in_one_named_after_the_experiment(tmp_path, monkeypatch):
+    store = FOLDER / "data" / "dsb2018.h5"
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        "protocol: {class_path: zoo.evaluation.Interactive, init_args: {max_interactions: 1}}",
+        "model: {class_path: zoo.methods.Watershed}",
+        f"data: {{files: [{store}], batch_size: 2}}",
+        "trainer: {limit_test_batches: 1, enable_progress_bar: false}",
+    ]
+    Path("mine.yaml").write_text("\n".join(lines))
+    for logger in [], ["--trainer.logger=false"]:
+        assert main(["test", "-c", "mine.yaml", *logger]) == 0
+        assert {path.name for path in tmp_path.iterdir()} == {"mine.yaml", "runs"}
+    assert [path.name for path in Path("runs").iterdir()] == ["mine"]

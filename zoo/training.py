@@ -63,17 +63,18 @@ class ZooCLI(LightningCLI):
             self.datamodule.eval_samples = protocol.samples
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Log to CSV files and TensorBoard when the experiment names no logger; checkpoints beside the logs."""
+        """Everything into one folder; logs to CSV files and TensorBoard when the experiment names no logger."""
+        folder = self._folder()
+        kwargs.setdefault("default_root_dir", str(folder))
         if self._value("trainer", self.config_init).get("logger") is None:
-            root = self._value("trainer", self.config_init).get("default_root_dir") or "runs"
-            kwargs.setdefault("logger", [TensorBoardLogger(root), CSVLogger(root)])
+            kwargs.setdefault("logger", [TensorBoardLogger(folder), CSVLogger(folder)])
         trainer = super().instantiate_trainer(**kwargs)
         if self.subcommand == "predict":
-            trainer.callbacks.append(PredictionWriter(self._folder() / "predictions"))  # type: ignore[attr-defined]
+            trainer.callbacks.append(PredictionWriter(folder / "predictions"))  # type: ignore[attr-defined]
         for callback in trainer.checkpoint_callbacks:
             # Lightning would put them into a new folder at every start; a killed training has to find its last one.
             if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
-                callback.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+                callback.dirpath = str(folder / "checkpoints")
         return trainer
 
     def _folder(self) -> Path:

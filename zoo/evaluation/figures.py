@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from zoo.evaluation.pictures import JPEG
 from zoo.metrics.interaction import fill_forward
 
 # Okabe and Ito's palette, without its yellow, which is too light on white.
@@ -126,7 +127,7 @@ def _png(figure: Figure, axes: Any, methods: Sequence[Sessions]) -> bytes:
 
 
 def panels(samples: Sequence[tuple[str, list[Panel], list[tuple[str, list[Panel]]]]]) -> bytes:
-    """PNG of samples one below the other: image and target, then a row of stages for each method.
+    """JPEG of samples one below the other: image and target, then a row of stages for each method.
 
     Args:
         samples: caption, pictures of the truth, and pictures of each method by title.
@@ -156,5 +157,5 @@ def panels(samples: Sequence[tuple[str, list[Panel], list[tuple[str, list[Panel]
             cell.set_title(text, fontsize=7, pad=3)
         axes[0].text(-0.04, 0.5, label, fontsize=7, rotation=90, ha="right", va="center", transform=axes[0].transAxes)
     buffer = BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="jpeg", pil_kwargs=JPEG)
     return buffer.getvalue()

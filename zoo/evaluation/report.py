@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zoo.evaluation.columns import Column, best, columns, compared, difference_text, settings_text
 from zoo.evaluation.paired import how_paired
-from zoo.evaluation.pictures import NEGATIVE, POSITIVE, PREDICTION, TARGET, png
+from zoo.evaluation.pictures import NEGATIVE, POSITIVE, PREDICTION, TARGET, jpeg
 from zoo.evaluation.result import Result
 from zoo.evaluation.sections import Section, Shown
 
@@ -143,11 +143,12 @@ def _sample(shown: Shown) -> str:
 
 
 def _figures(panels: Sequence[tuple[str, NDArray[np.uint8]]]) -> str:
-    return "".join(_figure(text, png(picture)) for text, picture in panels)
+    return "".join(_figure(text, jpeg(picture)) for text, picture in panels)
 
 
 def _figure(caption: str, content: bytes) -> str:
-    text, source = escape(caption), f"data:image/png;base64,{b64encode(content).decode()}"
+    kind = "jpeg" if content.startswith(b"\xff\xd8") else "png"
+    text, source = escape(caption), f"data:image/{kind};base64,{b64encode(content).decode()}"
     return f'<figure><img alt="{text}" src="{source}"><figcaption>{text}</figcaption></figure>'
 
 

@@ -158,7 +158,7 @@ def choose(records: Sequence[Record]) -> dict[str, int]:
 def _curves(
     experiments: Sequence[Experiment], slug: str, titles: Sequence[str] | None = None
 ) -> dict[str, tuple[str, bytes]]:
-    """PNGs by file name; with `titles`, of experiments of several users: a colour a method, a kind of line a user."""
+    """Pictures by file name; `titles` are those of several users' experiments: a colour a method, a line a user."""
     turns = max((len(record.ious) for e in experiments for record in e.records), default=0)
     if turns < 2:
         return {}
@@ -197,7 +197,7 @@ def _sessions(experiment: Experiment, turns: int) -> Sessions:
 
 def _overlays(shown: Sequence[Shown], slug: str, score: str) -> dict[str, tuple[str, bytes]]:
     caption = f"The same samples by all methods, chosen by the first one's {score}."
-    return {f"overlays-{slug}.png": (caption, panels([(s.caption, s.truth, s.rows) for s in shown]))}
+    return {f"overlays-{slug}.jpg": (caption, panels([(s.caption, s.truth, s.rows) for s in shown]))}
 
 
 def _shown(experiments: Sequence[Experiment], name: str, sample_id: int) -> Shown:
