@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Machines that run the tests are shared: a slow example is no failure.
-settings.register_profile("zoo", deadline=None, max_examples=50)
+settings.register_profile("zoo", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("zoo")
 
 
