@@ -133,9 +133,10 @@ def test_loss_against_numpy(make, flip):
 @pytest.mark.parametrize("flip", [False, True])
 def test_gradients_against_differences(make, flip):
     seen = view(clicks(SAID), flip, torch.float64)
+    seen.method.threshold = 1e-6
     probe = Probe()
     # Nothing ends such a search.
-    refine(make(optimizer=probe, still=1.0, threshold=1e-6), seen)
+    refine(make(optimizer=probe, still=1.0), seen)
     torch.manual_seed(2)
     x = torch.randn(probe.began.shape, dtype=torch.float64) / 10
     now = probe.at(x)
@@ -149,11 +150,12 @@ def test_gradients_against_differences(make, flip):
 @pytest.mark.parametrize("flip", [False, True])
 def test_batched_reaches_what_scipy_reaches(make, flip):
     seen = view(clicks(SAID), flip)
+    seen.method.threshold = 1e-6
     found = []
     for inner in (BatchedLBFGS(), ScipyLBFGSB()):
         # Without the stopping rules, all evaluations are used.
         counted = Counted(inner)
-        logits, _ = refine(make(optimizer=counted, still=1.0, threshold=1e-6), seen)
+        logits, _ = refine(make(optimizer=counted, still=1.0), seen)
         found.append((logits, counted))
     (ours, mine), (theirs, reference) = found
     for sample in range(3):
@@ -190,18 +192,22 @@ def test_refining_obeys_the_clicks_better():
         assert errors[1] < errors[0] or errors[1] == 0
 
 
-def test_ends_once_every_mark_is_right():
-    probe = Probe()
-    refine(FBRSC(optimizer=probe, still=1.0), view(clicks([[(10.5, 10.5, 1), (20.5, 20.5, 1)]])))
-    # Logits at p = .49 are -.04; the bias of the last layer's input moves them.
+@pytest.mark.parametrize("threshold", [0.5, 0.3])
+def test_ends_once_the_mask_has_every_mark(threshold):
+    probe, seen = Probe(), view(clicks([[(10.5, 10.5, 1), (20.5, 20.5, 1)]]))
+    seen.method.threshold = threshold
+    refine(FBRSC(optimizer=probe, still=1.0), seen)
     last = network().last.weight.detach()[0, :, 0, 0]
     x = torch.zeros(1, 12)
-    for shift, right in ((-50, False), (50, True)):
-        x[0, 6:] = shift * last / last.square().sum()
+    plain = probe.at(x).output[0, 0]
+    edge = min(float(plain[9:12, 9:12].min()), float(plain[19:22, 19:22].min()))
+    # The bias of the last layer's input moves all logits; the least marked one comes to just below, just above.
+    for beyond in (-0.01, 0.01):
+        x[0, 6:] = (np.log(threshold / (1 - threshold)) - edge + beyond) * last / last.square().sum()
         now = probe.at(x)
-        assert bool(now.finished) is right
-        edge = now.output[0, 0, 9:12, 9:12].min().minimum(now.output[0, 0, 19:22, 19:22].min())
-        assert bool(edge > np.log(0.49 / 0.51)) is right
+        mask = seen.method.mask(torch.sigmoid(now.output), seen.interactions)[0, 0]
+        assert bool(mask[9:12, 9:12].all() and mask[19:22, 19:22].all()) is (beyond > 0)
+        assert bool(now.finished) is (beyond > 0)
 
 
 @pytest.mark.parametrize(
@@ -212,13 +218,14 @@ def test_threshold_of_the_stopping_rule(positive, offset, right):
     marks = torch.zeros(1, 2, 4, 4)
     marks[0, 1 - positive, 1, 1] = 1
     logits = torch.full((1, 1, 4, 4), float(offset))
-    _, kept = refiner.loss(logits, torch.zeros(1, 2, 3), {"marks": marks})
+    limits = torch.tensor([[0.51, 0.49]])
+    _, kept = refiner.loss(logits, torch.zeros(1, 2, 3), {"marks": marks, "limits": limits})
     assert bool(kept) is right
 
 
 def test_ends_once_the_mask_stands_still():
     probe = Probe()
-    refine(FBRSC(optimizer=probe, threshold=0.49), view(clicks([[(10.5, 10.5, 1), (11.5, 10.5, 0)]])))
+    refine(FBRSC(optimizer=probe), view(clicks([[(10.5, 10.5, 1), (11.5, 10.5, 0)]])))
     first = probe.at(torch.zeros(1, 12))
     # The probe has already evaluated the start once.
     assert bool(first.finished)
@@ -336,6 +343,6 @@ def test_inference_mode_is_refused():
 
 
 def test_options_out_of_range():
-    for wrong in ({"threshold": 0.0}, {"still": 0.0}, {"weight": -1.0}, {"clicks": 0}):
+    for wrong in ({"still": 0.0}, {"weight": -1.0}, {"clicks": 0}):
         with pytest.raises(ConfigError, match=f"{next(iter(wrong))}="):
             FBRS(**wrong)

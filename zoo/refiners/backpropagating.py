@@ -36,11 +36,9 @@ class Backpropagating(Refiner):
 
     Attributes:
         still: a search ends when the masks of two successive evaluations have a greater IoU than this; None: never.
-        threshold: on the probability, of these masks.
     """
 
     still: float | None = None
-    threshold: float = 0.5
 
     def __init__(self, clicks: int | None, optimizer: Minimizer) -> None:
         if clicks is not None and clicks < 1:
@@ -137,7 +135,7 @@ class _Search:
         """(K,) bool: whether the mask is the last one but for a little; two empty ones are still to grow."""
         if self.refiner.still is None:
             return torch.zeros(len(samples), dtype=torch.bool, device=logits.device)
-        t = self.refiner.threshold
+        t = self.view.method.threshold
         now, last = logits > math.log(t / (1 - t)), self.masks[samples]
         both, union = (now & last).sum((1, 2, 3)), (now | last).sum((1, 2, 3))
         stands = self.compared[samples] & (both > self.refiner.still * union)

@@ -35,29 +35,25 @@ def brs_loss(probability: Tensor, marks: Tensor) -> Tensor:
 class BackpropagatingRefinement(Backpropagating):
     """The loss and the stopping rules of BRS (Jang and Kim 2019) and f-BRS (Sofiiuk et al. 2020).
 
-    A search ends when every marked pixel's error is below the threshold, 1 - threshold at positive ones, or when the
-    mask no longer moves.
+    A search ends when every marked pixel is on its side of the method's threshold (0.49 in the release of f-BRS, 0.5
+    by default here), or when the mask no longer moves.
 
     Args:
         clicks, optimizer: as `Backpropagating` has them.
         weight: of the regulariser.
-        threshold: probability above which a pixel belongs to the mask.
         still: IoU of successive masks at which a search ends.
     """
 
-    def __init__(
-        self, clicks: int | None, optimizer: Minimizer | None, weight: float, threshold: float, still: float
-    ) -> None:
+    def __init__(self, clicks: int | None, optimizer: Minimizer | None, weight: float, still: float) -> None:
         super().__init__(clicks, optimizer or BatchedLBFGS())
-        if not (0 < threshold < 1 and 0 < still <= 1 and weight >= 0):
-            raise ConfigError(
-                f"threshold={threshold} must lie between 0 and 1, still={still} in (0, 1], weight={weight} not below 0"
-            )
-        self.weight, self.threshold, self.still = weight, threshold, still
+        if not (0 < still <= 1 and weight >= 0):
+            raise ConfigError(f"still={still} must lie in (0, 1], weight={weight} not below 0")
+        self.weight, self.still = weight, still
 
     def aim(self, view: View, features: Features, parameters: Tensor) -> Aim:
-        """The marks of clicks."""
-        return {"marks": click_marks(view)}
+        """The marks of clicks, and the errors (B, 2) below which positive and negative ones are right."""
+        marks, threshold = click_marks(view), view.method.threshold
+        return {"marks": marks, "limits": marks.new_tensor([1 - threshold, threshold]).expand(len(marks), 2)}
 
     @abstractmethod
     def size(self, parameters: Tensor) -> Tensor:
@@ -68,8 +64,7 @@ class BackpropagatingRefinement(Backpropagating):
         marks, probability = aim["marks"], torch.sigmoid(logits)
         loss = brs_loss(probability, marks) + self.weight * self.size(parameters)
         error = (torch.cat([1 - probability, probability], 1).detach() * marks).amax((2, 3))
-        limits = error.new_tensor([1 - self.threshold, self.threshold])
-        return loss, (error < limits).all(1)
+        return loss, (error < aim["limits"]).all(1)
 
 
 class _Bias(BackpropagatingRefinement):
@@ -79,7 +74,6 @@ class _Bias(BackpropagatingRefinement):
         optimizer: searches the map; None: `BatchedLBFGS`.
         clicks: how many of a sample's clicks become guidance; None: all.
         weight: of the map's sum of squares.
-        threshold: probability above which a pixel belongs to the mask.
         still: IoU of successive masks at which a search ends.
     """
 
@@ -90,10 +84,9 @@ class _Bias(BackpropagatingRefinement):
         optimizer: Minimizer | None = None,
         clicks: int | None = 5,
         weight: float = 1e-3,
-        threshold: float = 0.49,
         still: float = 0.99,
     ) -> None:
-        super().__init__(clicks, optimizer, weight, threshold, still)
+        super().__init__(clicks, optimizer, weight, still)
 
     def first(self, channels: int, size: tuple[int, int]) -> Tensor:
         """Nothing is added: (C, H, W)."""
@@ -131,7 +124,6 @@ class FBRS(BackpropagatingRefinement):
         clicks: how many of a sample's clicks the network is given; None: all.
         weight: of the regulariser.
         bias_weight: of biases beside scales.
-        threshold: probability above which a pixel belongs to the mask.
         still: IoU of successive masks at which a search ends.
     """
 
@@ -143,10 +135,9 @@ class FBRS(BackpropagatingRefinement):
         clicks: int | None = 8,
         weight: float = 1e-3,
         bias_weight: float = 10.0,
-        threshold: float = 0.49,
         still: float = 0.99,
     ) -> None:
-        super().__init__(clicks, optimizer, weight, threshold, still)
+        super().__init__(clicks, optimizer, weight, still)
         self.bias_weight = bias_weight
 
     def first(self, channels: int, size: tuple[int, int]) -> Tensor:
