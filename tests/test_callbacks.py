@@ -1,8 +1,11 @@
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from lightning import Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -10,7 +13,16 @@ from tests.evaluation.blobs import write_store
 from zoo.callbacks import SampleLogger
 from zoo.data.datamodule import PatchDataModule
 from zoo.evaluation import Interactive, OneShotProtocol
-from zoo.methods import Watershed
+from zoo.methods import RITM, Watershed
+
+
+class Small(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = torch.nn.Conv2d(6, 1, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)
 
 
 def validate(tmp_path: Path, loggers: list, callback: SampleLogger, oneshot: bool = False, times: int = 1) -> None:
@@ -67,8 +79,33 @@ def test_a_method_without_protocol_is_left_alone(tmp_path):
     class Fake:
         sanity_checking, is_global_zero = False, True  # asking for anything else raises AttributeError
 
-    SampleLogger().on_validation_end(Fake(), Watershed())  # type: ignore[arg-type]
+    SampleLogger().on_validation_batch_start(Fake(), Watershed(), None, 0)  # type: ignore[arg-type]
     method = Watershed()
     method.protocol = Interactive()
     with pytest.raises(AttributeError):
-        SampleLogger().on_validation_end(Fake(), method)  # type: ignore[arg-type]
+        SampleLogger().on_validation_batch_start(Fake(), method, None, 0)  # type: ignore[arg-type]
+
+
+def test_samples_are_shown_by_the_weights_that_are_validated(tmp_path):
+    class Shown(SampleLogger):
+        def on_train_batch_end(self, trainer, method, *_):
+            self.trained = method.network.body.weight.clone()
+
+        def _pictures(self, trainer, method):
+            self.weights = method.network.body.weight.clone()
+            return {}
+
+    torch.manual_seed(0)
+    method = RITM(Small(), optimizer=partial(torch.optim.SGD, lr=1.0))
+    method.protocol = Interactive(max_interactions=1)
+    data = PatchDataModule([str(write_store(tmp_path / "blobs.h5"))], side=64, batch_size=2)
+    callbacks = [EMAWeightAveraging(decay=0.5), Shown(samples=1)]
+    trainer = Trainer(
+        accelerator="cpu", max_steps=2, callbacks=callbacks, default_root_dir=tmp_path, num_sanity_val_steps=0,
+        logger=False, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+        inference_mode=False,
+    )  # fmt: skip
+    trainer.fit(method, data)
+    (average,) = (value for name, value in callbacks[0]._average_model.named_parameters() if "body.weight" in name)
+    assert torch.equal(callbacks[1].weights, average)
+    assert not torch.equal(callbacks[1].weights, callbacks[1].trained)

@@ -53,3 +53,15 @@ def test_resumed_training_equals_an_uninterrupted_one(store, tmp_path):
     assert resumed["global_step"] == whole["global_step"] == 9
     for name, value in whole["state_dict"].items():
         torch.testing.assert_close(resumed["state_dict"][name], value, rtol=0, atol=0, msg=name)
+
+
+def test_a_second_training_leaves_the_first_ones_checkpoints(store, tmp_path, capsys):
+    code, first = fit(store, tmp_path / "runs", "--trainer.max_steps=3")
+    assert code == 0
+    files = sorted((tmp_path / "runs" / "checkpoints").iterdir())
+    code, last = fit(store, tmp_path / "runs", "--trainer.max_steps=3", "--seed_everything=2")
+    assert code == 2
+    assert f"--ckpt_path {tmp_path / 'runs' / 'checkpoints' / 'last.ckpt'}" in capsys.readouterr().err
+    assert sorted((tmp_path / "runs" / "checkpoints").iterdir()) == files
+    for name, value in first["state_dict"].items():
+        assert torch.equal(last["state_dict"][name], value)

@@ -18,7 +18,8 @@ from zoo.methods.evaluated import EvaluatedModule
 class SampleLogger(Callback):
     """Logs a fixed set of validation samples, with target, prediction and interactions, to TensorBoard and W&B.
 
-    The samples are spread evenly over the validation split and are segmented under the method's protocol.
+    The samples are spread evenly over the validation split and are segmented under the method's protocol, when a
+    validation begins: by the weights that it validates, averaged ones included.
 
     Args:
         samples: how many.
@@ -29,9 +30,11 @@ class SampleLogger(Callback):
         self.samples, self.every = samples, every
         self._validations = 0
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log, unless this is Lightning's sanity check."""
-        if trainer.sanity_checking:
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Log before the first batch, unless this is Lightning's sanity check."""
+        if trainer.sanity_checking or batch_idx or dataloader_idx:
             return
         self._validations += 1
         if self._validations % self.every or not trainer.is_global_zero:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
@@ -11,6 +12,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
+
+
+def _send() -> None:
+    main = threading.main_thread().ident
+    if sys.platform == "win32" or main is None:
+        _thread.interrupt_main()
+    else:
+        signal.pthread_kill(main, signal.SIGINT)  # wakes it, if it waits
 
 
 @contextmanager
@@ -24,9 +33,8 @@ def interruptible() -> Iterator[None]:
 
     def again(unraisable: UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            # From another thread and to the main one: raised here it would be ignored, too, and a main thread that
-            # waits for something must be woken.
-            threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+            # From another thread: raised here it would be ignored, too.
+            threading.Timer(0.01, _send).start()
         else:
             ignored(unraisable)
 

@@ -72,9 +72,12 @@ class ZooCLI(LightningCLI):
         if self.subcommand == "predict":
             trainer.callbacks.append(PredictionWriter(folder / "predictions"))  # type: ignore[attr-defined]
         for callback in trainer.checkpoint_callbacks:
+            if not isinstance(callback, ModelCheckpoint):
+                continue
             # Lightning would put them into a new folder at every start; a killed training has to find its last one.
-            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
-                callback.dirpath = str(folder / "checkpoints")
+            callback.dirpath = callback.dirpath or str(folder / "checkpoints")
+            if self.subcommand == "fit" and not self._value("ckpt_path", self.config_init):
+                _check_unused(Path(callback.dirpath))
         return trainer
 
     def _folder(self) -> Path:
@@ -85,6 +88,16 @@ class ZooCLI(LightningCLI):
 
     def _value(self, name: str, config: Any) -> Any:
         return config[self.subcommand].get(name) if self.subcommand else config.get(name)
+
+
+def _check_unused(folder: Path) -> None:
+    """Lightning would write beside an earlier training's checkpoints, and `last.ckpt` would stay the earlier one's."""
+    found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+    if found:
+        raise ConfigError(
+            f"{folder} holds checkpoints of an earlier training: go on with it (--ckpt_path {found[-1]}), remove the "
+            "folder, or choose another one (--trainer.default_root_dir)"
+        )
 
 
 def run(args: Any, run_verb: bool = True) -> ZooCLI:

@@ -12,6 +12,7 @@ from tests.inference.fakes import Disks
 from tests.users.user_reference import next_click
 from zoo.data.batch import Batch
 from zoo.evaluation.interactive import Interactive, Traces, iou
+from zoo.evaluation.record import Record
 from zoo.evaluation.sections import _sessions
 from zoo.inference.engine import Engine
 from zoo.inference.session import as_images
@@ -317,3 +318,11 @@ def test_iou_outside_what_is_ignored():
     nothing = Truth(truth.target, truth.sample_id)
     expected = [slow_iou(m, t, np.zeros((5, 7))) for m, t in zip(masks, targets, strict=True)]
     assert iou(torch.from_numpy(masks)[:, None], nothing).tolist() == expected
+
+
+def test_a_silent_session_has_no_interactions():
+    """Its time would be that of none."""
+    nothing = Interactions.empty(1, (4, 4))
+    assert Record(0, 0, 1.0, (), (), nothing, initial=1.0).units == 0
+    assert Record(0, 0, 1.0, (0.5, 0.7), (1.0, 1.0), nothing, initial=0.0).units == 2
+    assert Record(0, 0, 1.0, (), (3.0,), Interactions.empty(5, (4, 4))).units == 5

@@ -110,6 +110,22 @@ def test_a_sample_does_not_depend_on_its_batch():
         assert torch.equal(alone.mask[0], together.mask[k])
 
 
+def test_a_first_prediction_that_is_good_enough_ends_the_session():
+    free = Interactive(max_interactions=TURNS, start="prediction")
+    everything = free.evaluate(Warm(1), batch(), free.metric())
+    reached = float(everything.initial.median())
+    protocol = Interactive(max_interactions=TURNS, start="prediction", stop_at=reached)
+    traces = protocol.evaluate(Warm(1), batch(), protocol.metric())
+    done = everything.initial >= reached
+    assert 0 < int(done.sum()) < COUNT
+    assert torch.equal(traces.initial, everything.initial)
+    assert traces.ious[done].isnan().all()
+    assert not traces.ious[~done, 0].isnan().any()
+    assert torch.equal(traces.ious[~done, 0], everything.ious[~done, 0])
+    protocol = Interactive(max_interactions=TURNS, start="prediction", stop_at=float(everything.initial.min()))
+    assert protocol.evaluate(Warm(1), batch(), protocol.metric()).ious.isnan().all()
+
+
 @pytest.mark.parametrize("free", [0, 2])
 def test_the_speed_is_that_of_counted_turns(monkeypatch, free):
     """Otherwise a method's own time could exceed the time to its masks."""

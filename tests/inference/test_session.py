@@ -90,6 +90,21 @@ def test_initial_mask():
     np.testing.assert_array_equal(session.mask[0, 0], initial)
 
 
+@pytest.mark.parametrize("inside", [np.uint8(255), np.int64(3), np.bool_(True), np.float32(0.9)])
+def test_an_initial_mask_of_integers_is_a_mask(inside):
+    session = Session(Disks())
+    initial = disk(10, 10, 8)
+    session.set_image(picture(), mask=initial.astype(inside.dtype) * inside)
+    np.testing.assert_array_equal(session.mask[0, 0], initial)
+    assert session.probability.max() == pytest.approx(0.9 if inside.dtype == np.float32 else 1)
+
+
+@pytest.mark.parametrize("value", [255.0, -0.1, np.nan])
+def test_an_initial_mask_is_a_probability(value):
+    with pytest.raises(InteractionError, match=r"outside 0\.\.1"):
+        Session(Disks()).set_image(picture(), mask=np.full((40, 50), value))
+
+
 @pytest.mark.parametrize("mask", [np.zeros((40, 49)), torch.zeros(1, 40, 50), torch.zeros(2, 1, 40, 50)])
 def test_a_mask_of_another_shape_is_an_error(mask):
     with pytest.raises(InteractionError, match=r"\(1, 1, 40, 50\)"):

@@ -175,8 +175,16 @@ class Interactive(Protocol):
             new = self.user(mask, truth, session.interactions, turn)
             mask = session.add(new)
             said = said.add(new)
-        last, initial = mask, iou(mask, truth).cpu()
+        last, score = mask, iou(mask, truth)
+        initial = score.cpu()
         for turn in range(self.max_interactions):
+            if self.stop_at is not None:
+                going = (score < self.stop_at).nonzero()[:, 0]
+                if len(going) == 0:
+                    break
+                if len(going) < len(active):
+                    session.select(going)
+                    active, mask = active[going], mask[going]
             here = truth.select(active)
             new = self.user(mask, here, session.interactions, free + turn)
             keep = new.spoken.nonzero()[:, 0]
@@ -193,12 +201,6 @@ class Interactive(Protocol):
             ious[rows, turn], seconds[rows, turn] = score.cpu(), elapsed
             last = last.index_copy(0, active, mask)
             said = said.add(new.spread(active, count))
-            if self.stop_at is not None:
-                going = (score < self.stop_at).nonzero()[:, 0]
-                if len(going) == 0:
-                    break
-                session.select(going)
-                active, mask = active[going], mask[going]
         return Traces(truth.sample_id.cpu(), image_id.cpu(), initial, ious, seconds, said, last)
 
 

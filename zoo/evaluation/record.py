@@ -42,7 +42,7 @@ class Record:
     @property
     def units(self) -> int:
         """Interactions made in turns, or objects."""
-        return len(self.ious) or len(self.interactions)
+        return len(self.interactions) if self.initial is None else len(self.ious)
 
     def trace(self) -> dict[str, Any]:
         """The sample as JSON: numbers, clicks as x, y, label, turn, boxes, and the pixels of strokes."""

@@ -199,7 +199,12 @@ class Session:
 
 def _as_masks(mask: Tensor | Image, image: Tensor) -> Tensor:
     """(B, 1, H, W) float32 on the image's device."""
-    values = torch.from_numpy(mask.astype(np.float32))[None, None] if isinstance(mask, np.ndarray) else mask.float()
+    values = torch.from_numpy(np.ascontiguousarray(mask))[None, None] if isinstance(mask, np.ndarray) else mask
+    values = values.float() if values.is_floating_point() else (values != 0).float()
+    if not bool(((values >= 0) & (values <= 1)).all()):
+        raise InteractionError(
+            "the initial mask holds numbers outside 0..1; give probabilities, or integers (0: outside)"
+        )
     expected = (len(image), 1, *image.shape[-2:])
     if tuple(values.shape) != expected:
         raise InteractionError(f"the initial mask has shape {tuple(values.shape)}; the image needs {expected}")
