@@ -21,6 +21,7 @@ from zoo.hub.index import locate
 from zoo.training import ZooCLI
 
 HERE = Path(__file__).parent
+NOT_CODE = (":(top,exclude)experiments/results", ":(top,exclude)leaderboard.md")
 PATHS = ("files", "test_files")
 MACHINE = ("num_workers",)
 
@@ -56,10 +57,11 @@ def checkpoint(config: Any) -> dict[str, str] | None:
 
 
 def commit() -> dict[str, Any]:
-    """Keys `commit` (None outside a clone) and `dirty` (tracked files were changed)."""
+    """Keys `commit` (None outside a clone) and `dirty` (tracked files were changed, other than earlier results)."""
     try:
         head = _git("rev-parse", "HEAD")
-        return {"commit": head, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *NOT_CODE)
+        return {"commit": head, "dirty": bool(changed)}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
 
