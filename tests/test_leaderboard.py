@@ -7,6 +7,7 @@ import pytest
 from zoo.cli import main
 from zoo.evaluation.paired import Difference, Differences
 from zoo.evaluation.result import DataSummary, Result, Speed, read
+from zoo.hub.index import entries
 from zoo.published import read_published
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +47,16 @@ def folder(tmp_path, monkeypatch) -> Path:
 def test_the_shipped_leaderboard_is_fresh(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     assert main(["leaderboard", "--check"]) == 0, capsys.readouterr().err
+
+
+def test_the_shipped_results_are_of_the_shipped_checkpoints():
+    known, seen = entries(), set()
+    for path in sorted((ROOT / "experiments" / "results").glob("*.json")):
+        checkpoint = read(path).checkpoint or {}
+        if checkpoint.get("name") in known:
+            assert checkpoint["sha256"] == known[checkpoint["name"]].files["model.safetensors"], path.name
+            seen.add(checkpoint["name"])
+    assert seen == set(known)
 
 
 def test_tables(folder):
