@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.evaluation.blobs import write_experiment, write_store
 from zoo.cli import main
+from zoo.compare import side_by_side
 from zoo.data.datamodule import PatchDataModule
 from zoo.data.store import Store
 from zoo.evaluation import Interactive, OneShotProtocol
@@ -275,3 +278,14 @@ def test_a_trace_leads_back_to_the_image(run):
         place, (x, y, *_) = trace["from"], trace["clicks"][0][0]
         label = store.label(place["group"], place["item"])
         assert label[int(y) + place["y0"], int(x) + place["x0"]] == place["object"]
+
+
+@given(st.lists(st.text("ab ", min_size=1, max_size=30), min_size=1, max_size=12), st.integers(20, 120))
+def test_tables_of_many_methods_break_no_word(titles, width):
+    tables = side_by_side(titles, width)
+    assert [i for table in tables for i in table] == list(range(len(titles)))
+    needed = [max(6, *(len(word) for word in title.split() or [""])) + 3 for title in titles]
+    for table, following in zip(tables, [*tables[1:], None], strict=True):
+        used = sum(needed[i] for i in table)
+        assert used <= width or len(table) == 1
+        assert following is None or used + needed[following[0]] > width

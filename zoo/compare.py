@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from zoo.evaluation.experiment import Experiment
     from zoo.evaluation.sections import Section
 
+NUMBER = 6  # characters of a number in a table, at most as a rule
+
 EXAMPLES = """examples:
   zoo compare experiments/watershed-dsb2018.yaml experiments/region-growing-dsb2018.yaml --out runs/compare
   zoo compare experiments/*-dsb2018-oneshot.yaml --out runs/quick --limit 2
@@ -95,17 +97,39 @@ def _show(console: Console, options: argparse.Namespace, parts: Sequence[Section
         title += f"{data.images} images, {data.objects} objects ({settings_text(part.settings)})"
         shown = columns(results)
         winners = [set() if part.users else best(column, results) for column in shown]
-        table = Table(title=title, title_justify="left")
-        table.add_column("")
-        for heading in part.titles:
-            table.add_column(escape(heading), justify="right")
-        for column, top in zip(shown, winners, strict=True):
-            cells = [column.text(column.value(result)) for result in results]
-            table.add_row(column.heading, *(f"[bold green]{c}[/]" if i in top else c for i, c in enumerate(cells)))
-        console.print(table)
+        console.print(f"[italic]{escape(title)}[/]", highlight=False)
+        first = max(len(column.heading) for column in shown)
+        for members in side_by_side(part.titles, console.width - first - 4):
+            table = Table()
+            table.add_column("")
+            for i in members:
+                table.add_column(escape(part.titles[i]), justify="right")
+            for column, top in zip(shown, winners, strict=True):
+                cells = [(column.text(column.value(results[i])), i in top) for i in members]
+                table.add_row(column.heading, *(f"[bold green]{text}[/]" if wins else text for text, wins in cells))
+            console.print(table)
     console.print(f"Look at {options.out / 'report.html'}", soft_wrap=True)
     if options.save_results:
         console.print("Results saved; run `zoo leaderboard` to bring leaderboard.md up to date.", soft_wrap=True)
+
+
+def side_by_side(titles: Sequence[str], width: int) -> list[list[int]]:
+    """Positions of the titles of each table, so that none has to break a word or a number of its columns.
+
+    Args:
+        titles: of columns; they may be broken at spaces.
+        width: characters that a table has for them, borders included.
+    """
+    tables: list[list[int]] = []
+    left = 0
+    for i, title in enumerate(titles):
+        needed = max([NUMBER, *map(len, title.split())]) + 3
+        if needed > left:
+            tables.append([])
+            left = width
+        tables[-1].append(i)
+        left -= needed
+    return tables
 
 
 def _progress(console: Console) -> Progress:
