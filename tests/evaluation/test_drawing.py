@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image
 
-from zoo.evaluation.figures import Sessions, curves, first_interaction, panels, standard_error, success
+from zoo.evaluation.figures import (
+    COLOURS,
+    LINES,
+    Sessions,
+    _line,
+    curves,
+    first_interaction,
+    panels,
+    standard_error,
+    success,
+)
 from zoo.evaluation.pictures import NEGATIVE, POSITIVE, PREDICTION, TARGET, jpeg, montage, overlay, png, square
 from zoo.evaluation.record import Record
 from zoo.evaluation.sections import choose
@@ -164,6 +175,19 @@ def test_figures_are_pictures():
     for content in curves([sessions], 2), success([sessions], 2, 0.8):
         assert content.startswith(b"\x89PNG")
     assert panels([("s", [("i", GREY)] * 2, [("m", [("x", GREY)])])]).startswith(b"\xff\xd8")
+
+
+def test_no_two_curves_look_alike():
+    """Among as many methods as there are pairs of a colour and a kind of line."""
+    axes = Figure().add_subplot()
+    count = len(COLOURS) * len(LINES)
+    session = Sessions("a", np.zeros((1, 2)), np.zeros(1), np.zeros(1, int))
+    for number in range(count):
+        _line(axes, np.arange(2), np.zeros(2), number, session)
+    looks = [(line.get_color(), line.get_linestyle()) for line in axes.lines]
+    assert len(set(looks)) == count
+    marked = [(line.get_color(), line.get_marker()) for line in axes.lines]
+    assert len(set(marked)) == count
 
 
 def test_curves_begin_before_the_first_interaction_where_there_is_a_prediction():

@@ -18,6 +18,7 @@ from zoo.metrics.interaction import fill_forward
 # Okabe and Ito's palette, without its yellow, which is too light on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"
+MANY = 5  # methods, whose legend has room beside the curves
 LINES = ("-", "--", ":", "-.")
 STYLE: dict[str, Any] = {"fontsize": 10}
 
@@ -50,13 +51,13 @@ def curves(methods: Sequence[Sessions], turns: int) -> bytes:
     """
     first = first_interaction(methods)
     figure, axes = _axes("mean IoU", first, turns)
-    low = 1.0
+    low, alpha = 1.0, 0.9 / max(len(methods), MANY)
     for number, method in enumerate(methods):
         filled = method.filled(turns)[:, first:]
         mean, error = filled.mean(0), standard_error(filled, method.image_id)
         clicks = np.arange(first, turns + 1)
         colour = _line(axes, clicks, mean, number, method)
-        axes.fill_between(clicks, mean - error, mean + error, color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between(clicks, mean - error, mean + error, color=colour, alpha=alpha, linewidth=0)
         low = min(low, float(mean.min()))
     axes.set_ylim(max(0.0, np.floor(low * 10 - 0.5) / 10), 1.0)
     return _png(figure, axes, methods)
@@ -108,17 +109,21 @@ def _axes(label: str, first: int, turns: int) -> tuple[Figure, Any]:
 def _line(axes: Any, x: NDArray[Any], y: NDArray[Any], number: int, method: Sessions) -> str:
     """Draw a method's curve and return its colour."""
     number = number if method.colour is None else method.colour
-    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    style: dict[str, Any] = {"markersize": 4, "linewidth": 1.6, "linestyle": LINES[method.line % len(LINES)]}
+    # Beyond the colours, both the kind of line and the marker tell a method from an earlier one of its colour.
+    again, colour = number // len(COLOURS), COLOURS[number % len(COLOURS)]
+    marker, line = MARKERS[(number + again) % len(MARKERS)], LINES[(method.line + again) % len(LINES)]
+    style: dict[str, Any] = {"markersize": 4, "linewidth": 1.6, "linestyle": line}
     axes.plot(x, y, color=colour, marker=marker, label=method.title, clip_on=False, zorder=3, **style)
     return colour
 
 
 def _png(figure: Figure, axes: Any, methods: Sequence[Sessions]) -> bytes:
-    if any(method.line for method in methods):
-        # Many curves with long names: the legend below them.
-        figure.set_figheight(3.7 + 0.2 * len(methods))
-        figure.legend(frameon=False, fontsize=9, loc="outside lower center")
+    several_users = any(method.line for method in methods)
+    if several_users or len(methods) > MANY:
+        # Many curves, or long names: the legend below them.
+        columns = 1 if several_users else 2
+        figure.set_figheight(3.7 + 0.2 * -(-len(methods) // columns))
+        figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=columns)
     else:
         axes.legend(frameon=False, fontsize=9, loc="lower right")
     buffer = BytesIO()
