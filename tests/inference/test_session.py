@@ -90,11 +90,12 @@ def test_initial_mask():
     np.testing.assert_array_equal(session.mask[0, 0], initial)
 
 
-@pytest.mark.parametrize("inside", [np.uint8(255), np.int64(3), np.bool_(True), np.float32(0.9)])
-def test_an_initial_mask_of_integers_is_a_mask(inside):
+@pytest.mark.parametrize("inside", [np.uint8(255), np.int64(3), np.uint16(999), np.bool_(True), np.float32(0.9)])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_an_initial_mask_of_integers_is_a_mask(inside, order):
     session = Session(Disks())
     initial = disk(10, 10, 8)
-    session.set_image(picture(), mask=initial.astype(inside.dtype) * inside)
+    session.set_image(picture(), mask=(initial * inside).astype(inside.dtype.newbyteorder(order)))
     np.testing.assert_array_equal(session.mask[0, 0], initial)
     assert session.probability.max() == pytest.approx(0.9 if inside.dtype == np.float32 else 1)
 

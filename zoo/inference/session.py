@@ -199,8 +199,9 @@ class Session:
 
 def _as_masks(mask: Tensor | Image, image: Tensor) -> Tensor:
     """(B, 1, H, W) float32 on the image's device."""
-    values = torch.from_numpy(np.ascontiguousarray(mask))[None, None] if isinstance(mask, np.ndarray) else mask
-    values = values.float() if values.is_floating_point() else (values != 0).float()
+    if isinstance(mask, np.ndarray):
+        mask = torch.from_numpy(mask.astype(np.float32) if mask.dtype.kind == "f" else mask != 0)[None, None]
+    values = mask.float() if mask.is_floating_point() else (mask != 0).float()
     if not bool(((values >= 0) & (values <= 1)).all()):
         raise InteractionError(
             "the initial mask holds numbers outside 0..1; give probabilities, or integers (0: outside)"
