@@ -3,12 +3,14 @@
 import sys
 
 from zoo.errors import ZooError
+from zoo.interrupts import interruptible
 
 if __name__ == "__main__":
     try:
         from data_prep.cli import main  # here, since importing takes long enough for a Ctrl-C
 
-        sys.exit(main(prog="python -m data_prep"))
+        with interruptible():
+            sys.exit(main(prog="python -m data_prep"))
     except ZooError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -14,7 +14,6 @@ from types import ModuleType
 import data_prep.datasets
 from data_prep.common import wrong_layout
 from data_prep.run import Interrupted, counts, report, run
-from zoo.interrupts import interruptible
 
 # What does not change the content of a store.
 _NOT_OF_STORES = {
@@ -76,10 +75,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "zoo prep") -> int:
         raise wrong_layout(args.source, "no such folder", args.module.LAYOUT)
     plan = args.module.plan(args.source, args)
     try:
-        with interruptible():
-            records = run(
-                plan, args.out, parameters=parameters, force=args.force, workers=args.workers, scheduler=args.scheduler
-            )
+        records = run(
+            plan, args.out, parameters=parameters, force=args.force, workers=args.workers, scheduler=args.scheduler
+        )
     except Interrupted as stop:
         done = counts(stop.found) or "none written"
         print(f"interrupted: {done} of {len(plan.shards)}; the same command goes on from there", file=sys.stderr)

@@ -16,6 +16,7 @@ from data_prep import cli
 from data_prep.common import Group, Patch, Plan, Shard, Skipped
 from zoo.data.store import Store
 from zoo.errors import DataError
+from zoo.interrupts import interruptible
 
 LAYOUT = "  NAME.txt"
 
@@ -113,6 +114,7 @@ def main() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]),) * 2)
     try:
-        sys.exit(cli.main(sys.argv[1:]))
+        with interruptible():
+            sys.exit(cli.main(sys.argv[1:]))
     except DataError as error:
         sys.exit(f"error: {error}")
