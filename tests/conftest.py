@@ -1,6 +1,7 @@
 """Settings of the whole suite, and a training that several tests look at."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 # Machines that run the tests are shared: a slow example is no failure.
 settings.register_profile("zoo", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("zoo")
+
+# Tests send Ctrl-C, which a shell that starts them in the background has switched off.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
