@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 
 from benchmarks.common import Row, best_of
-from zoo.data.store import Store
-from zoo.data.writer import StoreWriter
+from zoo.store.reader import Store
+from zoo.store.writer import StoreWriter
 
 SIZE, COUNT = 256, 16
 

@@ -1,19 +1,18 @@
-"""Runs `data_prep.cli`; errors a user can mend are printed without a traceback, exit code 2; 130 after Ctrl-C."""
+"""Runs `data_prep.cli` without the command `zoo`."""
 
 import sys
 
-from zoo.errors import ZooError
-from zoo.interrupts import interruptible
+from zoo.commands.guard import guarded
+
+NAME = "python -m data_prep"
+
+
+def prepare() -> int:
+    """Import and run it."""
+    from data_prep.cli import main
+
+    return main(prog=NAME)
+
 
 if __name__ == "__main__":
-    try:
-        from data_prep.cli import main  # here, since importing takes long enough for a Ctrl-C
-
-        with interruptible():
-            sys.exit(main(prog="python -m data_prep"))
-    except ZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(guarded(NAME, prepare))

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.schema import Labels, SplitUnit
 from zoo.errors import DataError
+from zoo.store.schema import Labels, SplitUnit
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One image of a stack with its labels; see `zoo.data.writer.Stack.append` for the fields."""
+    """One image of a stack with its labels; see `zoo.store.writer.Stack.append` for the fields."""
 
     image: NDArray[np.uint8]
     label: NDArray[np.integer]

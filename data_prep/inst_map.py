@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from zoo.data.labels import as_labels
 from zoo.errors import DataError
+from zoo.images.labels import as_labels
 
 # What SciPy raises on files that are cut off, damaged or no MATLAB files.
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, zlib.error, MatReadError)

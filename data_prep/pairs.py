@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.common import Group, Patch, Shard, wrong_layout
-from zoo.data.image import read_image
 from zoo.errors import DataError
+from zoo.images.reading import read_image
 
 LabelReader = Callable[[Path], NDArray[np.int32]]
 Describe = Callable[[Path], dict[str, Any]]

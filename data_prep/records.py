@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from zoo.data.schema import GroupInfo
-from zoo.data.store import Store
 from zoo.files import write_text
+from zoo.store.reader import Store
+from zoo.store.schema import GroupInfo
 
 Status = Literal["written", "up to date", "failed"]
 STATUSES: tuple[Status, ...] = ("written", "up to date", "failed")

@@ -16,10 +16,10 @@ from PIL import Image
 from data_prep.ahead import ahead
 from data_prep.common import Group, Patch, Shard, Skipped
 from data_prep.records import Record, describe
-from zoo.data.store import Store
-from zoo.data.writer import Stack, StoreWriter
 from zoo.errors import DataError, StoreError, ZooError
 from zoo.files import replacing
+from zoo.store.reader import Store
+from zoo.store.writer import Stack, StoreWriter
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from data_prep.common import wrong_layout
 from data_prep.pairs import find_pairs
-from zoo.data.image import read_image
-from zoo.data.labels import read_labels
 from zoo.errors import DataError
+from zoo.images.labels import read_labels
+from zoo.images.reading import read_image
 
 LAYOUT = """\
   Dataset 1/001.bmp ... 300.bmp    images

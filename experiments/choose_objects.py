@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.commands.guard import guarded
 from zoo.data.datamodule import open_stores
 from zoo.data.objects import ObjectsInImages
-from zoo.errors import DataError, ZooError
+from zoo.errors import DataError
 from zoo.files import write_text
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", required=True, nargs="+", help="stores or glob patterns; their test split is used")
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     write_text(args.out, "\n".join([*head, *sorted(chosen)]) + "\n")
     print(f"{args.out}: {len(chosen)} objects of {images} images: {parts}")
+    return 0
 
 
 def shares(sizes: dict[str, int], count: int) -> dict[str, int]:
@@ -71,8 +73,4 @@ def shares(sizes: dict[str, int], count: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ZooError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    sys.exit(guarded("choose_objects", main))

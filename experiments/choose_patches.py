@@ -10,6 +10,7 @@ so that no image gives more than it must. The list is made once; what is measure
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from zoo.commands.guard import guarded
 from zoo.data.batch import collate
 from zoo.data.datamodule import open_stores
 from zoo.data.windows import RegionWindows
@@ -27,7 +29,7 @@ from zoo.hub.load import load_method
 from zoo.inference.session import as_images
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Choose and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--guide", required=True, help="GuideNet's checkpoint")
@@ -59,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     write_text(args.out, "\n".join([*head, *sorted(names)]) + "\n")
     print(f"{args.out}: {len(names)} windows of {images} images")
+    return 0
 
 
 def spread(found: dict[int, list[str]], count: int, rng: np.random.Generator) -> list[str]:
@@ -74,4 +77,4 @@ def spread(found: dict[int, list[str]], count: int, rng: np.random.Generator) ->
 
 if __name__ == "__main__":
     torch.set_grad_enabled(False)
-    main()
+    sys.exit(guarded("choose_patches", main))

@@ -9,16 +9,17 @@ of region images, mean IoU over the first 8 correction scribbles of DeepScribble
 
 import argparse
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from zoo.commands.guard import guarded
 from zoo.data.batch import Batch, collate
 from zoo.data.datamodule import open_stores
 from zoo.data.datasets import StoreDataset, WholeImages
-from zoo.data.store import Store
 from zoo.data.windows import RegionWindows, Share
 from zoo.evaluation import Interactive
 from zoo.evaluation.oneshot import click_objects
@@ -28,6 +29,7 @@ from zoo.inference.session import as_images
 from zoo.methods import ActiveContour, GrabCut, RandomWalker, RegionGrowing, Watershed
 from zoo.metrics import aji
 from zoo.metrics.interaction import auc
+from zoo.store.reader import Store
 from zoo.users import CorrectionScribbles
 from zoo.users.centroid import Centroid
 
@@ -138,7 +140,7 @@ def on_windows(stores: Sequence[Store], count: int) -> Score:
     return score
 
 
-def main() -> None:
+def main() -> int:
     """Print the mean score of every combination that was tried, best last."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=["objects", "windows"])
@@ -158,7 +160,8 @@ def main() -> None:
         for value, options in sorted(scores, key=lambda pair: pair[0])[-5 if objects else 0 :]:
             print(f"{method.__name__} {value:.4f} {options}")
         print(f"{len(scores)} combinations in {time.perf_counter() - began:.0f} s", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(guarded("tune_classical", main))

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from data_prep import cli
 from data_prep.common import Group, Patch, Plan, Shard, Skipped
-from zoo.data.store import Store
+from zoo.commands.interrupts import interruptible
 from zoo.errors import DataError
-from zoo.interrupts import interruptible
+from zoo.store.reader import Store
 
 LAYOUT = "  NAME.txt"
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zoo.data.schema import IGNORE
-from zoo.data.writer import StoreWriter
 from zoo.hub.folder import build, save_folder
+from zoo.store.schema import IGNORE
+from zoo.store.writer import StoreWriter
 
 HEIGHT, WIDTH = 72, 100
 

@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from zoo.data.store import Store
+from zoo.store.reader import Store
 
 EMBEDDED = Path(__file__).parents[1] / "experiments" / "data" / "dsb2018.h5"
 GLASS = 243

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny import tiny_image
-from zoo.data.writer import StoreWriter
 from zoo.errors import DataError
+from zoo.store.writer import StoreWriter
 
 SCRIPT = Path(__file__).parent.parent / "experiments" / "choose_objects.py"
 spec = importlib.util.spec_from_file_location("choose_objects", SCRIPT)

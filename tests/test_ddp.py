@@ -12,7 +12,7 @@ import yaml
 
 from tests.tiny import tiny_image
 from zoo.cli import main
-from zoo.data.writer import StoreWriter
+from zoo.store.writer import StoreWriter
 
 TRAINED, TESTED = 11, 7
 

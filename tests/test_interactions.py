@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import InteractionError
-from zoo.inference.frame import Frame
 from zoo.interactions import PADDING, SCHEMA, Box, Click, Interaction, Interactions, Scribble, read_json, write_json
+from zoo.ops.frame import Frame
 
 SIZE = (17, 23)
 HEIGHT, WIDTH = SIZE

@@ -7,7 +7,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from zoo.data.writer import StoreWriter
+from zoo.store.writer import StoreWriter
 
 DISKS = [(14, 16), (40, 20), (26, 46), (52, 50)]
 

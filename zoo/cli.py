@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from zoo.errors import ZooError
-from zoo.interrupts import interruptible
+from zoo.commands.guard import guarded
 
 LIGHTNING_VERBS = {
     "fit": "train a method",
@@ -26,8 +25,6 @@ VERBS = {
     "leaderboard": "write leaderboard.md from experiments/results",
     "export": "make a checkpoint folder of a training's .ckpt",
 }
-# Where a verb is not the module of its name: zoo.data is the package.
-MODULES = {"data": "zoo.data_verb"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,25 +39,17 @@ def main(argv: list[str] | None = None) -> int:
         _parser(plugins).print_help()
         return 0
     verb, rest = argv[0], argv[1:]
-    try:
-        with interruptible():
-            return _run(verb, rest, plugins)
-    except ZooError as error:
-        print(f"zoo {verb}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"zoo {verb}: interrupted", file=sys.stderr)
-        return 130
+    return guarded(f"zoo {verb}", lambda: _run(verb, rest, plugins))
 
 
 def _run(verb: str, arguments: list[str], plugins: Mapping[str, EntryPoint]) -> int:
     if verb in LIGHTNING_VERBS:
-        from zoo.training import run
+        from zoo.config.cli import run
 
         run([verb, *arguments])
         return 0
     if verb in VERBS:
-        command: Callable[[list[str]], int] = importlib.import_module(MODULES.get(verb, f"zoo.{verb}")).main
+        command: Callable[[list[str]], int] = importlib.import_module(f"zoo.commands.{verb}").main
     elif verb in plugins:
         command = plugins[verb].load()
     else:

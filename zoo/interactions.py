@@ -16,7 +16,7 @@ from torch import Tensor
 from zoo.errors import InteractionError
 
 if TYPE_CHECKING:
-    from zoo.inference.frame import Frame
+    from zoo.ops.frame import Frame
 
 SCHEMA = "isegzoo.interactions/1"
 PADDING = -1.0

@@ -7,9 +7,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from data_prep.annotations.base import centres
-from zoo.data.labels import read_labels
-from zoo.data.schema import IGNORE
 from zoo.errors import DataError
+from zoo.images.labels import read_labels
+from zoo.store.schema import IGNORE
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 

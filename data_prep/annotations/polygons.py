@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from data_prep.annotations.base import centres
 from data_prep.annotations.outlines import Outline
-from zoo.data.schema import IGNORE
+from zoo.store.schema import IGNORE
 
 
 class Polygons:

@@ -27,9 +27,9 @@ from pathlib import Path
 from data_prep.annotations import Annotation, Polygons, check_inside, read_asap_xml
 from data_prep.common import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
-from zoo.data.schema import IGNORE
 from zoo.errors import DataError
 from zoo.slides import Slide
+from zoo.store.schema import IGNORE
 
 LAYOUT = """\
   training/normal/normal_001.tif

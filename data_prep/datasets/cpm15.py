@@ -19,8 +19,8 @@ from rich.console import Console
 
 from data_prep.common import Plan
 from data_prep.pairs import find_pairs, pair_shard
-from zoo.data.labels import as_labels
 from zoo.errors import DataError
+from zoo.images.labels import as_labels
 
 LAYOUT = """\
   image01.png and image01_mask.txt to image15.png and image15_mask.txt    (image*_poly.png is not read)"""

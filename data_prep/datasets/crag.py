@@ -14,7 +14,7 @@ from pathlib import Path
 
 from data_prep.common import Plan
 from data_prep.pairs import find_pairs, pair_shard
-from zoo.data.labels import read_labels
+from zoo.images.labels import read_labels
 
 LAYOUT = """\
   train/Images/train_*.png    and   train/Annotation/train_*.png

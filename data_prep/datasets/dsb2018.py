@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from data_prep.appearance import fields, stains
 from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
-from zoo.data.image import read_image
-from zoo.data.labels import read_labels
 from zoo.errors import DataError
+from zoo.images.labels import read_labels
+from zoo.images.reading import read_image
 
 LAYOUT = """\
   ID/images/ID.png    the image

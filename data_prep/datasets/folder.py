@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
-from zoo.data.image import IMAGE_SUFFIXES, read_image
-from zoo.data.labels import LABEL_SUFFIXES, read_labels
-from zoo.data.schema import LABELS, Labels
 from zoo.errors import DataError
+from zoo.images.labels import LABEL_SUFFIXES, read_labels
+from zoo.images.reading import IMAGE_SUFFIXES, read_image
+from zoo.store.schema import LABELS, Labels
 
 LAYOUT = """\
   images/NAME.png    and   labels/NAME.png

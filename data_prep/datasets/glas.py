@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
-from zoo.data.image import read_image
-from zoo.data.labels import read_labels
 from zoo.errors import DataError
+from zoo.images.labels import read_labels
+from zoo.images.reading import read_image
 
 FOLDER = "Warwick QU Dataset (Released 2016_07_08)"
 LAYOUT = f"""\

@@ -23,9 +23,9 @@ from data_prep.common import Plan, wrong_layout
 from data_prep.datasets.folder import SPLITS, patient_of
 from data_prep.slides import add_slide_arguments, slide_shard
 from data_prep.splits import add_split_arguments, split_of
-from zoo.data.schema import LABELS
 from zoo.errors import ConfigError, DataError
 from zoo.slides import Slide
+from zoo.store.schema import LABELS
 
 LAYOUT = """\
   NAME.svs and NAME.geojson

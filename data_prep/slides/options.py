@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.slides.grid import Grid
-from zoo.data.schema import IGNORE, Labels
 from zoo.errors import ConfigError
 from zoo.slides import BACKENDS, Slide
+from zoo.store.schema import IGNORE, Labels
 
 # Below the share of one pixel in any patch: 'any tumour' as a lower limit.
 ANY = 1e-12

@@ -17,9 +17,9 @@ from data_prep.slides.grid import Grid, Parents
 from data_prep.slides.options import Setting, settings
 from data_prep.slides.preview import draw
 from data_prep.slides.tissue import Tissue
-from zoo.data.schema import IGNORE, Labels
 from zoo.errors import ConfigError, DataError
 from zoo.slides import Slide, open_slide
+from zoo.store.schema import IGNORE, Labels
 
 if TYPE_CHECKING:
     from data_prep.annotations import Annotation

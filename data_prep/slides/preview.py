@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.slides.tissue import Tissue
-from zoo.data.schema import GroupInfo
-from zoo.data.store import Store
 from zoo.slides import Slide
+from zoo.store.reader import Store
+from zoo.store.schema import GroupInfo
 
 if TYPE_CHECKING:
     from data_prep.annotations import Annotation

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.schema import IGNORE
-from zoo.data.store import Store
-from zoo.data.writer import StoreWriter
+from zoo.store.reader import Store
+from zoo.store.schema import IGNORE
+from zoo.store.writer import StoreWriter
 
 ABOUT = {"dataset": "Made up", "licence": "CC0 1.0", "citation": "nobody", "source_checksum": "0" * 64}
 HEIGHT, WIDTH = 40, 56

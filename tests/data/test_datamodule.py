@@ -10,11 +10,11 @@ from tests.data.stores import ABOUT, IDS, instance_store, instances, picture, re
 from zoo.data.datamodule import EpochSampler, PatchDataModule, open_stores
 from zoo.data.datasets import WholeImages
 from zoo.data.objects import ObjectWindows
-from zoo.data.splits import check_splits, split_conflicts
-from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
-from zoo.data.writer import StoreWriter
 from zoo.errors import DataError, SplitError
+from zoo.store.reader import Store, store_paths
+from zoo.store.splits import check_splits, split_conflicts
+from zoo.store.writer import StoreWriter
 
 
 @pytest.fixture(scope="module")

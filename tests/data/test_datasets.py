@@ -10,10 +10,10 @@ from tests.data.stores import HEIGHT, IDS, RECTANGLES, WIDTH, instance_store, in
 from zoo.data.batch import Sample, collate
 from zoo.data.datasets import WholeImages
 from zoo.data.objects import ObjectWindows
-from zoo.data.schema import IGNORE
-from zoo.data.store import Store
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
+from zoo.store.reader import Store
+from zoo.store.schema import IGNORE
 
 FLIPS = {
     "brightness_contrast": 0.0, "hue_saturation": 0.0, "stain": 0.0, "sharpness": 0.0, "noise": 0.0,

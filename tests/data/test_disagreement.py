@@ -6,8 +6,8 @@ import pytest
 from tests.regions import write_regions
 from zoo.data.datamodule import PatchDataModule
 from zoo.data.disagreement import Disagreement
-from zoo.data.schema import IGNORE
 from zoo.errors import ConfigError
+from zoo.store.schema import IGNORE
 
 
 def halves() -> np.ndarray:

@@ -10,9 +10,9 @@ from tests.data.stores import ABOUT, HEIGHT, IDS, WIDTH, instances, picture, reg
 from zoo.data.datamodule import PatchDataModule
 from zoo.data.equal_sizes import EqualSizes
 from zoo.data.objects import ObjectsInImages, ObjectWindows
-from zoo.data.store import Store
-from zoo.data.writer import StoreWriter
 from zoo.errors import DataError
+from zoo.store.reader import Store
+from zoo.store.writer import StoreWriter
 
 CUT = (30, 41)
 # The size of each group's images, in pixels; the object at the right bottom is not in the cut ones.

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader
 from tests.data.stores import ABOUT, instance_store
 from zoo.data.batch import collate
 from zoo.data.datamodule import PatchDataModule, read_list
-from zoo.data.schema import IGNORE
-from zoo.data.store import Store
 from zoo.data.transforms import Augment
 from zoo.data.windows import RegionWindows, Share, steps
-from zoo.data.writer import StoreWriter
 from zoo.errors import ConfigError, DataError, SplitError
+from zoo.store.reader import Store
+from zoo.store.schema import IGNORE
+from zoo.store.writer import StoreWriter
 
 HEIGHT, WIDTH, SIDE = 40, 56, 16
 

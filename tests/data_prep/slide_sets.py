@@ -8,7 +8,7 @@ import numpy as np
 
 from data_prep.cli import main
 from tests.slides import mosaic, write_pyramid
-from zoo.data.store import Store
+from zoo.store.reader import Store
 
 WIDTH, HEIGHT = 500, 400
 

@@ -273,7 +273,7 @@ def test_geojson(tmp_path):
 
 
 def test_geojson_as_this_project_writes_it(tmp_path):
-    from zoo.data.geojson import feature_collection
+    from zoo.images.geojson import feature_collection
 
     labels = np.zeros((40, 50), np.int32)
     labels[3:20, 5:30], labels[8:12, 9:14], labels[20:35, 29:40], labels[36, 1] = 1, 0, 2, 3

@@ -8,8 +8,8 @@ from distributed import LocalCluster
 
 from data_prep import cli
 from tests import made
-from zoo.data.store import Store
 from zoo.errors import ConfigError, DataError
+from zoo.store.reader import Store
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from PIL import Image
 
 from data_prep.cli import main
 from data_prep.datasets import dsb2018
-from zoo.data.store import Store
 from zoo.errors import DataError
+from zoo.store.reader import Store
 
 VIOLET, WHITE, PINK = (180, 160, 215), (220, 218, 215), (230, 150, 190)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_prep.appearance import STAIN_DISTANCE, background, fields
-from zoo.data.store import Store
+from zoo.store.reader import Store
 
 PATH = Path(__file__).parents[2] / "experiments" / "data" / "dsb2018.h5"
 

@@ -10,8 +10,8 @@ from PIL import Image
 from data_prep.cli import main
 from data_prep.datasets.folder import from_mask
 from tests.data_prep.slow_pieces import pieces
-from zoo.data.store import Store
 from zoo.errors import DataError
+from zoo.store.reader import Store
 
 RNG = np.random.default_rng(0)
 

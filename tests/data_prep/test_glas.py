@@ -10,8 +10,8 @@ from data_prep.common import Group
 from data_prep.datasets import glas
 from tests.data_prep.glas_copy import HEADER, write_copy, write_grades
 from zoo.data.datamodule import PatchDataModule
-from zoo.data.store import Store
 from zoo.errors import DataError
+from zoo.store.reader import Store
 
 # Only the table of fields has to be the publisher's here: testA_46 lies bottom right in one, train_100 in none.
 PATIENTS = {"train_1": "11", "train_2": "1", "train_100": "13", "testA_46": "4", "testB_1": "10"}

@@ -10,8 +10,8 @@ from data_prep.common import Group
 from data_prep.datasets import glas, glas_fields
 from tests.data_prep.glas_copy import tiles_of_fields, write_copy, write_grades
 from zoo.data.datamodule import PatchDataModule
-from zoo.data.store import Store
 from zoo.errors import DataError
+from zoo.store.reader import Store
 
 SINGLES = {"train_100": "13"}
 

@@ -13,9 +13,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from data_prep.common import Group, Plan
-from zoo.data.store import Store
-from zoo.data.writer import StoreWriter
 from zoo.errors import DataError
+from zoo.store.reader import Store
+from zoo.store.writer import StoreWriter
 
 HEIGHT, WIDTH = 14, 9
 IDS = [3, 70, 255, 256, 1000]

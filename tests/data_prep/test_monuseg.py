@@ -6,8 +6,8 @@ import tifffile
 
 from data_prep.cli import main
 from data_prep.datasets import monuseg
-from zoo.data.store import Store
 from zoo.errors import DataError
+from zoo.store.reader import Store
 
 TRAIN, TEST = "MoNuSeg 2018 Training Data", "MoNuSegTestData"
 TEST_PATIENTS = """

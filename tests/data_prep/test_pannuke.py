@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from data_prep.cli import main
 from data_prep.common import Group, Plan
 from data_prep.datasets import pannuke
-from zoo.data.store import Store
 from zoo.errors import ConfigError, DataError
+from zoo.store.reader import Store
 
 TISSUES = np.array(["Breast", "Adrenal_gland", "Breast"])  # np.save makes it '<U13', as in the release
 

@@ -30,5 +30,5 @@ def test_errors_come_without_traceback(tmp_path):
     command = [sys.executable, "-m", "data_prep", "monuseg", "--source", "gone", "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 2
-    assert done.stderr.startswith("error: gone: no such folder")
+    assert done.stderr.startswith("python -m data_prep: gone: no such folder")
     assert "Traceback" not in done.stderr

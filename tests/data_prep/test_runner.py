@@ -21,9 +21,9 @@ from data_prep.common import Plan, Shard
 from data_prep.records import GroupRecord, split_table
 from data_prep.run import run
 from tests import made
-from zoo.data.store import Store
-from zoo.data.writer import StoreWriter
 from zoo.errors import DataError, StoreError
+from zoo.store.reader import Store
+from zoo.store.writer import StoreWriter
 
 ROOT = Path(__file__).parents[2]
 
@@ -318,7 +318,7 @@ def test_full_disk_when_closing(tmp_path):
     code = """
 import resource, signal, sys
 import numpy as np
-from zoo.data.writer import StoreWriter
+from zoo.store.writer import StoreWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 with StoreWriter(sys.argv[1], dataset='', licence='', citation='', source_checksum='') as writer:

@@ -14,7 +14,7 @@ from data_prep.annotations import Outline, Polygons
 from data_prep.shard import Job, carry_out
 from data_prep.slides import add_slide_arguments, slide_shard
 from tests.slides import mosaic, tissue, write_pyramid
-from zoo.data.store import Store
+from zoo.store.reader import Store
 
 WIDTH, HEIGHT = 2600, 2100
 INK = (0, 0, 255)

@@ -13,8 +13,8 @@ from data_prep.common import Group
 from data_prep.datasets import wbc
 from data_prep.white_cells import Sample, read_sample
 from tests.data_prep.slow_pieces import pieces
-from zoo.data.store import Store
 from zoo.errors import DataError
+from zoo.store.reader import Store
 
 
 def mask_of_a_cell() -> np.ndarray:

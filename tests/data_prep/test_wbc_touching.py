@@ -11,8 +11,8 @@ from data_prep.common import Group, Plan
 from data_prep.datasets import wbc_touching
 from data_prep.smear import Cell, lay, take_apart
 from data_prep.touching import HIDDEN, canvas, deform
-from zoo.data.store import Store
 from zoo.errors import ConfigError, DataError
+from zoo.store.reader import Store
 
 GROUND, RED = (230, 222, 200), (214, 170, 160)
 

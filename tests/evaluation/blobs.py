@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from zoo.data.writer import StoreWriter
+from zoo.store.writer import StoreWriter
 
 SIDE = 96
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from tests.inference.fakes import Disks
 from tests.users.user_reference import next_click
+from zoo.comparison.sections import _sessions
 from zoo.data.batch import Batch
 from zoo.evaluation.interactive import Interactive, Traces, iou
 from zoo.evaluation.record import Record
-from zoo.evaluation.sections import _sessions
 from zoo.inference.engine import Engine
 from zoo.inference.session import as_images
 from zoo.interactions import Interactions

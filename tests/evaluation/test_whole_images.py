@@ -12,8 +12,8 @@ import yaml
 
 from tests.evaluation.blobs import blob_image
 from zoo.cli import main
-from zoo.data.writer import StoreWriter
-from zoo.evaluation.result import Speed
+from zoo.comparison.result import Speed
+from zoo.store.writer import StoreWriter
 
 ROOT = Path(__file__).parents[2]
 USERS = {

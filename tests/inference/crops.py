@@ -5,11 +5,11 @@ from torch import Tensor, nn
 
 from zoo.encoders import Disks
 from zoo.inference.engine import State
+from zoo.inference.refiner import Refiner
 from zoo.inference.view import View
 from zoo.inference.zoom_in import ZoomIn
 from zoo.methods.base import InteractiveMethod
 from zoo.networks.staged import Features, StagedNetwork
-from zoo.refiners.base import Refiner
 from zoo.users import NextClick
 
 

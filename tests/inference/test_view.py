@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from tests.inference.crops import changed, small
-from zoo.inference.frame import Frame
 from zoo.inference.view import FlippedView, View
 from zoo.interactions import Interactions
 from zoo.networks.staged import Features
+from zoo.ops.frame import Frame
 
 H, W = 32, 48
 POINTS = ("image", "guidance", "middle")

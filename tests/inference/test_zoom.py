@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from zoo import Click, Scribble
-from zoo.inference.frame import Frame
 from zoo.inference.zoom import InteractionWindow, WholeImage
 from zoo.interactions import Interaction, Interactions
+from zoo.ops.frame import Frame
 
 SIZE = (200, 300)
 

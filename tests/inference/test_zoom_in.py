@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.frame import Frame
 from zoo.inference.zoom_in import ZoomIn
 from zoo.interactions import Interactions
+from zoo.ops.frame import Frame
 
 Box = tuple[Fraction, Fraction, Fraction, Fraction]
 Clicks = list[tuple[float, float, int]]

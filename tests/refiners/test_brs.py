@@ -9,7 +9,7 @@ from torch.nn.functional import silu
 
 from tests.refiners.tiny import SIDE, clicks, network, view
 from zoo.errors import ConfigError
-from zoo.inference.frame import Frame
+from zoo.ops.frame import Frame
 from zoo.refiners import CGAM, FBRS, FBRSA, FBRSB, FBRSC, RGBBRS, BatchedLBFGS, DistMapBRS, Minimizer, ScipyLBFGSB
 from zoo.refiners.backpropagating import Backpropagating
 from zoo.refiners.minimizer import Evaluation, Function

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 
 from tests.refiners.tiny import clicks, view
-from zoo.inference.frame import Frame
 from zoo.interactions import Interactions
+from zoo.ops.frame import Frame
 from zoo.refiners.marks import click_marks
 
 SIZE = (24, 28)

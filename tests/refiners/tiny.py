@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, silu
 
 from zoo.encoders.distance import TanhDistance
-from zoo.inference.frame import Frame
 from zoo.inference.view import FlippedView, View
 from zoo.inference.zoom import Zoom
 from zoo.interactions import Interactions
 from zoo.losses import BinaryCrossEntropy
 from zoo.methods.base import InteractiveMethod
 from zoo.networks.staged import Features, StagedNetwork
+from zoo.ops.frame import Frame
 from zoo.refiners import Refiner
 from zoo.users import NextClick
 

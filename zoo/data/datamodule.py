@@ -15,11 +15,11 @@ from zoo.data.datasets import StoreDataset, WholeImages
 from zoo.data.disagreement import Disagreement
 from zoo.data.equal_sizes import EqualSizes
 from zoo.data.objects import ObjectsInImages, ObjectWindows
-from zoo.data.splits import check_splits
-from zoo.data.store import Store, store_paths
 from zoo.data.transforms import Augment
 from zoo.data.windows import RegionWindows, Share
 from zoo.errors import ConfigError, DataError, SplitError
+from zoo.store.reader import Store, store_paths
+from zoo.store.splits import check_splits
 
 
 class EpochSampler(DistributedSampler[int]):

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from zoo.data.batch import Sample
-from zoo.data.schema import IGNORE
-from zoo.data.store import Store
 from zoo.data.transforms import Augment
 from zoo.errors import DataError
 from zoo.ops.random import uniform
+from zoo.store.reader import Store
+from zoo.store.schema import IGNORE
 
 AUGMENT_DRAW = 2_000_005
 Pixels = tuple[NDArray[np.uint8], NDArray[np.integer]]

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.schema import IGNORE
 from zoo.errors import ConfigError
+from zoo.store.schema import IGNORE
 
 
 class Disagreement:

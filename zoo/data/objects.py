@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from zoo.data.batch import Sample
 from zoo.data.datasets import Pixels, StoreDataset, drawn_number
-from zoo.data.schema import GroupInfo
-from zoo.data.store import Store
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
 from zoo.ops.random import uniform
+from zoo.store.reader import Store
+from zoo.store.schema import GroupInfo
 
 SHIFT_X_DRAW, SHIFT_Y_DRAW, CHOICE_DRAW = 2_000_003, 2_000_004, 2_000_006
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from zoo.data.batch import Sample
 from zoo.data.datasets import StoreDataset, drawn_number
 from zoo.data.disagreement import Disagreement
-from zoo.data.schema import IGNORE
-from zoo.data.store import Store
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
+from zoo.store.reader import Store
+from zoo.store.schema import IGNORE
 
 WINDOW_X_DRAW, WINDOW_Y_DRAW, DISAGREEMENT_DRAW = 2_000_007, 2_000_008, 2_000_009
 _TRIES = 32

@@ -1,4 +1,4 @@
-"""Protocols, traces, comparison, report and leaderboard."""
+"""Protocols: how methods are evaluated, and what is recorded."""
 
 from zoo.evaluation.automatic import Automatic
 from zoo.evaluation.interactive import Interactive

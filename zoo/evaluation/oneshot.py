@@ -16,12 +16,12 @@ from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
-from zoo.inference.frame import Frame
 from zoo.inference.oneshot import OneShot
 from zoo.inference.session import as_images
 from zoo.interactions import Interactions
 from zoo.metrics.instances import aji
 from zoo.metrics.modules import InstanceMetrics
+from zoo.ops.frame import Frame
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.centroid import Centroid
 

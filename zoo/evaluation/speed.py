@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from zoo.comparison.result import Speed
 from zoo.data.batch import Batch
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
-from zoo.evaluation.result import Speed
 from zoo.inference.engine import Engine, State
 from zoo.interactions import Interactions
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import yaml
 
 from zoo.errors import CheckpointError
-from zoo.evaluation.columns import columns
-from zoo.evaluation.result import read
 from zoo.users.base import Gives
 
 UNSTATED = "Not stated."
@@ -40,12 +37,15 @@ class Card:
     limits: str = UNSTATED
     citation: str = ""
 
-    def markdown(
-        self, name: str, class_path: str, mpp: float | None, gives: Gives | None, results: Sequence[Path] = ()
-    ) -> str:
-        """The card of checkpoint `name`, with a table of the metrics in the result files.
+    def markdown(self, name: str, class_path: str, mpp: float | None, gives: Gives | None, results: str = "") -> str:
+        """The card of checkpoint `name`.
 
-        `gives` is what its users say; None: nothing, its first mask is all there is.
+        Args:
+            name: in the index.
+            class_path: of the method.
+            mpp: micrometres per pixel that it works at; None: unknown.
+            gives: what its users say; None: nothing, its first mask is all there is.
+            results: a Markdown table of what it reached, if there is one.
         """
         resolution = "unknown" if mpp is None else f"{mpp:g} um/px"
         given = "" if mpp is None else f", mpp={mpp:g}"
@@ -63,7 +63,7 @@ class Card:
             f"## Limits\n\n{self.limits}",
         ]
         if results:
-            parts.append(f"## Results\n\n{_table(results)}")
+            parts.append(f"## Results\n\n{results}")
         parts.append(f"## Licence\n\n{self.licence}")
         if self.citation:
             parts.append(f"## Citation\n\n{self.citation}")
@@ -84,14 +84,3 @@ def read_card(path: Path) -> Card:
         raise CheckpointError(
             f"{path}: no model card ({error}); a YAML file of these fields is needed: {', '.join(known)}"
         ) from None
-
-
-def _table(paths: Sequence[Path]) -> str:
-    results = [read(path) for path in paths]
-    shown = columns(results)
-    rows = [["experiment", "data", "split", "images", *(column.heading for column in shown)]]
-    for result in results:
-        numbers = [column.text(column.value(result)) for column in shown]
-        rows.append([result.title, result.data.dataset, result.data.split, str(result.data.images), *numbers])
-    rows.insert(1, ["---"] * len(rows[0]))
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from zoo.inference.engine import Engine, State, pick, put
 from zoo.inference.evaluating import evaluating
-from zoo.inference.frame import Frame
 from zoo.inference.precision import in_precision
 from zoo.inference.view import FlippedView, View
 from zoo.interactions import Interactions
+from zoo.ops.frame import Frame
 
 if TYPE_CHECKING:
     from zoo.methods.base import InteractiveMethod

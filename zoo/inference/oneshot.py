@@ -10,9 +10,9 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.engine import Engine, State, advance
-from zoo.inference.frame import Frame
 from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import PADDING, Interactions
+from zoo.ops.frame import Frame
 from zoo.ops.random import uniform
 
 JITTER_X_DRAW, JITTER_Y_DRAW = 3_000_003, 3_000_004

@@ -9,7 +9,7 @@ import warnings
 import torch
 
 from zoo.errors import InteractionError
-from zoo.inference.frame import Frame
+from zoo.ops.frame import Frame
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.engine import Engine, State, advance, pick
-from zoo.inference.frame import Frame
 from zoo.inference.resolution import working_frame
 from zoo.interactions import Interaction, Interactions
+from zoo.ops.frame import Frame
 
 NO_IMAGE = "no image yet; call set_image(image) first"
 

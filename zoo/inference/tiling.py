@@ -10,8 +10,8 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State
-from zoo.inference.frame import Frame
 from zoo.interactions import PADDING, Interactions
+from zoo.ops.frame import Frame
 
 At = tuple[Tensor, Tensor]
 """Sample and tile indices (n,) of n tiles."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from zoo.inference.frame import Frame
 from zoo.interactions import Interactions
+from zoo.ops.frame import Frame
 
 if TYPE_CHECKING:
     from zoo.methods.base import InteractiveMethod

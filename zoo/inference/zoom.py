@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from zoo.inference.frame import Frame
 from zoo.interactions import Interactions
+from zoo.ops.frame import Frame
 
 
 class Zoom(ABC):

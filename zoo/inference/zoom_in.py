@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.frame import Frame
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
+from zoo.ops.frame import Frame
 
 MULTIPLE = 32
 SHAPES = ("square", "keep")

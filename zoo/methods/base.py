@@ -17,6 +17,7 @@ from zoo.inference.engine import Engine
 from zoo.inference.evaluating import evaluating
 from zoo.inference.network_engine import NetworkEngine
 from zoo.inference.precision import Precision
+from zoo.inference.refiner import Refiner
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
@@ -25,7 +26,6 @@ from zoo.methods.evaluated import EvaluatedModule
 from zoo.methods.optimization import optimizers
 from zoo.networks.staged import Features, StagedNetwork
 from zoo.ops.random import uniform
-from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser, Truth
 
 TURN_DRAW = 1_000_003

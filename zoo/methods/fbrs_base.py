@@ -10,10 +10,10 @@ from torch import nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.distance import TanhDistance
+from zoo.inference.refiner import Refiner
 from zoo.inference.zoom import Zoom
 from zoo.losses import NormalizedFocalLoss
 from zoo.methods.base import InteractiveMethod
-from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser
 from zoo.users.training_clicks import TrainingClicks
 

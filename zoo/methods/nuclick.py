@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.inclusion_exclusion import InclusionExclusion
+from zoo.inference.refiner import Refiner
 from zoo.inference.zoom import InteractionWindow, Zoom
 from zoo.interactions import Interactions
 from zoo.losses import NuClickLoss
 from zoo.methods.base import InteractiveMethod
 from zoo.networks.nuclick import NuClickNet
 from zoo.ops.components import fill_holes, reconstruct, remove_small
-from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser
 from zoo.users.compose import Together, Turns
 from zoo.users.inside import RandomInside

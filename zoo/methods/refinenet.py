@@ -12,13 +12,13 @@ from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.distance import InverseDistance
 from zoo.inference.engine import Engine
 from zoo.inference.network_engine import NetworkEngine
+from zoo.inference.refiner import Refiner
 from zoo.inference.tiling import TiledEngine
 from zoo.inference.zoom import Zoom
 from zoo.losses import BinaryCrossEntropy
 from zoo.methods.base import InteractiveMethod
 from zoo.methods.evaluated import refuse_overlap
 from zoo.methods.guidenet import GuideNet
-from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser
 from zoo.users.correction import CorrectionScribbles
 

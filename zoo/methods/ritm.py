@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.disk import Disks
+from zoo.inference.refiner import Refiner
 from zoo.inference.zoom import Zoom
 from zoo.losses import NormalizedFocalLoss
 from zoo.methods.base import InteractiveMethod
-from zoo.refiners.base import Refiner
 from zoo.users.base import SimulatedUser
 from zoo.users.compose import Turns
 from zoo.users.random_error import RandomInError

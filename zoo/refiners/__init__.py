@@ -1,7 +1,7 @@
 """Refiners: test-time optimisation for any trained method that offers the features they need."""
 
+from zoo.inference.refiner import Refiner
 from zoo.refiners.adam import BatchedAdam
-from zoo.refiners.base import Refiner
 from zoo.refiners.brs import FBRS, FBRSA, FBRSB, FBRSC, RGBBRS, DistMapBRS
 from zoo.refiners.cgam import CGAM
 from zoo.refiners.lbfgs import BatchedLBFGS

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.inference.engine import State
+from zoo.inference.refiner import Refiner
 from zoo.inference.view import View
 from zoo.networks.staged import Features
-from zoo.refiners.base import Refiner
 from zoo.refiners.minimizer import Evaluation, Minimizer
 
 Aim = dict[str, Tensor]

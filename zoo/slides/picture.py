@@ -8,8 +8,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from zoo.data.image import IMAGE_SUFFIXES, read_image
 from zoo.errors import DataError
+from zoo.images.reading import IMAGE_SUFFIXES, read_image
 from zoo.slides.reader import clip, mean_mpp, on_white, unreadable
 
 MICROMETRES = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, centimetre

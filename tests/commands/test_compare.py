@@ -1,0 +1,291 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.evaluation.blobs import write_experiment, write_store
+from zoo.cli import main
+from zoo.commands.compare import side_by_side
+from zoo.comparison.result import read
+from zoo.data.datamodule import PatchDataModule
+from zoo.evaluation import Interactive, OneShotProtocol
+from zoo.methods import RegionGrowing, Watershed
+from zoo.store.reader import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with four experiments, compared."""
+    folder = tmp_path_factory.mktemp("compare")
+    store = write_store(folder / "blobs.h5")
+    paths = [
+        write_experiment(folder / "a.yaml", store, "Watershed"),
+        write_experiment(folder / "b.yaml", store, "RegionGrowing"),
+        write_experiment(folder / "c.yaml", store, "Watershed", oneshot=True),
+        write_experiment(folder / "d.yaml", store, "RegionGrowing", oneshot=True),
+    ]
+    assert main(["compare", *map(str, paths), "--out", str(folder / "out"), "--save-results"]) == 0
+    return folder
+
+
+def results(folder: Path) -> list[dict]:
+    return json.loads((folder / "out" / "results.json").read_text())["results"]
+
+
+def direct(folder: Path, method, protocol) -> dict[str, float]:
+    """The same numbers without Lightning, command line and batches of several samples."""
+    data = PatchDataModule([str(folder / "blobs.h5")], side=64, batch_size=1)
+    data.eval_samples = protocol.samples
+    data.setup("test")
+    metric = protocol.metric()
+    for batch in data.test_dataloader():
+        protocol.evaluate(method.engine(), batch, metric)
+    return {name: float(value) for name, value in metric.compute().items()}
+
+
+@pytest.mark.parametrize(
+    ("number", "method", "protocol"),
+    [
+        (0, Watershed, Interactive(max_interactions=4)),
+        (1, RegionGrowing, Interactive(max_interactions=4)),
+        (2, Watershed, OneShotProtocol()),
+        (3, RegionGrowing, OneShotProtocol()),
+    ],
+)
+def test_numbers_are_those_of_the_protocol(run, number, method, protocol):
+    found, expected = results(run)[number]["metrics"], direct(run, method(), protocol)
+    assert found.keys() == expected.keys()
+    for name in expected.keys() - {"spi", "seconds"}:
+        if np.isnan(expected[name]):
+            assert found[name] is None
+        else:
+            assert found[name] == pytest.approx(expected[name], abs=1e-12), name
+
+
+def test_the_first_session_by_hand(run):
+    """The trace's IoU after the first click is that of a mask made from the trace's own click."""
+    data = PatchDataModule([str(run / "blobs.h5")], side=64, batch_size=1)
+    data.setup("test")
+    batch = next(iter(data.test_dataloader()))
+    trace = json.loads((run / "out" / "traces" / "a.jsonl").read_text().splitlines()[0])
+    x, y, label, turn = trace["clicks"][0][0]
+    assert (label, turn) == (1, 0)
+    assert trace["from"] == {
+        "file": "blobs.h5", "group": "g2", "slide": "s2", "patient": "p2", "item": 0, "object": 10, "x0": 0, "y0": 0
+    }  # fmt: skip
+    image = batch.image[0].permute(1, 2, 0).numpy().astype(np.float32) / 255
+    seed = np.zeros(image.shape[:2], bool)
+    seed[int(y), int(x)] = True
+    mask, target = Watershed().segment(image, seed, np.zeros_like(seed)), batch.truth.target[0, 0].numpy()
+    assert trace["ious"][0] == pytest.approx((mask & target).sum() / (mask | target).sum(), abs=1e-9)
+
+
+def test_traces_hold_every_sample_in_order(run):
+    lines = [json.loads(line) for line in (run / "out" / "traces" / "b.jsonl").read_text().splitlines()]
+    assert [line["sample"] for line in lines] == list(range(8))
+    assert [line["from"]["object"] for line in lines] == [10, 20, 30, 40] * 2
+    mean = np.mean([line["ious"][0] for line in lines])
+    assert results(run)[1]["metrics"]["iou@1"] == pytest.approx(mean, abs=1e-12)
+    for line in lines:
+        assert len(line["ious"]) == len(line["seconds"]) == len(line["clicks"][0])
+
+
+def test_result_says_where_it_comes_from(run):
+    result = results(run)[0]
+    data = result["data"]
+    assert (data["dataset"], data["split"], data["split_unit"], data["licence"]) == (
+        "Blobs", "test", "patient", "CC0 1.0",
+    )  # fmt: skip
+    assert (data["images"], data["objects"], data["patients"], data["limit"]) == (2, 8, 2, None)
+    assert result["seed"] == 0
+    assert result["versions"]["torch"] == torch.__version__
+    assert result["speed"]["unit"] == "interaction"
+    assert 0 < result["speed"]["model"] <= result["speed"]["end_to_end"]
+    assert results(run)[2]["speed"]["unit"] == "object"
+    assert results(run)[2]["data"]["objects"] == 8
+    assert read(run / "results" / "a.json").to_json() == result
+
+
+def test_report_stands_alone(run):
+    page = (run / "out" / "report.html").read_text()
+    assert not re.search(r'(src|href)=(?!"data:image/(png|jpeg);base64,)', page)
+    assert page.count("<table>") == 2 + 2  # results, and differences to the first
+    assert page.count("<h3>Differences to Watershed &lt;") == 2
+    assert "Watershed &lt;many&gt;" in page
+    assert "Watershed <many>" not in page
+    for number in results(run)[0]["metrics"]["iou@1"], results(run)[3]["metrics"]["aji"]:
+        assert f">{number:.3f}</td>" in page
+    two_curves_and_three_samples = 2 + 3 * (2 + 2 * 3)
+    two_images = 2 * (2 + 2)
+    assert page.count("<img ") == two_curves_and_three_samples + two_images
+    assert page.count("image/png") == 2
+    for name in "curves.png", "success.png":
+        assert (run / "out" / name).read_bytes().startswith(b"\x89PNG")
+    for name in "overlays-interactive.jpg", "overlays-one-shot.jpg":
+        assert (run / "out" / name).read_bytes().startswith(b"\xff\xd8")
+
+
+def test_differences_are_those_of_the_traces(run):
+    """Means by hand from the traces, intervals by a slow bootstrap over the two images."""
+    content = json.loads((run / "out" / "results.json").read_text())
+    interactive, oneshot = content["differences"]
+    first, other = ([json.loads(x) for x in (run / "out/traces" / f"{n}.jsonl").read_text().splitlines()] for n in "ab")
+    assert (interactive["first"], interactive["samples"], interactive["clusters"]) == ("a", 8, 2)
+    assert (oneshot["first"], oneshot["samples"], oneshot["clusters"]) == ("c", 2, 2)
+    (row,) = [row for row in interactive["rows"] if row["score"] == "iou@1"]
+    values = np.array([b["ious"][0] - a["ious"][0] for a, b in zip(first, other, strict=True)])
+    images = [values[:4].mean(), values[4:].mean()]  # of equal size: the extremes of any bootstrap
+    assert row["mean"] == pytest.approx(values.mean(), abs=1e-12)
+    assert (row["low"], row["high"]) == pytest.approx((min(images), max(images)), abs=1e-12)
+    assert [row["score"] for row in oneshot["rows"]] == ["aji"]
+    assert sorted(path.stem for path in (run / "results" / "differences").iterdir()) == ["a", "c"]
+    saved = json.loads((run / "results" / "differences" / "a.json").read_text())
+    assert interactive.items() <= saved.items()
+
+
+def test_nothing_temporary_stays(run):
+    assert not [path for path in run.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]
+
+
+def test_limit_and_json(run, tmp_path, capsys):
+    assert main(["compare", str(run / "c.yaml"), "--out", str(tmp_path / "o"), "--limit", "1", "--json"]) == 0
+    out, err = capsys.readouterr()
+    (result,) = json.loads(out)
+    assert (result["data"]["images"], result["data"]["objects"], result["data"]["limit"]) == (1, 4, 1)
+    assert "AJI" in err
+    assert "Only the first 1 images" in (tmp_path / "o" / "report.html").read_text()
+    whole = results(run)[2]
+    assert result["metrics"]["aji"] != whole["metrics"]["aji"]
+    assert result["config_hash"] != whole["config_hash"]
+
+
+def test_config_hash_knows_no_folder_but_every_argument(run, tmp_path):
+    store = write_store(tmp_path / "blobs.h5")
+    same = write_experiment(tmp_path / "same.yaml", store, "Watershed")
+    other = write_experiment(tmp_path / "other.yaml", store, "Watershed", sigma=2.5)
+    assert main(["compare", str(same), str(other), "--out", str(tmp_path / "o")]) == 0
+    hashes = [result["config_hash"] for result in results(run)[:1]]
+    moved, changed = json.loads((tmp_path / "o" / "results.json").read_text())["results"]
+    assert moved["config_hash"] == hashes[0] != changed["config_hash"]
+    assert moved["metrics"]["auc"] == results(run)[0]["metrics"]["auc"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (None, "missing.yaml: no such file"),
+        ("model: [", "bad.yaml: Problems parsing config"),
+        ("nonsense: 3\n", "bad.yaml: Option 'nonsense' is not accepted"),
+        ("model:\n  class_path: zoo.methods.Nothing\n", "has no attribute 'Nothing'"),
+        ("model:\n  class_path: zoo.methods.Watershed\n  init_args: {sigmaa: 3}\n", "sigmaa"),
+        ("data:\n  files: [nowhere.h5]\n", "nowhere.h5: no such file"),
+        ("protocol: null\n", "no protocol"),
+    ],
+)
+def test_wrong_experiments_exit_2_without_traceback(run, tmp_path, capsys, change, message):
+    path = tmp_path / ("missing.yaml" if change is None else "bad.yaml")
+    if change is not None:
+        good = (run / "a.yaml").read_text()
+        key = change.partition(":")[0]
+        kept = re.sub(rf"^{key}:(?: .*)?\n(?:[ -].*\n)*", "", good, flags=re.MULTILINE)
+        path.write_text(kept + change)
+    assert main(["compare", str(run / "a.yaml"), str(path), "--out", str(tmp_path / "o")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--limit", "0"], "at least one image"),
+        (["--limit", "1", "--save-results"], "leave out --limit"),
+    ],
+)
+def test_wrong_options(run, tmp_path, capsys, options, message):
+    assert main(["compare", str(run / "a.yaml"), "--out", str(tmp_path / "o"), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_same_name_twice(run, tmp_path, capsys):
+    assert main(["compare", str(run / "a.yaml"), str(run / "a.yaml"), "--out", str(tmp_path / "o")]) == 2
+    assert "given twice" in capsys.readouterr().err
+
+
+def test_out_is_a_file(run, tmp_path, capsys):
+    (tmp_path / "o").write_text("mine")
+    assert main(["compare", str(run / "a.yaml"), "--out", str(tmp_path / "o")]) == 2
+    assert "is a file" in capsys.readouterr().err
+    assert (tmp_path / "o").read_text() == "mine"
+
+
+EMBEDDED = [path for path in sorted((ROOT / "experiments").glob("*-dsb2018*.yaml")) if "finetune" not in path.name]
+
+
+def test_embedded_experiments_on_two_images(tmp_path, monkeypatch):
+    """The comparison that `make compare` shows, on two of its images."""
+    monkeypatch.chdir(ROOT)
+    assert len(EMBEDDED) == 6
+    names = [str(path.relative_to(ROOT)) for path in EMBEDDED]
+    assert main(["compare", *names, "--out", str(tmp_path / "out"), "--limit", "2"]) == 0
+    found = results(tmp_path)
+    assert [result["experiment"] for result in found] == [path.stem for path in EMBEDDED]
+    for result in found:
+        assert (result["data"]["images"], result["data"]["licence"]) == (2, "CC0 1.0")
+        score = "aji" if result["protocol"] == "one-shot" else "auc"
+        assert 0.3 < result["metrics"][score] < 1, result["experiment"]
+    assert (tmp_path / "out" / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.ddp
+def test_two_processes_give_the_same_numbers(run, tmp_path):
+    """Eight objects in batches of three, and two images: the samplers of two processes pad some of them."""
+    paths = []
+    for name in "a", "c":
+        content = yaml.safe_load((run / f"{name}.yaml").read_text())
+        content["trainer"] |= {"devices": 2, "strategy": "ddp"}
+        paths.append(tmp_path / f"{name}.yaml")
+        paths[-1].write_text(yaml.safe_dump(content))
+    command = [sys.executable, "-m", "zoo.cli", "compare", *map(str, paths), "--out", str(tmp_path / "out")]
+    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    for found, expected in zip(results(tmp_path), [results(run)[0], results(run)[2]], strict=True):
+        for name in expected["metrics"].keys() - {"spi", "seconds"}:
+            assert found["metrics"][name] == pytest.approx(expected["metrics"][name], abs=1e-12), name
+        assert found["data"] == expected["data"]
+    lines = (tmp_path / "out" / "traces" / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line)["sample"] for line in lines] == list(range(8))
+
+
+def test_a_trace_leads_back_to_the_image(run):
+    """Window corner plus click is a pixel of the object in the whole image."""
+    store = Store(run / "blobs.h5")
+    for line in (run / "out" / "traces" / "a.jsonl").read_text().splitlines():
+        trace = json.loads(line)
+        place, (x, y, *_) = trace["from"], trace["clicks"][0][0]
+        label = store.label(place["group"], place["item"])
+        assert label[int(y) + place["y0"], int(x) + place["x0"]] == place["object"]
+
+
+@given(st.lists(st.text("ab ", min_size=1, max_size=30), min_size=1, max_size=12), st.integers(20, 120))
+def test_tables_of_many_methods_break_no_word(titles, width):
+    tables = side_by_side(titles, width)
+    assert [i for table in tables for i in table] == list(range(len(titles)))
+    needed = [max(6, *(len(word) for word in title.split() or [""])) + 3 for title in titles]
+    for table, following in zip(tables, [*tables[1:], None], strict=True):
+        used = sum(needed[i] for i in table)
+        assert used <= width or len(table) == 1
+        assert following is None or used + needed[following[0]] > width

@@ -1,0 +1,164 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.hub.checkpoints import nuclick_folder, watershed_folder
+from tests.tiny import DISKS, tiny_image
+from zoo import Click, Scribble
+from zoo.cli import main
+from zoo.images.labels import read_labels
+from zoo.interactions import write_json
+
+OBJECTS = [[Click(column + 0.5, row + 0.5)] for row, column in DISKS[:3]]
+OBJECTS.append([Scribble(((DISKS[3][1] - 2.0, DISKS[3][0] + 0.5), (DISKS[3][1] + 2.0, DISKS[3][0] + 0.5)))])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with image.png, clicks.json and a watershed checkpoint."""
+    Image.fromarray(tiny_image()[0]).save(tmp_path / "image.png")
+    write_json(tmp_path / "clicks.json", OBJECTS)
+    watershed_folder(tmp_path / "watershed")
+    return tmp_path
+
+
+def segment(
+    folder: Path, *more: str, image: str = "image.png", out: str = "out/mask.png", ckpt: str = "watershed"
+) -> int:
+    common = ["--checkpoint", str(folder / ckpt), "--interactions", str(folder / "clicks.json")]
+    return main(["segment", str(folder / image), *common, "--out", str(folder / out), *more])
+
+
+@pytest.mark.parametrize("name", ["mask.png", "mask.tif", "mask.npy"])
+def test_objects_become_labels(files, name, capsys):
+    assert segment(files, out=name) == 0
+    labels, truth = read_labels(files / name), tiny_image()[1]
+    for number in range(1, 5):
+        one, other = labels == number, truth == number
+        assert (one & other).sum() / (one | other).sum() > 0.85
+    assert capsys.readouterr().out.startswith("4 objects in ")
+
+
+def test_everything_is_written(files, capsys):
+    more = ["--geojson", str(files / "a.geojson"), "--overlay", str(files / "a.png"), "--object-type", "detection"]
+    assert segment(files, *more, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    labels = read_labels(files / "out/mask.png")
+    assert [each["area"] for each in summary["objects"]] == [(labels == n).sum() for n in range(1, 5)]
+    assert summary["written"] == [str(files / name) for name in ("out/mask.png", "a.geojson", "a.png")]
+    features = json.loads((files / "a.geojson").read_text())["features"]
+    assert [f["properties"]["name"] for f in features] == ["1", "2", "3", "4"]
+    assert all(f["properties"]["objectType"] == "detection" for f in features)
+    picture = np.asarray(Image.open(files / "a.png"))
+    assert picture.shape[0] % 64 == 0
+    assert picture.shape[2] == 3
+
+
+def test_a_label_image_with_more_than_255_objects_has_16_bits(files):
+    write_json(files / "clicks.json", [[Click(x % 60 + 2, x // 5 % 60 + 2)] for x in range(300)])
+    assert segment(files) == 0
+    assert read_labels(files / "out/mask.png").max() > 255
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
+def test_kinds_of_images(files, mode):
+    Image.open(files / "image.png").convert(mode).save(files / "other.png")
+    assert segment(files, image="other.png") == 0
+    assert len(np.unique(read_labels(files / "out/mask.png"))) == 5
+
+
+def test_corrections_in_later_turns(files):
+    assert segment(files, out="first.png") == 0
+    correction = Click(OBJECTS[0][0].x + 4, OBJECTS[0][0].y, positive=False, turn=1)
+    write_json(files / "clicks.json", [[*OBJECTS[0], correction], *OBJECTS[1:]])
+    assert segment(files, out="second.png") == 0
+    row, column = int(correction.y), int(correction.x)
+    assert read_labels(files / "first.png")[row, column] == 1
+    assert read_labels(files / "second.png")[row, column] == 0
+
+
+def test_a_checkpoint_with_mpp_resamples_and_says_so(files, capsys):
+    nuclick_folder(files / "nuclick")
+    assert segment(files, "--mpp", "0.125", ckpt="nuclick") == 0
+    assert "resampled from 0.125 to the checkpoint's 0.25 um/px" in capsys.readouterr().err
+    assert read_labels(files / "out/mask.png").shape == (64, 64)
+    assert segment(files, ckpt="nuclick") == 0
+    assert "mpp is unknown" in capsys.readouterr().err
+    assert segment(files, "--mpp", "0.25", ckpt="nuclick") == 0
+    assert capsys.readouterr().err == ""
+
+
+def broken(files: Path, what: str) -> list[str]:
+    """Break something; returns further arguments."""
+    if what == "image":
+        (files / "image.png").write_bytes(b"x")
+    elif what == "16 bit":
+        Image.fromarray(np.zeros((64, 64), np.uint16)).save(files / "image.png")
+    elif what == "json":
+        (files / "clicks.json").write_text("{")
+    elif what == "outside":
+        write_json(files / "clicks.json", [[Click(64.5, 3)]])
+    elif what == "negative":
+        write_json(files / "clicks.json", [[Click(4.5, 3, positive=False)]])
+    elif what == "checkpoint":
+        (files / "watershed/config.yaml").unlink()
+    options = {
+        "device": ["--device", "nonsense"],
+        "mpp": ["--mpp", "-1"],
+        "same": ["--geojson", str(files / "out/mask.png")],
+        "overlay": ["--overlay", str(files / "a.jpg")],
+        "unwritable": ["--overlay", str(files / "image.png/a.png")],
+    }
+    return options.get(what, [])
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("image", "image.png: not a readable image"),
+        ("16 bit", "8 bits"),
+        ("json", "not readable as JSON"),
+        ("outside", "outside the image"),
+        ("negative", "no positive"),
+        ("checkpoint", "config.yaml"),
+        ("device", "--device nonsense"),
+        ("mpp", "mpp=-1"),
+        ("same", "same name"),
+        ("overlay", ".png"),
+    ],
+)
+def test_errors_leave_nothing_behind(files, capsys, what, said):
+    more = broken(files, what)
+    before = sorted(files.rglob("*"))
+    assert segment(files, *more) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+    assert sorted(files.rglob("*")) == before
+
+
+def test_an_output_of_unknown_kind(files, capsys):
+    assert segment(files, out="mask.jpg") == 2
+    assert ".png, .tif" in capsys.readouterr().err
+
+
+def test_help_teaches(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["segment", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    example = text[text.index('{"schema"') : text.index("The first object")]
+    objects = json.loads(example)["objects"]
+    assert len(objects) == 2
+
+
+def test_the_example_of_the_help_is_read(files, capsys):
+    with pytest.raises(SystemExit):
+        main(["segment", "--help"])
+    text = capsys.readouterr().out
+    (files / "clicks.json").write_text(text[text.index('{"schema"') : text.index("The first object")])
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (128, 256, 3), np.uint8)).save(files / "image.png")
+    assert segment(files) == 0

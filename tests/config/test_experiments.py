@@ -1,0 +1,121 @@
+"""Every experiment that is shipped parses: its classes exist and take the arguments that it gives them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.data.stores import region_store
+from tests.regions import guide_folder
+from zoo.cli import main
+from zoo.config.cli import ZooCLI, run
+from zoo.hub.load import load_method
+
+FOLDER = Path(__file__).parents[2] / "experiments"
+ADDITIONS = {f"without-exclusion-{stage}": f"train-nuclick-monuseg-{stage}" for stage in (1, 2)}
+ADDITIONS["unet"] = "train-nuclick-monuseg-1"
+INPUTS = ("i", "ip", "ips", "near", "gaussian", "disk", "geodesic")
+ADDITIONS |= {f"refine-{inputs}": "train-refine-glas" for inputs in INPUTS}
+
+
+def refines(path: Path) -> bool:
+    """Whether it is about RefineNet, alone or after the one that it composes with."""
+    return "class_path: zoo.methods.RefineNet" in path.read_text() or ADDITIONS.get(path.stem) == "train-refine-glas"
+
+
+def composed(path: Path) -> list[str]:
+    """Arguments that name an experiment, after the one that it composes with."""
+    base = ADDITIONS.get(path.stem)
+    files = [FOLDER / f"{base}.yaml", path] if base else [path]
+    return [part for file in files for part in ("-c", str(file))]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(FOLDER.glob("*.yaml")) - {FOLDER / "published.yaml"}), ids=lambda path: path.stem
+)
+def test_experiment_parses(path, monkeypatch):
+    monkeypatch.setattr(ZooCLI, "instantiate_classes", lambda self: None)
+    cli = run(composed(path), run_verb=False)
+    assert cli.config.title
+    assert cli.config.model.class_path.startswith("zoo.methods.")
+    assert cli.config.data.files
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in FOLDER.glob("*.yaml") if refines(path)),
+    ids=lambda path: path.stem,
+)
+def test_inputs_of_refinenet_fit_its_network(path, tmp_path, monkeypatch):
+    guide = load_method(str(guide_folder(tmp_path / "guide")))
+    monkeypatch.setattr("zoo.methods.refinenet.frozen_guide", lambda name: guide)
+    monkeypatch.chdir(tmp_path)
+    network = "--model.init_args.network.init_args"
+    small = [f"{network}.backbone=test_efficientnet", f"{network}.decoder_channels=[8, 8, 4, 4, 4]"]
+    arguments = [*composed(path), *small, "--model.init_args.weights=null", "--trainer.logger=false"]
+    model = run(arguments, run_verb=False).model
+    model.setup("fit")
+    given = 3 + model.see_guide + model.encoder.out_channels
+    assert model.network.normalise.mean.shape[1] == given
+    assert not any(tmp_path.glob("runs/*"))
+
+
+def test_unknown_key_is_an_error_without_traceback(tmp_path, capsys):
+    path = tmp_path / "wrong.yaml"
+    path.write_text("model:\n  class_path: zoo.methods.Watershed\n  init_args: {sgima: 1}\ndata: {files: [a.h5]}\n")
+    assert main(["test", "-c", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert str(path) in message
+    assert "sgima" in message
+    assert "Traceback" not in message
+
+
+def test_fitting_a_classical_method_is_a_named_error(tmp_path, capsys):
+    store = FOLDER / "data" / "dsb2018.h5"
+    arguments = [f"--data.files=[{store}]", "--data.batch_size=2", f"--trainer.default_root_dir={tmp_path}"]
+    assert main(["fit", "--model=zoo.methods.Watershed", "--trainer.logger=false", *arguments]) == 2
+    assert "nothing to fit" in capsys.readouterr().err
+
+
+def test_missing_store_names_the_path(tmp_path, capsys):
+    gone = tmp_path / "gone-*.h5"
+    arguments = [f"--data.files=[{gone}]", "--protocol=zoo.evaluation.Interactive", "--trainer.logger=false"]
+    assert main(["test", "--model=zoo.methods.Watershed", *arguments]) == 2
+    assert str(gone) in capsys.readouterr().err
+
+
+def test_experiments_need_a_protocol_to_be_tested(tmp_path, capsys):
+    store = FOLDER / "data" / "dsb2018.h5"
+    arguments = [f"--data.files=[{store}]", "--trainer.logger=false", f"--trainer.default_root_dir={tmp_path}"]
+    assert main(["test", "--model=zoo.methods.Watershed", *arguments]) == 2
+    assert "protocol" in capsys.readouterr().err
+
+
+def test_regions_are_evaluated_one_session_an_image(tmp_path):
+    store = region_store(tmp_path / "regions.h5")
+    arguments = [
+        f"--data.files=[{store.path}]",
+        "--model=zoo.methods.Watershed",
+        "--protocol=zoo.evaluation.Interactive",
+        "--protocol.init_args.samples=images",
+        "--protocol.init_args.max_interactions=2",
+    ]
+    cli = run(arguments, run_verb=False)
+    cli.trainer.test(cli.model, cli.datamodule, verbose=False)
+    assert cli.model.scores["sessions"] == sum(info.count for info in store.groups if info.split == "test")
+    assert 0 <= cli.model.scores["iou@1"] <= 1
+
+
+def test_without_a_folder_everything_lies_in_one_named_after_the_experiment(tmp_path, monkeypatch):
+    store = FOLDER / "data" / "dsb2018.h5"
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        "protocol: {class_path: zoo.evaluation.Interactive, init_args: {max_interactions: 1}}",
+        "model: {class_path: zoo.methods.Watershed}",
+        f"data: {{files: [{store}], batch_size: 2}}",
+        "trainer: {limit_test_batches: 1, enable_progress_bar: false}",
+    ]
+    Path("mine.yaml").write_text("\n".join(lines))
+    for logger in [], ["--trainer.logger=false"]:
+        assert main(["test", "-c", "mine.yaml", *logger]) == 0
+        assert {path.name for path in tmp_path.iterdir()} == {"mine.yaml", "runs"}
+    assert [path.name for path in Path("runs").iterdir()] == ["mine"]

@@ -1,0 +1,1 @@
+"""The verbs of `zoo`, one file each, named after its verb."""

@@ -1,0 +1,172 @@
+"""`zoo compare`: evaluate experiments side by side and write a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from zoo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zoo.comparison.experiment import Experiment
+    from zoo.comparison.sections import Section
+
+NUMBER = 6  # characters of a number in a table, at most as a rule
+
+EXAMPLES = """examples:
+  zoo compare experiments/watershed-dsb2018.yaml experiments/region-growing-dsb2018.yaml --out runs/compare
+  zoo compare experiments/*-dsb2018-oneshot.yaml --out runs/quick --limit 2
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; 0 when all went well."""
+    options = _parser().parse_args(argv)
+    _check(options)
+    # Only now: importing torch takes seconds, which --help and wrong options must not.
+    from zoo.comparison.experiment import evaluate, prepare
+    from zoo.comparison.sections import result_of, sections
+
+    console = Console(stderr=options.json)
+    experiments = [prepare(path, options.limit) for path in options.experiments]
+    with _progress(console) as progress:
+        for experiment in experiments:
+            evaluate(experiment, command_of(experiment.path, options), progress)
+        if not experiments[0].cli.trainer.is_global_zero:
+            return 0
+        drawing = progress.add_task("pictures", total=1)
+        parts = sections(experiments)
+        progress.advance(drawing)
+    _write(options, experiments, parts)
+    _show(console, options, parts)
+    if options.json:
+        results = [result_of(experiment).to_json() for experiment in experiments]
+        print(json.dumps(results, indent=1, allow_nan=False))
+    return 0
+
+
+def command_of(path: Path, options: argparse.Namespace) -> str:
+    """The command that gives one experiment's result again."""
+    limit = [] if options.limit is None else ["--limit", str(options.limit)]
+    return shlex.join(["zoo", "compare", path.as_posix(), "--out", options.out.as_posix(), *limit])
+
+
+def _write(options: argparse.Namespace, experiments: Sequence[Experiment], parts: Sequence[Section]) -> None:
+    from zoo.comparison.report import html
+    from zoo.comparison.sections import result_of
+    from zoo.evaluation.record import write_traces
+    from zoo.files import write_bytes, write_text
+
+    for experiment in experiments:
+        places = {record.sample_id: experiment.dataset.describe(record.sample_id) for record in experiment.records}
+        write_traces(options.out / "traces" / f"{experiment.name}.jsonl", experiment.records, places)
+    for part in parts:
+        for name, (_, content) in part.figures.items():
+            write_bytes(options.out / name, content)
+    results = [result_of(experiment) for experiment in experiments]
+    everything: dict[str, Any] = {"schema": "isegzoo.results/1", "results": [result.to_json() for result in results]}
+    everything["differences"] = [asdict(part.differences) for part in parts if part.differences is not None]
+    text = json.dumps(everything, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(options.out / "results.json", text + "\n")
+    write_text(options.out / "report.html", html(parts))
+    if options.save_results:
+        for experiment, result in zip(experiments, results, strict=True):
+            result.write(experiment.path.parent / "results" / f"{experiment.name}.json")
+        for part in parts:
+            if part.differences is not None:
+                folder = part.experiments[0].path.parent / "results" / "differences"
+                part.differences.write(folder / f"{part.differences.first}.json")
+
+
+def _show(console: Console, options: argparse.Namespace, parts: Sequence[Section]) -> None:
+    from zoo.comparison.columns import best, columns, settings_text
+
+    for part in parts:
+        results, data = part.results, part.results[0].data
+        title = f"{part.heading}: {data.dataset}, {data.split} split by {data.split_unit}, "
+        title += f"{data.images} images, {data.objects} objects ({settings_text(part.settings)})"
+        shown = columns(results)
+        winners = [set() if part.users else best(column, results) for column in shown]
+        console.print(f"[italic]{escape(title)}[/]", highlight=False)
+        first = max(len(column.heading) for column in shown)
+        for members in side_by_side(part.titles, console.width - first - 4):
+            table = Table()
+            table.add_column("")
+            for i in members:
+                table.add_column(escape(part.titles[i]), justify="right")
+            for column, top in zip(shown, winners, strict=True):
+                cells = [(column.text(column.value(results[i])), i in top) for i in members]
+                table.add_row(column.heading, *(f"[bold green]{text}[/]" if wins else text for text, wins in cells))
+            console.print(table)
+    console.print(f"Look at {options.out / 'report.html'}", soft_wrap=True)
+    if options.save_results:
+        console.print("Results saved; run `zoo leaderboard` to bring leaderboard.md up to date.", soft_wrap=True)
+
+
+def side_by_side(titles: Sequence[str], width: int) -> list[list[int]]:
+    """Positions of the titles of each table, so that none has to break a word or a number of its columns.
+
+    Args:
+        titles: of columns; they may be broken at spaces.
+        width: characters that a table has for them, borders included.
+    """
+    tables: list[list[int]] = []
+    left = 0
+    for i, title in enumerate(titles):
+        needed = max([NUMBER, *map(len, title.split())]) + 3
+        if needed > left:
+            tables.append([])
+            left = width
+        tables[-1].append(i)
+        left -= needed
+    return tables
+
+
+def _progress(console: Console) -> Progress:
+    bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*bars, console=console, disable=not console.is_terminal)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.limit is not None and options.limit < 1:
+        raise ConfigError(f"--limit {options.limit}: at least one image is needed")
+    if options.limit is not None and options.save_results:
+        raise ConfigError("--save-results keeps results of whole splits; leave out --limit")
+    names = [path.stem for path in options.experiments]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{', '.join(twice)}: given twice; traces and results are named after the experiment file")
+    if options.out.exists() and not options.out.is_dir():
+        raise ConfigError(f"--out {options.out}: is a file; name a folder")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="zoo compare",
+        description="Evaluate experiments on their test split, each under its protocol, and write tables, curves and "
+        "pictures. Experiments of different protocols or data get a section each.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("experiments", nargs="+", type=Path, metavar="EXPERIMENT.yaml", help="what to evaluate")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of report.html, results.json, pictures, traces"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N test images of each experiment")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
+    parser.add_argument(
+        "--save-results",
+        action="store_true",
+        help="also write results/NAME.json beside each experiment file, and results/differences/FIRST.json",
+    )
+    return parser

@@ -1,0 +1,154 @@
+"""`zoo score`: compare predicted label images with their targets."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from zoo.errors import DataError, MetricError
+from zoo.images.labels import LABEL_SUFFIXES, read_labels
+from zoo.metrics.statistics import INSTANCE_METRICS, InstanceStatistics, instance_statistics, overall_scores
+
+_DESCRIPTION = """\
+Score predicted label images against their targets.
+
+PREDICTION and TARGET are two label images, or two folders of them that are matched by file name without its
+extension. A label image holds 0 for background and one positive integer for each object; ids are arbitrary and
+need not agree between the two. Formats: PNG, TIFF, NPY, BMP, GIF; 8, 16 or 32 bit; palette images are read as
+their indices. Both images of a pair must have one size.
+"""
+
+_EPILOG = """\
+metrics (0 to 1, larger is better, if not said otherwise):
+  aji, aji_plus     aggregated Jaccard index; aji_plus pairs every object with at most one other
+  dq, sq, pq        detection, segmentation and panoptic quality; objects match above IoU 0.5
+  dice, iou         of the foregrounds, all objects pooled
+  hausdorff         pixels: mean over the target's objects of the Hausdorff distance to the prediction that
+                    overlaps it most, else to the nearest one
+  object_dice, object_hausdorff (pixels), f1
+                    of the GlaS challenge: object-level Dice and Hausdorff distance weighted by area from both
+                    sides; a prediction is found (f1) if it covers half of the target object it overlaps most
+
+Two images without objects agree: 1, distance 0. If only one has none: 0, and the image's diagonal as distance.
+
+For folders there are two overall rows: `mean` is the mean over images, `pooled` counts all objects and pixels as
+if they stood in one image.
+
+examples:
+  zoo score prediction.png target.tif
+  zoo score predictions/ targets/ --json > scores.json
+
+--json prints the metrics of a pair as one object, and for folders
+  {"images": {NAME: {METRIC: VALUE}}, "mean": {METRIC: VALUE}, "pooled": {METRIC: VALUE}}
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `zoo score` and return its exit code.
+
+    Raises:
+        DataError: files are missing, unmatched or unreadable.
+        MetricError: the images of a pair differ in size.
+    """
+    arguments = _parser().parse_args(argv)
+    prediction, target = arguments.prediction, arguments.target
+    for path in (prediction, target):
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file or folder.")
+    if prediction.is_dir() != target.is_dir():
+        raise DataError(f"{prediction} and {target}: give two files or two folders, not one of each.")
+    folders = prediction.is_dir()
+    pairs = match_folders(prediction, target) if folders else {prediction.stem: (prediction, target)}
+    statistics = score_pairs(pairs, progress=folders)
+    images = {name: image.scores() for name, image in statistics.items()}
+    if not folders:
+        report: dict[str, object] = dict(images[prediction.stem])
+        rows = {prediction.name: images[prediction.stem]}
+    else:
+        overall = overall_scores(list(statistics.values()))
+        report = {"images": images, **overall}
+        rows = images | overall
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+    else:
+        _print(rows, footer=2 if folders else 0)
+    return 0
+
+
+def match_folders(predictions: Path, targets: Path) -> dict[str, tuple[Path, Path]]:
+    """Pairs of label images with the same name without extension, sorted by it.
+
+    Raises:
+        DataError: a folder has no label images or two of one name, or images lack their counterpart.
+    """
+    ours, theirs = _by_stem(predictions), _by_stem(targets)
+    problems = [
+        f"{folder} has no image named {_list(missing)}"
+        for folder, missing in ((predictions, theirs.keys() - ours.keys()), (targets, ours.keys() - theirs.keys()))
+        if missing
+    ]
+    if problems:
+        raise DataError(f"{'; '.join(problems)}. Every prediction needs its target: the same file name, any extension.")
+    return {stem: (ours[stem], theirs[stem]) for stem in sorted(ours)}
+
+
+def score_pairs(pairs: dict[str, tuple[Path, Path]], progress: bool = False) -> dict[str, InstanceStatistics]:
+    """Additive statistics of (prediction, target) files by name; a progress bar goes to stderr."""
+    result: dict[str, InstanceStatistics] = {}
+    console = Console(stderr=True)
+    names = track(pairs, "Scoring", console=console, transient=True, disable=not progress)
+    for name in names:
+        prediction, target = pairs[name]
+        try:
+            result[name] = instance_statistics(read_labels(prediction), read_labels(target))
+        except MetricError as error:
+            raise MetricError(f"{prediction} and {target}: {error}") from error
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="zoo score",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("prediction", metavar="PREDICTION", type=Path, help="label image, or folder of them")
+    parser.add_argument("target", metavar="TARGET", type=Path, help="its target, or the folder of targets")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else to stdout")
+    return parser
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in LABEL_SUFFIXES:
+            continue
+        if path.stem in found:
+            raise DataError(f"{folder}: {found[path.stem].name} and {path.name} share a name. Keep one of them.")
+        found[path.stem] = path
+    if not found:
+        raise DataError(f"{folder}: holds no label images ({', '.join(LABEL_SUFFIXES)}).")
+    return found
+
+
+def _list(names: set[str], most: int = 10) -> str:
+    shown = sorted(names)[:most]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _print(rows: dict[str, dict[str, float]], footer: int) -> None:
+    table = Table()
+    table.add_column("image", overflow="fold")
+    for key in INSTANCE_METRICS:
+        table.add_column(key.replace("_", "\n"), justify="right", no_wrap=True)
+    for i, (name, scores) in enumerate(rows.items()):
+        if footer and i == len(rows) - footer:
+            table.add_section()
+        cells = (f"{scores[key]:.2f}" if "hausdorff" in key else f"{scores[key]:.3f}" for key in INSTANCE_METRICS)
+        table.add_row(name, *cells)
+    Console(file=sys.stdout).print(table)

@@ -1,0 +1,145 @@
+"""`zoo segment`: an image and a file of interactions to a label image."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+import warnings
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from zoo.errors import ConfigError
+from zoo.files import write_bytes
+from zoo.hub.load import load
+from zoo.images.drawing import fitting_scale, overlay, png
+from zoo.images.geojson import feature_collection
+from zoo.images.labels import write_labels
+from zoo.images.reading import read_image
+from zoo.inference.objects import segment_objects
+from zoo.interactions import Interaction, Interactions, Scribble, read_json
+
+SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+EPILOG = """\
+FILE.json holds one list of interactions an object, in pixels of the image: x to the right, y downwards from the
+top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders corrections (0 unless given):
+
+  {"schema": "isegzoo.interactions/1",
+   "objects": [
+     {"interactions": [
+        {"type": "click", "x": 120.5, "y": 80.5, "positive": true},
+        {"type": "click", "x": 140.5, "y": 80.5, "positive": false, "turn": 1}]},
+     {"interactions": [
+        {"type": "scribble", "points": [[200, 90], [215, 96]], "positive": true}]}]}
+
+The first object becomes id 1 of the label image, the second id 2, ...
+
+example:
+  zoo segment slide.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png --mpp 0.25
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the verb; 0 when everything was written."""
+    parser = argparse.ArgumentParser(
+        prog="zoo segment",
+        description="Segment the objects of an image from clicks and scribbles.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG or TIFF with 8 bits a channel")
+    parser.add_argument("--checkpoint", required=True, metavar="NAME", help="name of a checkpoint, or its folder")
+    parser.add_argument("--interactions", type=Path, required=True, metavar="FILE.json", help="see below")
+    parser.add_argument("--out", type=Path, required=True, metavar="MASK", help="label image: .png, .tif or .npy")
+    parser.add_argument("--geojson", type=Path, metavar="FILE", help="also write polygons, as QuPath reads them")
+    parser.add_argument(
+        "--object-type", choices=["annotation", "detection"], default="annotation", help="of these polygons, in QuPath"
+    )
+    parser.add_argument("--overlay", type=Path, metavar="PNG", help="also write the image with outlines and clicks")
+    parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; resamples it if need be")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
+    args = parser.parse_args(argv)
+
+    outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
+    _check_outputs(args.out, args.overlay, outputs)
+    objects = read_json(args.interactions)
+    image = read_image(args.image)
+    with warnings.catch_warnings(record=True) as caught:
+        session = load(args.checkpoint, _device(args.device))
+        session.set_image(image, mpp=args.mpp)
+    notes = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    if session.frame is not None:
+        notes.append(f"the image is resampled from {args.mpp:g} to the checkpoint's {session.mpp:g} um/px")
+    for note in notes:
+        print(f"zoo segment: {note}", file=sys.stderr)
+
+    began = time.perf_counter()
+    stderr = Console(stderr=True)
+    with Progress(*COLUMNS, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
+        task = progress.add_task("objects", total=len(objects))
+        labels = segment_objects(session, objects, progress=lambda n: progress.update(task, completed=n)).numpy()
+    seconds = time.perf_counter() - began
+
+    # Everything is encoded before anything is written, so that an error leaves no part of a result behind.
+    content = [_encoded(args.out, labels)]
+    if args.geojson is not None:
+        content.append(json.dumps(feature_collection(labels, args.object_type)).encode())
+    if args.overlay is not None:
+        content.append(_picture(image, labels, objects))
+    for path, each in zip(outputs, content, strict=True):
+        write_bytes(path, each)
+
+    areas = np.bincount(labels.ravel(), minlength=len(objects) + 1)[1:].tolist()
+    written = ", ".join(map(str, outputs))
+    if args.json:
+        found = [{"id": number, "area": area} for number, area in enumerate(areas, 1)]
+        summary = {"objects": found, "seconds": round(seconds, 3), "written": [str(path) for path in outputs]}
+        print(json.dumps({"image": str(args.image), "checkpoint": args.checkpoint, "mpp": args.mpp} | summary))
+    else:
+        empty = f", {areas.count(0)} of them empty" if 0 in areas else ""
+        print(f"{len(areas)} objects{empty} in {seconds:.1f} s: {written}")
+    return 0
+
+
+def _check_outputs(out: Path, overlay_path: Path | None, outputs: list[Path]) -> None:
+    if out.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"--out {out}: a label image ends in {', '.join(SUFFIXES)}")
+    if overlay_path is not None and overlay_path.suffix.lower() != ".png":
+        raise ConfigError(f"--overlay {overlay_path}: an overlay ends in .png")
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise ConfigError("two outputs have the same name; give each its own")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"--device {name}: {str(error).splitlines()[0]}; cpu always works") from None
+    return device
+
+
+def _encoded(path: Path, labels: NDArray[np.int32]) -> bytes:
+    """The label image as the bytes of a file of the path's kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / f"labels{path.suffix.lower()}"
+        write_labels(temporary, labels)
+        return temporary.read_bytes()
+
+
+def _picture(image: NDArray[np.uint8], labels: NDArray[np.int32], objects: list[list[Interaction]]) -> bytes:
+    drawn = any(isinstance(each, Scribble) for given in objects for each in given)
+    samples = [list(chain(*objects))] if drawn else objects
+    height, width = labels.shape
+    said = Interactions.from_lists(samples, (height, width))
+    return png(overlay(image, prediction=labels, interactions=said, scale=fitting_scale(height, width)))

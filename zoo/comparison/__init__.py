@@ -1,0 +1,1 @@
+"""Experiments side by side: results and where they come from, tables, pictures, report and leaderboard."""

@@ -1,0 +1,95 @@
+"""Where a result comes from: configuration, code, data, weights, device and versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from zoo.config.cli import ZooCLI
+from zoo.files import sha256
+from zoo.hub.folder import WEIGHTS
+from zoo.hub.index import locate
+from zoo.store.reader import Store
+
+HERE = Path(__file__).parent
+NOT_CODE = (":(top,exclude)experiments/results", ":(top,exclude)leaderboard.md")
+PATHS = ("files", "test_files")
+MACHINE = ("num_workers",)
+
+
+def config_hash(cli: ZooCLI) -> str:
+    """Sha256 of model, protocol, data, seed and precision as resolved; of stores only the file names count.
+
+    Folders, devices, loggers and worker counts differ between machines and do not change what is computed.
+    """
+    config = yaml.safe_load(cli.parser.dump(cli.config, skip_validation=True))
+    kept = {name: config.get(name) for name in ("model", "protocol", "data", "seed_everything")}
+    kept["precision"] = config["trainer"].get("precision")
+    data: dict[str, Any] = dict(kept["data"])
+    for name in PATHS:
+        data[name] = None if data.get(name) is None else sorted(Path(file).name for file in data[name])
+    kept["data"] = {name: value for name, value in data.items() if name not in MACHINE}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def data_checksum(stores: Iterable[Store]) -> str:
+    """Sha256 over the stores' own, sorted; a single store's is its own."""
+    sums = sorted(store.checksum() for store in stores)
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def checkpoint(config: Any) -> dict[str, str] | None:
+    """Name and sha256 of the weights that the model starts from, if it names any."""
+    name = config["model"]["init_args"].get("weights")
+    if name is None:
+        return None
+    path = Path(name) if name.endswith(".ckpt") else locate(name) / WEIGHTS
+    return {"name": Path(name).name, "sha256": sha256(path)}
+
+
+def commit() -> dict[str, Any]:
+    """Keys `commit` (None outside a clone) and `dirty` (tracked files were changed, other than earlier results)."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *NOT_CODE)
+        return {"commit": head, "dirty": bool(changed)}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def versions() -> dict[str, str]:
+    """Of python, torch, lightning and isegzoo."""
+    packages = {name: version(name) for name in ("lightning", "isegzoo")}
+    return {"python": platform.python_version(), "torch": str(torch.__version__), **packages}
+
+
+def device_name(device: torch.device) -> str:
+    """The accelerator's name, or the processor's with the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return str(device)
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=HERE, check=True, capture_output=True, text=True, timeout=20)
+    return done.stdout.strip()

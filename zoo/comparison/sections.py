@@ -1,0 +1,202 @@
+"""The parts of a comparison: results that may stand in one table, their curves, and samples side by side.
+
+Methods are compared under equal settings alone. What other users make of them, their robustness, is a part of its
+own, without winners.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from zoo.comparison.experiment import Experiment
+from zoo.comparison.figures import Sessions, curves, panels, success
+from zoo.comparison.paired import Differences, differences
+from zoo.comparison.result import Result
+from zoo.evaluation.record import Record
+from zoo.evaluation.stages import Panel, stage_pictures, truth_pictures
+
+SHOWN = {"good": 0.9, "median": 0.5, "worst": 0.0}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One sample as all methods segment it.
+
+    Attributes:
+        caption: why it was chosen and where it comes from.
+        truth: captions and pictures of the image alone and of the target.
+        rows: for each method its title, and captions and pictures of its stages.
+    """
+
+    caption: str
+    truth: list[Panel]
+    rows: list[tuple[str, list[Panel]]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Experiments with one protocol, its settings, and the same samples; of several users where `users` says so.
+
+    Attributes:
+        slug: in file names.
+        experiments: in the order of the command line.
+        figures: captions and PNGs by file name.
+        shown: samples side by side.
+        differences: to the first experiment; None without a second one.
+        users: whether the experiments differ in their simulated user, and may in nothing else.
+    """
+
+    slug: str
+    experiments: list[Experiment]
+    figures: dict[str, tuple[str, bytes]]
+    shown: list[Shown]
+    differences: Differences | None = None
+    users: bool = False
+
+    @property
+    def results(self) -> list[Result]:
+        """One an experiment."""
+        return [result_of(experiment) for experiment in self.experiments]
+
+    @property
+    def titles(self) -> list[str]:
+        """What tables call the experiments: with their users where these differ."""
+        if not self.users:
+            return [experiment.title for experiment in self.experiments]
+        return [f"{experiment.title}, {user_of(experiment)}" for experiment in self.experiments]
+
+    @property
+    def heading(self) -> str:
+        """The protocol's name."""
+        return result_of(self.experiments[0]).protocol + (" with several users" if self.users else "")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What all experiments have in common."""
+        settings = result_of(self.experiments[0]).settings
+        return {name: value for name, value in settings.items() if not (self.users and name == "user")}
+
+
+def user_of(experiment: Experiment) -> str:
+    """The simulated user; empty where the protocol's settings name none."""
+    return str(result_of(experiment).settings.get("user", ""))
+
+
+def result_of(experiment: Experiment) -> Result:
+    """The result of an experiment that has run."""
+    assert experiment.result is not None
+    return experiment.result
+
+
+def sections(experiments: Sequence[Experiment]) -> list[Section]:
+    """Group experiments that have run, and draw."""
+    out: list[Section] = []
+    for members in _groups(experiments):
+        slug = _slug(result_of(members[0]).protocol, out)
+        shown = [_shown(members, name, sample) for name, sample in choose(members[0].records).items()]
+        figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.score)
+        out.append(Section(slug, members, figures, shown, _differences(members)))
+    for members in _groups(experiments, but="user"):
+        if len({user_of(experiment) for experiment in members}) > 1:
+            slug = _slug(f"{result_of(members[0]).protocol}-users", out)
+            section = Section(slug, members, {}, [], users=True)
+            out.append(replace(section, figures=_curves(members, slug, section.titles)))
+    return out
+
+
+def _groups(experiments: Sequence[Experiment], but: str = "") -> list[list[Experiment]]:
+    """Those with one protocol, the same samples, and settings that are equal but for one."""
+    groups: dict[str, list[Experiment]] = {}
+    for experiment in experiments:
+        result = result_of(experiment)
+        places = [experiment.dataset.describe(record.sample_id) for record in experiment.records]
+        settings = {name: value for name, value in result.settings.items() if name != but}
+        key = json.dumps([result.protocol, settings, asdict(result.data), places], sort_keys=True)
+        groups.setdefault(key, []).append(experiment)
+    return list(groups.values())
+
+
+def _slug(name: str, before: Sequence[Section]) -> str:
+    """A name that no section has yet."""
+    taken = {section.slug for section in before}
+    names = (name if not number else f"{name}-{number + 1}" for number in count())
+    return next(free for free in names if free not in taken)
+
+
+def _differences(experiments: Sequence[Experiment]) -> Differences | None:
+    first = experiments[0]
+    names, records = [e.name for e in experiments], [e.records for e in experiments]
+    return differences(names, records, first.protocol.score, result_of(first).metrics)
+
+
+def choose(records: Sequence[Record]) -> dict[str, int]:
+    """Sample ids at fixed ranks of the score, by name; fewer where there are fewer samples."""
+    order = sorted(records, key=lambda record: (record.score, record.sample_id))
+    chosen: dict[int, str] = {}
+    for name, rank in reversed(SHOWN.items()):
+        chosen.setdefault(order[round(rank * (len(order) - 1))].sample_id, name)
+    return {name: sample for sample, name in reversed(chosen.items())}
+
+
+def _curves(
+    experiments: Sequence[Experiment], slug: str, titles: Sequence[str] | None = None
+) -> dict[str, tuple[str, bytes]]:
+    """Pictures by file name; `titles` are those of several users' experiments: a colour a method, a line a user."""
+    turns = max((len(record.ious) for e in experiments for record in e.records), default=0)
+    if turns < 2:
+        return {}
+    methods = [_sessions(experiment, turns) for experiment in experiments]
+    if titles is not None:
+        names = list(dict.fromkeys(experiment.title for experiment in experiments))
+        users = list(dict.fromkeys(user_of(experiment) for experiment in experiments))
+        methods = [
+            replace(m, title=title, colour=names.index(e.title), line=users.index(user_of(e)))
+            for m, e, title in zip(methods, experiments, titles, strict=True)
+        ]
+    targets = {name[4:] for name in result_of(experiments[0]).metrics if name.startswith("nof@")}
+    target = min((float(t) / 100 for t in targets), key=lambda t: abs(t - 0.8), default=0.8)
+    suffix = "" if slug == "interactive" else f"-{slug}"
+    return {
+        f"curves{suffix}.png": (
+            "Mean IoU after each interaction. Bands: one standard error of the mean, clustered by image. "
+            "A session that ended keeps its last IoU.",
+            curves(methods, turns),
+        ),
+        f"success{suffix}.png": (
+            f"Share of the sessions that have reached IoU {target:.2f} within so many interactions.",
+            success(methods, turns, target),
+        ),
+    }
+
+
+def _sessions(experiment: Experiment, turns: int) -> Sessions:
+    records = experiment.records
+    ious = np.full((len(records), turns), np.nan)
+    for row, record in zip(ious, records, strict=True):
+        row[: len(record.ious)] = record.ious
+    initial = np.array([np.nan if record.initial is None else record.initial for record in records])
+    return Sessions(experiment.title, ious, initial, np.array([record.image_id for record in records]))
+
+
+def _overlays(shown: Sequence[Shown], slug: str, score: str) -> dict[str, tuple[str, bytes]]:
+    caption = f"The same samples by all methods, chosen by the first one's {score}."
+    return {f"overlays-{slug}.jpg": (caption, panels([(s.caption, s.truth, s.rows) for s in shown]))}
+
+
+def _shown(experiments: Sequence[Experiment], name: str, sample_id: int) -> Shown:
+    first = experiments[0]
+    batch = first.batch([sample_id])
+    rows = []
+    for experiment in experiments:
+        records = [record for record in experiment.records if record.sample_id == sample_id]
+        rows.append((experiment.title, stage_pictures(experiment.protocol, experiment.model.engine(), batch, records)))
+    place = first.dataset.describe(sample_id)
+    known = ("group", "object") if "object" in place else ("group", "x0", "y0")
+    where = ", ".join(f"{key} {place[key]}" for key in known if key in place)
+    return Shown(f"{name}: {where}", truth_pictures(batch), rows)

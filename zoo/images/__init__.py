@@ -1,0 +1,1 @@
+"""Pictures and label images on disk, outlines as GeoJSON, and drawing."""
