@@ -50,7 +50,7 @@ def direct(folder: Path, method, protocol) -> dict[str, float]:
     data.setup("test")
     metric = protocol.metric()
     for batch in data.test_dataloader():
-        protocol.evaluate(method.engine(), batch, metric)
+        protocol.score(metric, protocol.run(method.engine(), batch), batch)
     return {name: float(value) for name, value in metric.compute().items()}
 
 

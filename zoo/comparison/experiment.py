@@ -72,7 +72,7 @@ class Experiment:
         return model
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> Protocol[Any, Any]:
         """How it is evaluated."""
         protocol = self.model.protocol
         if protocol is None:
@@ -154,7 +154,7 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
 class Recorder(Callback):
     """Keeps every test sample's record, from all processes, and shows progress."""
 
-    def __init__(self, protocol: Protocol, progress: Progress | None = None, title: str = "") -> None:
+    def __init__(self, protocol: Protocol[Any, Any], progress: Progress | None = None, title: str = "") -> None:
         self.protocol, self.progress, self.title = protocol, progress, title
         self.records: list[Record] = []
         self._task: TaskID | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.errors import ResultError
+from zoo.evaluation.speed import Speed
 from zoo.files import write_text
 
 SCHEMA = "isegzoo.result/1"
@@ -43,28 +44,6 @@ class DataSummary:
     patients: int | None
     images: int | None
     objects: int | None
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds at batch size 1 after a warm-up.
-
-    Attributes:
-        unit: what one time is for: an interaction, an object of a one-shot image, or an image without interactions.
-        model: seconds in the engine: network, zoom and refiner, or the classical method.
-        end_to_end: seconds from the interaction to the new mask, with post-processing and pasting.
-        count: how many were timed.
-        evaluation: seconds of the whole evaluation: the simulated user, scores and transfers too, but not the reading
-            of images. None in results from before it was measured.
-        size: width x height of the timed samples in pixels, such as `384x384`; None as above.
-    """
-
-    unit: Literal["interaction", "object", "image"]
-    model: float
-    end_to_end: float
-    count: int
-    evaluation: float | None = None
-    size: str | None = None
 
 
 @dataclass(frozen=True)
