@@ -12,6 +12,7 @@ from torchmetrics import Metric
 from zoo.data.batch import Batch, Samples
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
+from zoo.interactions import Kind
 
 
 class Protocol(ABC):
@@ -30,7 +31,7 @@ class Protocol(ABC):
     samples: Samples
     score: str
     unit: Literal["interaction", "object", "image"]
-    interaction: Literal["click", "scribble"] = "click"
+    interaction: Kind = "click"
 
     @abstractmethod
     def metric(self) -> Metric:

@@ -1,32 +1,12 @@
-import json
-from pathlib import Path
-
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.interactions.some import HEIGHT, SIZE, WIDTH, samples
 from zoo.errors import InteractionError
-from zoo.interactions import PADDING, SCHEMA, Box, Click, Interaction, Interactions, Scribble, read_json, write_json
+from zoo.interactions import PADDING, Box, Click, Interaction, Interactions, Scribble
 from zoo.ops.frame import Frame
-
-SIZE = (17, 23)
-HEIGHT, WIDTH = SIZE
-
-xs = st.floats(0, WIDTH - 0.125, allow_nan=False, width=32)
-ys = st.floats(0, HEIGHT - 0.125, allow_nan=False, width=32)
-turns = st.integers(0, 5)
-click = st.builds(Click, xs, ys, st.booleans(), turns)
-scribble = st.builds(
-    Scribble,
-    st.lists(st.tuples(xs, ys), min_size=1, max_size=4).map(tuple),
-    st.booleans(),
-    st.sampled_from([1.0, 3.0]),
-    turns,
-)
-box = st.builds(Box, st.floats(0, 10), st.floats(0, 8), st.floats(10.5, WIDTH), st.floats(8.5, HEIGHT), turns)
-interactions = st.lists(click | scribble | box, max_size=6)
-samples = st.lists(interactions, min_size=1, max_size=4)
 
 
 def same(a: Interactions, b: Interactions) -> bool:
@@ -169,27 +149,6 @@ def test_interactions_of_other_images_are_refused() -> None:
         Interactions.empty(2, SIZE).add(Interactions.empty(2, (5, 5)))
 
 
-@pytest.mark.parametrize(
-    "each",
-    [
-        Click(-0.1, 3),
-        Click(3, HEIGHT + 0.5),
-        Click(float("nan"), 3),
-        Click(float("inf"), 3),
-        Scribble(((1, 1), (WIDTH + 2, 3))),
-        Scribble(()),
-        Scribble(((1, 1),), width=0),
-        Scribble(((1, 1),), width=float("nan")),
-        Box(5, 5, 5, 8),
-        Box(5, 5, 4, 8),
-        Box(0, 0, WIDTH + 1, 8),
-    ],
-)
-def test_interactions_outside_the_image_are_refused(each: Interaction) -> None:
-    with pytest.raises(InteractionError):
-        Interactions.from_lists([[each]], SIZE)
-
-
 @pytest.mark.parametrize("x", [float(WIDTH), WIDTH - 1e-9])
 def test_the_far_edges_belong_to_the_last_pixels(x: float) -> None:
     batch = Interactions.from_lists([[Click(x, HEIGHT)]], SIZE)
@@ -200,61 +159,3 @@ def test_a_scribble_may_end_on_the_far_edge() -> None:
     batch = Interactions.from_lists([[Scribble(((0, 5.5), (WIDTH, 5.5)))]], SIZE)
     assert batch.strokes is not None
     assert batch.strokes[0, 0].nonzero().tolist() == [[5, c] for c in range(WIDTH)]
-
-
-@settings(max_examples=30)
-@given(samples)
-def test_json_and_back(tmp_path_factory: pytest.TempPathFactory, lists: list[list[Interaction]]) -> None:
-    path = tmp_path_factory.mktemp("json") / "interactions.json"
-    write_json(path, lists)
-    assert read_json(path) == lists
-    assert json.loads(path.read_text())["schema"] == SCHEMA
-
-
-def content(*entries: object) -> str:
-    return json.dumps({"schema": SCHEMA, "objects": [{"interactions": list(entries)}]})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "not readable as JSON"),
-        ("{", "not readable as JSON"),
-        ("[]", "schema is 'list'"),
-        ("{}", "schema is None"),
-        (json.dumps({"schema": "isegzoo.interactions/99", "objects": []}), "interactions/99"),
-        (json.dumps({"schema": SCHEMA}), "malformed"),
-        (json.dumps({"schema": SCHEMA, "objects": 3}), "malformed"),
-        (json.dumps({"schema": SCHEMA, "objects": [3]}), "malformed"),
-        (json.dumps({"schema": SCHEMA, "objects": [{}]}), "malformed"),
-        (content({"x": 3, "y": 4}), "malformed"),
-        (content({"type": "circle", "x": 3, "y": 4}), "malformed"),
-        (content({"type": "click", "x": 3}), "malformed"),
-        (content({"type": "click", "x": 3, "y": 4, "z": 5}), "malformed"),
-        (content({"type": "click", "x": "three", "y": 4}), "malformed"),
-        (content({"type": "click", "x": None, "y": 4}), "malformed"),
-        (content({"type": "click", "x": 3, "y": 4, "positive": "no"}), "malformed"),
-        (content({"type": "click", "x": 3, "y": 4, "turn": "first"}), "malformed"),
-        (content({"type": "scribble", "points": [[1]]}), "malformed"),
-        (content({"type": "scribble", "points": 5}), "malformed"),
-        (content({"type": "scribble", "points": [[1, 2]], "width": "wide"}), "malformed"),
-        (content({"type": "box", "x0": 1, "y0": 2, "x1": 3}), "malformed"),
-        (content("click"), "malformed"),
-    ],
-)
-def test_malformed_files_are_named(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "bad.json"
-    path.write_text(text)
-    with pytest.raises(InteractionError, match=message) as caught:
-        read_json(path)
-    assert "bad.json" in str(caught.value)
-
-
-def test_unreadable_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InteractionError, match="no such file"):
-        read_json(tmp_path / "absent.json")
-    with pytest.raises(InteractionError, match="not readable"):
-        read_json(tmp_path)
-    (tmp_path / "image.json").write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(InteractionError, match="not readable"):
-        read_json(tmp_path / "image.json")
