@@ -10,8 +10,9 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions, Kind
+from zoo.ops.draws import Draw
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.draws import Draw, draws
+from zoo.users.draws import draws
 
 
 class Jitter(SimulatedUser):
