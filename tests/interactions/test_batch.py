@@ -74,6 +74,28 @@ def test_points_go_through_a_frame_and_back(lists: list[list[Interaction]], x0: 
         assert there.strokes.dtype == torch.bool
 
 
+@given(samples, samples, st.floats(-30, 30), st.floats(-30, 30), st.floats(0.2, 4), st.booleans())
+def test_a_frame_takes_parts_as_it_takes_the_whole(
+    first: list[list[Interaction]],
+    second: list[list[Interaction]],
+    x0: float,
+    y0: float,
+    scale: float,
+    whole: bool,
+) -> None:
+    count = min(len(first), len(second))
+    a, b = Interactions.from_lists(first[:count], SIZE), Interactions.from_lists(second[:count], SIZE)
+    ones = torch.ones(count, dtype=torch.float64)
+    frame = Frame.whole(count, SIZE) if whole else Frame(ones * x0, ones * y0, scale / (ones.cumsum(0)), (12, 15))
+    parts, together = a.through(frame).add(b.through(frame)), a.add(b).through(frame)
+    assert parts.size == together.size
+    assert torch.equal(parts.points, together.points)
+    assert torch.equal(parts.boxes, together.boxes)
+    assert (parts.strokes is None) == (together.strokes is None)
+    if parts.strokes is not None and together.strokes is not None:
+        assert torch.equal(parts.strokes, together.strokes)
+
+
 @given(samples, samples)
 def test_add(first: list[list[Interaction]], second: list[list[Interaction]]) -> None:
     count = min(len(first), len(second))
@@ -110,6 +132,42 @@ def test_first(lists: list[list[Interaction]], n: int) -> None:
     for i in range(len(batch)):
         assert rows(batch.first(n), i)[0] == rows(batch, i)[0][:n]
         assert rows(batch.first(n), i)[1:] == rows(batch, i)[1:]
+
+
+@given(samples, st.integers(0, 9))
+def test_at_another_turn(lists: list[list[Interaction]], turn: int) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    later = batch.at(turn)
+    assert torch.equal(batch.points, Interactions.from_lists(lists, SIZE).points)
+    for i in range(len(batch)):
+        points, boxes, strokes = rows(batch, i)
+        assert rows(later, i) == ([[*p[:3], turn] for p in points], [[*b[:4], turn] for b in boxes], strokes)
+
+
+@given(samples, st.integers(-1, 6))
+def test_until_a_turn(lists: list[list[Interaction]], turn: int) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    early = batch.until(turn)
+    for i in range(len(batch)):
+        points, boxes, strokes = rows(batch, i)
+        assert rows(early, i) == ([p for p in points if p[3] <= turn], [b for b in boxes if b[4] <= turn], strokes)
+
+
+@given(samples)
+def test_newest(lists: list[list[Interaction]]) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    newest = batch.newest()
+    assert newest.points.shape == batch.points.shape
+    for i in range(len(batch)):
+        points, boxes, strokes = rows(batch, i)
+        assert rows(newest, i) == ([p for p in points if p[3] == points[-1][3]], boxes, strokes)
+
+
+def test_newest_whatever_stands_in_padding() -> None:
+    points = torch.tensor(
+        [[[1.0, 1, 1, 0], [2, 2, 0, 1], [3, 3, 1, 1], [0, 0, -1, 5]], [[4, 4, 1, 0], *[[0, 0, -1, 0]] * 3]]
+    )
+    assert Interactions.of(points, (8, 8)).newest().points[..., 2].tolist() == [[-1, 0, 1, -1], [1, -1, -1, -1]]
 
 
 @given(samples, samples)

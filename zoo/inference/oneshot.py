@@ -135,11 +135,7 @@ def _through_turns(engine: Engine, image: Tensor, said: Interactions, schedule: 
     """The state after all turns."""
     state = engine.start(image)
     for turn, who in schedule:
-        late = said.points[..., 3] > turn
-        points = said.points.clone()
-        points[..., 2].masked_fill_(late, PADDING)
-        boxes = said.boxes.masked_fill((said.boxes[..., 4] > turn)[..., None], PADDING)
-        so_far = replace(said, points=points, boxes=boxes)
+        so_far = said.until(turn)
         state = advance(engine, image, so_far, so_far.only(who), state)
     return state
 

@@ -24,6 +24,8 @@ PADDING = -1.0
 class Interactions:
     """A batch of interactions on one device.
 
+    Strokes have no turn: what picks interactions by their turn or number keeps all strokes.
+
     Attributes:
         points: (B, N, 4) float32: x, y, label (1 positive, 0 negative, -1 padding), turn; columns in time order.
         size: height and width of the images, in pixels.
@@ -170,13 +172,27 @@ class Interactions:
         index = keep.nonzero()[:, 0]
         return self.select(index).spread(index, len(self))
 
+    def at(self, turn: int) -> Interactions:
+        """The same, given in this turn."""
+        points, boxes = self.points.clone(), self.boxes.clone()
+        points[..., 3] = turn
+        boxes[..., 4] = boxes[..., 4].masked_fill(boxes[..., 4] >= 0, turn)
+        return replace(self, points=points, boxes=boxes)
+
+    def until(self, turn: float) -> Interactions:
+        """Only the clicks and boxes up to this turn."""
+        boxes = self.boxes.masked_fill((self.boxes[..., 4] > turn)[..., None], PADDING)
+        return replace(self._clicks(self.points[..., 3] <= turn), boxes=boxes)
+
     def first(self, n: int) -> Interactions:
-        """Only the first `n` clicks of each sample (strokes and boxes stay)."""
-        given = self.points[..., 2] >= 0
-        late = given & (given.cumsum(1) > n)
-        points = self.points.clone()
-        points[..., 2] = points[..., 2].masked_fill(late, PADDING)
-        return replace(self, points=points)
+        """Only the first `n` clicks of each sample; boxes stay."""
+        return self._clicks((self.points[..., 2] >= 0).cumsum(1) <= n)
+
+    def newest(self) -> Interactions:
+        """Only the clicks of the last turn in which the sample was clicked; boxes stay."""
+        turn = self.points[..., 3].masked_fill(self.points[..., 2] < 0, -torch.inf)
+        # The last of the running maxima is the largest, and none where there are no columns.
+        return self._clicks(turn == turn.cummax(1).values[:, -1:])
 
     def through(self, frame: Frame) -> Interactions:
         """The same interactions in crop pixels. Points keep their place outside; strokes are max-pooled."""
@@ -196,6 +212,12 @@ class Interactions:
         boxes[..., 0], boxes[..., 2] = width - self.boxes[..., 2], width - self.boxes[..., 0]
         strokes = None if self.strokes is None else self.strokes.flip(-1)
         return Interactions(points, self.size, strokes, boxes)
+
+    def _clicks(self, keep: Tensor) -> Interactions:
+        """Without the clicks outside `keep` (B, N) bool."""
+        points = self.points.clone()
+        points[..., 2] = points[..., 2].masked_fill(~keep, PADDING)
+        return replace(self, points=points)
 
 
 def _rasterise(scribbles: list[Scribble], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
