@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.interactions import PADDING, Interactions
+from zoo.ops.device import pure_torch
 from zoo.users import SimulatedUser, Truth
 
 SIZE = (40, 52)
@@ -119,14 +120,12 @@ class UserContract:
     def test_no_samples(self) -> None:
         assert len(self.say(some_truth().select(torch.zeros(0, dtype=torch.long)))) == 0
 
-    def test_accelerator_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_accelerator_path(self) -> None:
         expected = self.say(some_truth())
-        for module in ("components", "distance", "skeleton"):
-            monkeypatch.setattr(f"zoo.ops.{module}.use_torch", lambda mask, force: True)
-        new = self.say(some_truth())
+        with pure_torch():
+            new = self.say(some_truth())
         assert [given(new, i) for i in range(BATCH)] == [given(expected, i) for i in range(BATCH)]
         if torch.cuda.is_available():
-            monkeypatch.undo()
             new = self.say(some_truth().to("cuda"))
             assert [given(new, i) for i in range(BATCH)] == [given(expected, i) for i in range(BATCH)]
 

@@ -5,8 +5,9 @@ from skimage.morphology import skeletonize
 
 from tests.contracts.users import BATCH, SIZE, UserContract, some_prediction, some_truth
 from zoo.interactions import Interactions
+from zoo.ops.draws import Draw
 from zoo.users import SimulatedUser, Squiggle
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import draw
 
 
 class TestRandomThreshold(UserContract):

@@ -12,6 +12,7 @@ from torchmetrics import Metric
 from zoo.data.batch import Batch, Samples
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
+from zoo.interactions import Kind
 
 MetricT = TypeVar("MetricT", bound=Metric)
 OutcomeT = TypeVar("OutcomeT")
@@ -33,7 +34,7 @@ class Protocol(ABC, Generic[MetricT, OutcomeT]):
     samples: Samples
     ranked_by: str
     unit: Literal["interaction", "object", "image"]
-    interaction: Literal["click", "scribble"] = "click"
+    interaction: Kind = "click"
 
     @abstractmethod
     def metric(self) -> MetricT:

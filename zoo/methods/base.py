@@ -28,10 +28,9 @@ from zoo.methods.channels import SIDE, check_channels
 from zoo.methods.evaluated import EvaluatedModule
 from zoo.methods.optimization import optimizers
 from zoo.networks.staged import Features, StagedNetwork
+from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
 from zoo.users.base import SimulatedUser, Truth
-
-TURN_DRAW = 1_000_003
 
 
 class InteractiveMethod(EvaluatedModule, Refinable):
@@ -205,7 +204,7 @@ class InteractiveMethod(EvaluatedModule, Refinable):
 
     def simulate(self, image: Tensor, truth: Truth) -> tuple[Interactions, Tensor]:
         """What the training user says over each sample's turns, and the previous mask of its last turn."""
-        draw = uniform(truth.sample_id, truth.step if truth.step is not None else 0, 0, TURN_DRAW)
+        draw = uniform(truth.sample_id, truth.step if truth.step is not None else 0, 0, Draw.TURNS)
         limits = torch.tensor(self.turns, dtype=torch.float64, device=image.device).cumsum(0)[:-1]
         count = 1 + (draw[:, None] >= limits).sum(1)
         so_far = Interactions.empty(len(truth), truth.size, image.device)

@@ -1,11 +1,9 @@
-"""What a user gives: single interactions, the padded batch of them on a device, and JSON in and out."""
+"""What was said of a batch of images, padded, on one device."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -14,51 +12,19 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InteractionError
+from zoo.interactions.single import Box, Click, Interaction, Scribble, check
 
 if TYPE_CHECKING:
     from zoo.ops.frame import Frame
 
-SCHEMA = "isegzoo.interactions/1"
 PADDING = -1.0
-
-
-@dataclass(frozen=True)
-class Click:
-    """A point in image pixels; the centre of pixel (row r, column c) is x = c + 0.5, y = r + 0.5."""
-
-    x: float
-    y: float
-    positive: bool = True
-    turn: int = 0
-
-
-@dataclass(frozen=True)
-class Scribble:
-    """A polyline of (x, y) points in image pixels, drawn `width` pixels wide."""
-
-    points: tuple[tuple[float, float], ...]
-    positive: bool = True
-    width: float = 1.0
-    turn: int = 0
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box around the object, in image pixels; x1 and y1 are its far edges."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    turn: int = 0
-
-
-Interaction = Click | Scribble | Box
 
 
 @dataclass(frozen=True)
 class Interactions:
     """A batch of interactions on one device.
+
+    Strokes have no turn: what picks interactions by their turn or number keeps all strokes.
 
     Attributes:
         points: (B, N, 4) float32: x, y, label (1 positive, 0 negative, -1 padding), turn; columns in time order.
@@ -107,7 +73,7 @@ class Interactions:
         ordered = [sorted(sample, key=lambda each: each.turn) for sample in samples]
         for sample in ordered:
             for each in sample:
-                _check(each, size)
+                check(each, size)
         points = [[(i.x, i.y, float(i.positive), i.turn) for i in s if isinstance(i, Click)] for s in ordered]
         boxes = [[(i.x0, i.y0, i.x1, i.y1, i.turn) for i in s if isinstance(i, Box)] for s in ordered]
         strokes = None
@@ -206,13 +172,27 @@ class Interactions:
         index = keep.nonzero()[:, 0]
         return self.select(index).spread(index, len(self))
 
+    def at(self, turn: int) -> Interactions:
+        """The same, given in this turn."""
+        points, boxes = self.points.clone(), self.boxes.clone()
+        points[..., 3] = turn
+        boxes[..., 4] = boxes[..., 4].masked_fill(boxes[..., 4] >= 0, turn)
+        return replace(self, points=points, boxes=boxes)
+
+    def until(self, turn: float) -> Interactions:
+        """Only the clicks and boxes up to this turn."""
+        boxes = self.boxes.masked_fill((self.boxes[..., 4] > turn)[..., None], PADDING)
+        return replace(self._clicks(self.points[..., 3] <= turn), boxes=boxes)
+
     def first(self, n: int) -> Interactions:
-        """Only the first `n` clicks of each sample (strokes and boxes stay)."""
-        given = self.points[..., 2] >= 0
-        late = given & (given.cumsum(1) > n)
-        points = self.points.clone()
-        points[..., 2] = points[..., 2].masked_fill(late, PADDING)
-        return replace(self, points=points)
+        """Only the first `n` clicks of each sample; boxes stay."""
+        return self._clicks((self.points[..., 2] >= 0).cumsum(1) <= n)
+
+    def newest(self) -> Interactions:
+        """Only the clicks of the last turn in which the sample was clicked; boxes stay."""
+        turn = self.points[..., 3].masked_fill(self.points[..., 2] < 0, -torch.inf)
+        # The last of the running maxima is the largest, and none where there are no columns.
+        return self._clicks(turn == turn.cummax(1).values[:, -1:])
 
     def through(self, frame: Frame) -> Interactions:
         """The same interactions in crop pixels. Points keep their place outside; strokes are max-pooled."""
@@ -233,93 +213,11 @@ class Interactions:
         strokes = None if self.strokes is None else self.strokes.flip(-1)
         return Interactions(points, self.size, strokes, boxes)
 
-
-def write_json(path: str | Path, objects: Sequence[Sequence[Interaction]]) -> None:
-    """Write the interactions of one image, one list an object."""
-    names = {Click: "click", Scribble: "scribble", Box: "box"}
-    rows = [{"interactions": [{"type": names[type(i)], **asdict(i)} for i in each]} for each in objects]
-    Path(path).write_text(json.dumps({"schema": SCHEMA, "objects": rows}, indent=1) + "\n")
-
-
-def read_json(path: str | Path) -> list[list[Interaction]]:
-    """The interactions of one image, one list an object, as `write_json` writes them.
-
-    Raises:
-        InteractionError: the file is missing, not JSON, of another schema, or an entry is malformed.
-    """
-    try:
-        content = json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise InteractionError(f"{path}: no such file; give a JSON file of interactions") from None
-    except (ValueError, OSError) as error:
-        raise InteractionError(f"{path}: not readable as JSON ({error})") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise InteractionError(f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}"')
-    try:
-        return [[_parse(entry) for entry in each["interactions"]] for each in content["objects"]]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InteractionError(
-            f"{path}: malformed entry ({error!r}); expected "
-            '{"objects": [{"interactions": [{"type": "click", "x": 12.5, "y": 8.5, "positive": true}]}]}'
-        ) from None
-
-
-def _parse(entry: dict[str, Any]) -> Interaction:
-    kinds: dict[str, Callable[..., Interaction]] = {"click": Click, "scribble": Scribble, "box": Box}
-    read: dict[str, Callable[[Any], Any]] = {
-        "positive": _flag,
-        "turn": _whole,
-        "points": _places,
-    }
-    values: dict[str, Any] = {k: read[k](v) if k in read else _number(v) for k, v in entry.items() if k != "type"}
-    return kinds[entry["type"]](**values)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return float(value)
-
-
-def _places(value: Any) -> tuple[tuple[float, float], ...]:
-    return tuple((_number(x), _number(y)) for x, y in value)
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{value!r} is not a whole number")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is neither true nor false")
-    return value
-
-
-def _check(each: Interaction, size: tuple[int, int]) -> None:
-    height, width = size
-    if isinstance(each, Click):
-        xy = [(each.x, each.y)]
-    elif isinstance(each, Scribble):
-        xy = list(each.points)
-        if not xy:
-            raise InteractionError("a scribble has no points; give at least one")
-        if not 0 < each.width <= max(size):
-            raise InteractionError(
-                f"a scribble {each.width} pixels wide can't be drawn in an image of {width} x {height}"
-            )
-    else:
-        xy = [(each.x0, each.y0), (each.x1, each.y1)]
-        if not (each.x0 < each.x1 and each.y0 < each.y1):
-            raise InteractionError(f"{each} is empty; x0 < x1 and y0 < y1 are needed")
-    for x, y in xy:
-        if not (0 <= x <= width and 0 <= y <= height):
-            raise InteractionError(
-                f"({x}, {y}) lies outside the image of {width} x {height} pixels; coordinates are pixels, "
-                "x to the right and y downwards from the top-left corner"
-            )
+    def _clicks(self, keep: Tensor) -> Interactions:
+        """Without the clicks outside `keep` (B, N) bool."""
+        points = self.points.clone()
+        points[..., 2] = points[..., 2].masked_fill(~keep, PADDING)
+        return replace(self, points=points)
 
 
 def _rasterise(scribbles: list[Scribble], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:

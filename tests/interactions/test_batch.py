@@ -1,32 +1,12 @@
-import json
-from pathlib import Path
-
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.interactions.some import HEIGHT, SIZE, WIDTH, samples
 from zoo.errors import InteractionError
-from zoo.interactions import PADDING, SCHEMA, Box, Click, Interaction, Interactions, Scribble, read_json, write_json
+from zoo.interactions import PADDING, Box, Click, Interaction, Interactions, Scribble
 from zoo.ops.frame import Frame
-
-SIZE = (17, 23)
-HEIGHT, WIDTH = SIZE
-
-xs = st.floats(0, WIDTH - 0.125, allow_nan=False, width=32)
-ys = st.floats(0, HEIGHT - 0.125, allow_nan=False, width=32)
-turns = st.integers(0, 5)
-click = st.builds(Click, xs, ys, st.booleans(), turns)
-scribble = st.builds(
-    Scribble,
-    st.lists(st.tuples(xs, ys), min_size=1, max_size=4).map(tuple),
-    st.booleans(),
-    st.sampled_from([1.0, 3.0]),
-    turns,
-)
-box = st.builds(Box, st.floats(0, 10), st.floats(0, 8), st.floats(10.5, WIDTH), st.floats(8.5, HEIGHT), turns)
-interactions = st.lists(click | scribble | box, max_size=6)
-samples = st.lists(interactions, min_size=1, max_size=4)
 
 
 def same(a: Interactions, b: Interactions) -> bool:
@@ -94,6 +74,28 @@ def test_points_go_through_a_frame_and_back(lists: list[list[Interaction]], x0: 
         assert there.strokes.dtype == torch.bool
 
 
+@given(samples, samples, st.floats(-30, 30), st.floats(-30, 30), st.floats(0.2, 4), st.booleans())
+def test_a_frame_takes_parts_as_it_takes_the_whole(
+    first: list[list[Interaction]],
+    second: list[list[Interaction]],
+    x0: float,
+    y0: float,
+    scale: float,
+    whole: bool,
+) -> None:
+    count = min(len(first), len(second))
+    a, b = Interactions.from_lists(first[:count], SIZE), Interactions.from_lists(second[:count], SIZE)
+    ones = torch.ones(count, dtype=torch.float64)
+    frame = Frame.whole(count, SIZE) if whole else Frame(ones * x0, ones * y0, scale / (ones.cumsum(0)), (12, 15))
+    parts, together = a.through(frame).add(b.through(frame)), a.add(b).through(frame)
+    assert parts.size == together.size
+    assert torch.equal(parts.points, together.points)
+    assert torch.equal(parts.boxes, together.boxes)
+    assert (parts.strokes is None) == (together.strokes is None)
+    if parts.strokes is not None and together.strokes is not None:
+        assert torch.equal(parts.strokes, together.strokes)
+
+
 @given(samples, samples)
 def test_add(first: list[list[Interaction]], second: list[list[Interaction]]) -> None:
     count = min(len(first), len(second))
@@ -130,6 +132,42 @@ def test_first(lists: list[list[Interaction]], n: int) -> None:
     for i in range(len(batch)):
         assert rows(batch.first(n), i)[0] == rows(batch, i)[0][:n]
         assert rows(batch.first(n), i)[1:] == rows(batch, i)[1:]
+
+
+@given(samples, st.integers(0, 9))
+def test_at_another_turn(lists: list[list[Interaction]], turn: int) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    later = batch.at(turn)
+    assert torch.equal(batch.points, Interactions.from_lists(lists, SIZE).points)
+    for i in range(len(batch)):
+        points, boxes, strokes = rows(batch, i)
+        assert rows(later, i) == ([[*p[:3], turn] for p in points], [[*b[:4], turn] for b in boxes], strokes)
+
+
+@given(samples, st.integers(-1, 6))
+def test_until_a_turn(lists: list[list[Interaction]], turn: int) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    early = batch.until(turn)
+    for i in range(len(batch)):
+        points, boxes, strokes = rows(batch, i)
+        assert rows(early, i) == ([p for p in points if p[3] <= turn], [b for b in boxes if b[4] <= turn], strokes)
+
+
+@given(samples)
+def test_newest(lists: list[list[Interaction]]) -> None:
+    batch = Interactions.from_lists(lists, SIZE)
+    newest = batch.newest()
+    assert newest.points.shape == batch.points.shape
+    for i in range(len(batch)):
+        points, boxes, strokes = rows(batch, i)
+        assert rows(newest, i) == ([p for p in points if p[3] == points[-1][3]], boxes, strokes)
+
+
+def test_newest_whatever_stands_in_padding() -> None:
+    points = torch.tensor(
+        [[[1.0, 1, 1, 0], [2, 2, 0, 1], [3, 3, 1, 1], [0, 0, -1, 5]], [[4, 4, 1, 0], *[[0, 0, -1, 0]] * 3]]
+    )
+    assert Interactions.of(points, (8, 8)).newest().points[..., 2].tolist() == [[-1, 0, 1, -1], [1, -1, -1, -1]]
 
 
 @given(samples, samples)
@@ -169,27 +207,6 @@ def test_interactions_of_other_images_are_refused() -> None:
         Interactions.empty(2, SIZE).add(Interactions.empty(2, (5, 5)))
 
 
-@pytest.mark.parametrize(
-    "each",
-    [
-        Click(-0.1, 3),
-        Click(3, HEIGHT + 0.5),
-        Click(float("nan"), 3),
-        Click(float("inf"), 3),
-        Scribble(((1, 1), (WIDTH + 2, 3))),
-        Scribble(()),
-        Scribble(((1, 1),), width=0),
-        Scribble(((1, 1),), width=float("nan")),
-        Box(5, 5, 5, 8),
-        Box(5, 5, 4, 8),
-        Box(0, 0, WIDTH + 1, 8),
-    ],
-)
-def test_interactions_outside_the_image_are_refused(each: Interaction) -> None:
-    with pytest.raises(InteractionError):
-        Interactions.from_lists([[each]], SIZE)
-
-
 @pytest.mark.parametrize("x", [float(WIDTH), WIDTH - 1e-9])
 def test_the_far_edges_belong_to_the_last_pixels(x: float) -> None:
     batch = Interactions.from_lists([[Click(x, HEIGHT)]], SIZE)
@@ -200,61 +217,3 @@ def test_a_scribble_may_end_on_the_far_edge() -> None:
     batch = Interactions.from_lists([[Scribble(((0, 5.5), (WIDTH, 5.5)))]], SIZE)
     assert batch.strokes is not None
     assert batch.strokes[0, 0].nonzero().tolist() == [[5, c] for c in range(WIDTH)]
-
-
-@settings(max_examples=30)
-@given(samples)
-def test_json_and_back(tmp_path_factory: pytest.TempPathFactory, lists: list[list[Interaction]]) -> None:
-    path = tmp_path_factory.mktemp("json") / "interactions.json"
-    write_json(path, lists)
-    assert read_json(path) == lists
-    assert json.loads(path.read_text())["schema"] == SCHEMA
-
-
-def content(*entries: object) -> str:
-    return json.dumps({"schema": SCHEMA, "objects": [{"interactions": list(entries)}]})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "not readable as JSON"),
-        ("{", "not readable as JSON"),
-        ("[]", "schema is 'list'"),
-        ("{}", "schema is None"),
-        (json.dumps({"schema": "isegzoo.interactions/99", "objects": []}), "interactions/99"),
-        (json.dumps({"schema": SCHEMA}), "malformed"),
-        (json.dumps({"schema": SCHEMA, "objects": 3}), "malformed"),
-        (json.dumps({"schema": SCHEMA, "objects": [3]}), "malformed"),
-        (json.dumps({"schema": SCHEMA, "objects": [{}]}), "malformed"),
-        (content({"x": 3, "y": 4}), "malformed"),
-        (content({"type": "circle", "x": 3, "y": 4}), "malformed"),
-        (content({"type": "click", "x": 3}), "malformed"),
-        (content({"type": "click", "x": 3, "y": 4, "z": 5}), "malformed"),
-        (content({"type": "click", "x": "three", "y": 4}), "malformed"),
-        (content({"type": "click", "x": None, "y": 4}), "malformed"),
-        (content({"type": "click", "x": 3, "y": 4, "positive": "no"}), "malformed"),
-        (content({"type": "click", "x": 3, "y": 4, "turn": "first"}), "malformed"),
-        (content({"type": "scribble", "points": [[1]]}), "malformed"),
-        (content({"type": "scribble", "points": 5}), "malformed"),
-        (content({"type": "scribble", "points": [[1, 2]], "width": "wide"}), "malformed"),
-        (content({"type": "box", "x0": 1, "y0": 2, "x1": 3}), "malformed"),
-        (content("click"), "malformed"),
-    ],
-)
-def test_malformed_files_are_named(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "bad.json"
-    path.write_text(text)
-    with pytest.raises(InteractionError, match=message) as caught:
-        read_json(path)
-    assert "bad.json" in str(caught.value)
-
-
-def test_unreadable_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InteractionError, match="no such file"):
-        read_json(tmp_path / "absent.json")
-    with pytest.raises(InteractionError, match="not readable"):
-        read_json(tmp_path)
-    (tmp_path / "image.json").write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(InteractionError, match="not readable"):
-        read_json(tmp_path / "image.json")
