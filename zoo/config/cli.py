@@ -35,9 +35,9 @@ VERBS = ("fit", "validate", "test", "predict")
 class ZooCLI(LightningCLI):
     """LightningCLI whose experiments also name a `protocol`, which the model is evaluated under."""
 
-    def __init__(self, *positional: Any, args: Any = None, **kwargs: Any) -> None:
-        self.experiment = last_named(args) or "experiment"
-        super().__init__(*positional, args=args, **kwargs)
+    def __init__(self, *classes: Any, **kwargs: Any) -> None:
+        self.experiment = last_named(kwargs.get("args")) or "experiment"
+        super().__init__(*classes, **kwargs)
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Lightning's parser, but for what `-c` takes."""

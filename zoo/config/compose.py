@@ -20,8 +20,8 @@ from zoo.errors import ConfigError
 
 SEPARATOR = "::"
 ROW = re.compile(r"[\w+][\w.+-]*")
-RESERVED = "differences"
-"""What no row is called: the folder of a table's paired differences."""
+DIFFERENCES = "differences"
+"""The folder of paired differences among results, so that no table and no row is called so."""
 TABLES = "tables"
 
 
@@ -53,10 +53,15 @@ class Address:
         return self.path.stem if self.row is None else f"{self.path.stem}/{self.row}"
 
     @property
-    def results(self) -> Path:
-        """The folder of results: `results` beside the file, or beside the folder `tables` that the file lies in."""
+    def result(self) -> Path:
+        """`results/NAME.json` beside the file, or beside the folder `tables` that the file lies in."""
         folder = self.path.absolute().parent
-        return (self.path.parent / ".." if folder.name == TABLES else self.path.parent) / "results"
+        return (folder.parent if folder.name == TABLES else folder) / "results" / f"{self.name}.json"
+
+    @property
+    def differences(self) -> Path:
+        """Those of the experiments that were compared with this one: in a folder beside its result."""
+        return self.result.parent / DIFFERENCES / self.result.name
 
 
 def experiments(address: Address) -> list[Address]:
@@ -132,7 +137,7 @@ def _bases(layer: Mapping[str, Any], owner: Address) -> list[Address]:
     bases = [Address(owner.path.parent / base.path, base.row) for base in bases]
     for base in bases:
         if not base.path.is_file():
-            raise ConfigError(f"{owner}: its base {base.path} is no file; bases are relative to the file that names them")
+            raise ConfigError(f"{owner}: its base {base.path} is no file; it is looked for from where {owner.path} is")
     return bases
 
 
@@ -142,15 +147,16 @@ def _rows(content: Mapping[str, Any], path: Path) -> dict[str, Mapping[str, Any]
     if not named or not all(isinstance(row, Mapping | None) for row in rows.values()):
         raise ConfigError(f"{path}: rows must be a mapping of names to what each row says")
     for name in rows:
-        if not isinstance(name, str) or not ROW.fullmatch(name) or name == RESERVED:
+        if not isinstance(name, str) or not ROW.fullmatch(name) or DIFFERENCES in (name, path.stem):
             raise ConfigError(
-                f"{path}: a row can't be called {name!r}; results are named after rows: letters, digits, . _ + -, as text"
+                f"{path}: can't have a row {name!r}; results are named after files and rows: a text of letters, "
+                f"digits and . _ + -, not {DIFFERENCES!r}"
             )
     return {name: row or {} for name, row in rows.items()}
 
 
 def _row(rows: Mapping[str, Mapping[str, Any]], address: Address) -> Mapping[str, Any]:
-    if address.row not in rows:
+    if address.row is None or address.row not in rows:
         known = f"its rows are {', '.join(rows)}" if rows else "it has no rows"
         raise ConfigError(f"{address.path}: no row {address.row!r}; {known}")
     return rows[address.row]
