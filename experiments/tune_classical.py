@@ -1,4 +1,4 @@
-"""Chooses the parameters of the classical methods on training images, as `experiments/*.yaml` use them.
+"""Chooses the parameters of the classical methods on training images, as the experiments use them.
 
 python experiments/tune_classical.py objects 'data/monuseg/*.h5' --images 8
 python experiments/tune_classical.py windows 'data/glas-fields/guide-*.h5' 'data/glas-fields/refine-*.h5' --images 8
