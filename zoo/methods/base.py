@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 from zoo.data.batch import Batch
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
-from zoo.hub.load import load_weights
 from zoo.inference.engine import Engine
 from zoo.inference.evaluating import evaluating
 from zoo.inference.network_engine import NetworkEngine
@@ -25,15 +23,14 @@ from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.methods.channels import SIDE, check_channels
-from zoo.methods.evaluated import EvaluatedModule
-from zoo.methods.optimization import optimizers
+from zoo.methods.trained import TrainedMethod
 from zoo.networks.staged import Features, StagedNetwork
 from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
 from zoo.users.base import SimulatedUser, Truth
 
 
-class InteractiveMethod(EvaluatedModule, Refinable):
+class InteractiveMethod(TrainedMethod, Refinable):
     """A network that segments from an image, guidance and the previous mask, trained with simulated users.
 
     One training step: turns of *user, guidance, forward* without gradient and in evaluation mode, then one more turn
@@ -79,26 +76,20 @@ class InteractiveMethod(EvaluatedModule, Refinable):
         refiner: Refiner | None = None,
         flip: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(network, threshold, optimizer, scheduler, mpp)
         self.save_hyperparameters()
         self.turns = tuple(self.default_turns if turns is None else turns)
         if not self.turns or min(self.turns) < 0 or abs(sum(self.turns) - 1) > 1e-3:
             raise ConfigError(
                 f"turns={list(self.turns)} must be probabilities that add up to 1, e.g. [0.5, 0.25, 0.25]"
             )
-        self.network = network.to(memory_format=torch.channels_last)
         self.encoder = self.default_encoder() if encoder is None else encoder
         self.loss = self.default_loss() if loss is None else loss
         self.user = self.default_user() if user is None else user
         self.zoom = self.default_zoom() if zoom is None else zoom
-        self.threshold = threshold
-        self.make_optimizer = optimizer
-        self.make_scheduler = scheduler
-        self.mpp = mpp
         self.refiner = refiner
         self.flip = flip
-        if weights is not None:
-            load_weights(self, weights)
+        self.begin(weights)
 
     def default_encoder(self) -> InteractionEncoder:
         """The interaction encoder of a method that is given none."""
@@ -233,7 +224,3 @@ class InteractiveMethod(EvaluatedModule, Refinable):
         loss: Tensor = self.loss(logits, truth.target, truth.others, truth.ignore)
         self.log("train/loss", loss, prog_bar=True)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """The given optimizer over the trainable parameters, with the scheduler stepped after every batch."""
-        return optimizers(self, self.make_optimizer, self.make_scheduler)

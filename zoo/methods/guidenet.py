@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from zoo.data.batch import Batch
-from zoo.hub.load import load_weights
 from zoo.inference.engine import Engine, State
 from zoo.inference.evaluating import evaluating
 from zoo.inference.precision import Precision
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage
 from zoo.interactions import Interactions
-from zoo.methods.evaluated import EvaluatedModule
-from zoo.methods.optimization import optimizers
+from zoo.methods.trained import TrainedMethod
 
 
-class GuideNet(EvaluatedModule):
+class GuideNet(TrainedMethod):
     """A network that segments regions from the image alone (DeepScribble, section 3.1).
 
     Args:
@@ -43,15 +39,10 @@ class GuideNet(EvaluatedModule):
         weights: str | None = None,
         mpp: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(network, threshold, optimizer, scheduler, mpp)
         self.save_hyperparameters()
-        self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
-        self.threshold = threshold
-        self.make_optimizer, self.make_scheduler = optimizer, scheduler
-        self.mpp = mpp
-        if weights is not None:
-            load_weights(self, weights)
+        self.begin(weights)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (B, 1, H, W) of images (B, 3, H, W) float in 0..1."""
@@ -75,10 +66,6 @@ class GuideNet(EvaluatedModule):
         loss: Tensor = self.loss(self(as_images(batch.image)), truth.target, truth.others, truth.ignore)
         self.log("train/loss", loss, prog_bar=True)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """The given optimizer and scheduler."""
-        return optimizers(self, self.make_optimizer, self.make_scheduler)
 
 
 class GuideEngine(Engine):

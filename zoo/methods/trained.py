@@ -1,0 +1,52 @@
+"""What GuideNet and the interactive methods share: a network with a loss, and how it is optimised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import nn
+
+from zoo.hub.load import load_weights
+from zoo.methods.evaluated import EvaluatedModule
+
+
+class TrainedMethod(EvaluatedModule):
+    """A network that is trained, and evaluated under a protocol.
+
+    Args:
+        network: what is trained; kept with channels last in memory.
+        threshold: probability above which a pixel belongs to the mask.
+        optimizer: called with the trainable parameters.
+        scheduler: called with the optimizer; stepped after every batch.
+        mpp: micrometres per pixel of the training images, if known.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        threshold: float,
+        optimizer: OptimizerCallable,
+        scheduler: LRSchedulerCallable | None,
+        mpp: float | None,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.threshold = threshold
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.mpp = mpp
+
+    def begin(self, weights: str | None) -> None:
+        """Start from weights: a checkpoint's name, folder or .ckpt, or `imagenet` for a backbone's; None: as it is."""
+        if weights is not None:
+            load_weights(self, weights)
+
+    def configure_optimizers(self) -> Any:
+        """The given optimizer over the trainable parameters, with the scheduler stepped after every batch."""
+        optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
+        if self.make_scheduler is None:
+            return optimizer
+        schedule = {"scheduler": self.make_scheduler(optimizer), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
