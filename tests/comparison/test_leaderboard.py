@@ -79,6 +79,8 @@ def test_different_settings_data_or_counts_never_share_a_table(folder):
         "elsewhere": replace(BAD, data=replace(DATA, checksum="c" * 64)),
         "fewer": replace(BAD, data=replace(DATA, objects=69)),
         "validation": replace(BAD, data=replace(DATA, split="val")),
+        "other": replace(BAD, data=replace(DATA, samples="d" * 64)),
+        "table/unsaid": BAD,
     }
     for name, result in others.items():
         replace(result, experiment=name, metrics={"aji": 0.9}).write(folder / "experiments/results" / f"{name}.json")
@@ -86,6 +88,17 @@ def test_different_settings_data_or_counts_never_share_a_table(folder):
     text = (folder / "leaderboard.md").read_text()
     assert text.count("| method |") == 1 + len(others) + 1  # and the papers' table
     assert text.count("**") == 4  # the two bold numbers of the one table with two rows
+
+
+def test_results_that_do_not_say_their_samples_share_a_table_only_with_their_own(folder):
+    results = folder / "experiments" / "results"
+    said = replace(BAD, data=replace(DATA, samples="d" * 64))
+    for name, result in {"t/a": BAD, "t/b": BAD, "u/a": BAD, "u/b": said, "v/a": said}.items():
+        replace(result, experiment=name, title=name).write(results / f"{name}.json")
+    assert main(["leaderboard"]) == 0
+    tables = (folder / "leaderboard.md").read_text().split("| method |")[1:]
+    titles = [[line.split("]")[0][3:] for line in table.splitlines() if line.startswith("| [")] for table in tables]
+    assert titles[:-1] == [["Bad", r"Good \| method"], ["t/a", "t/b"], ["u/a"], ["u/b", "v/a"]]
 
 
 def test_stale(folder, capsys):

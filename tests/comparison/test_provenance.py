@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.evaluation.blobs import write_store
 from zoo.comparison import provenance
+from zoo.data.datamodule import PatchDataModule
 
 
 @pytest.fixture
@@ -41,3 +43,24 @@ def test_results_of_other_runs_are_no_change_of_the_code(clone, name, dirty):
 def test_outside_a_clone_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "HERE", tmp_path)
     assert provenance.commit() == {"commit": None, "dirty": None}
+
+
+def test_other_objects_and_other_windows_are_other_samples(tmp_path):
+    """As many objects of as many images each time, of one store."""
+    store = write_store(tmp_path / "blobs.h5")
+
+    def digest(**settings) -> str:
+        data = PatchDataModule([str(store)], **{"side": 64} | settings)
+        data.setup("test")
+        return provenance.samples_digest(data.datasets["test"])
+
+    data = PatchDataModule([str(store)], side=64)
+    data.setup("test")
+    names = [data.datasets["test"].name(number) for number in range(8)]
+    lists = [tmp_path / f"{number}.txt" for number in range(3)]
+    for path, chosen in zip(lists, (names[:2], names[1:3], names[:2]), strict=True):
+        path.write_text("# a comment\n" * ("2" in path.name) + "\n".join(chosen))
+    digests = [digest(), digest(side=48), *(digest(test_list=str(path)) for path in lists)]
+    assert digests[0] == digest()
+    assert digests[2] == digests[4]
+    assert len(set(digests)) == 4

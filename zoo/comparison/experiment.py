@@ -223,4 +223,5 @@ def _summary(experiment: Experiment) -> DataSummary:
         patients=len({place["patient"] for place in places}),
         images=len({record.image_id for record in experiment.records}),
         objects=int(sessions) if sessions else sum(len(record.interactions) for record in experiment.records),
+        samples=provenance.samples_digest(dataset),
     )

@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from zoo.config.cli import ZooCLI
+from zoo.data.datasets import StoreDataset
 from zoo.files import sha256
 from zoo.hub.folder import WEIGHTS
 from zoo.hub.index import locate
@@ -45,6 +46,12 @@ def data_checksum(stores: Iterable[Store]) -> str:
     """Sha256 over the stores' own, sorted; a single store's is its own."""
     sums = sorted(store.checksum() for store in stores)
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def samples_digest(dataset: StoreDataset) -> str:
+    """Sha256 over where all samples of a dataset come from, in their order: the same only for the same samples."""
+    places = [dataset.describe(number) for number in range(len(dataset))]
+    return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()
 
 
 def checkpoint(config: Any) -> dict[str, str] | None:

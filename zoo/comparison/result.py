@@ -31,6 +31,8 @@ class DataSummary:
         patients: their number, as `images` and `objects`.
         images: with at least one evaluated sample.
         objects: sessions, or objects of the target maps.
+        samples: sha256 over what tells each sample from any other: image, object, window. None in results from before
+            it was recorded.
     """
 
     dataset: str
@@ -43,6 +45,7 @@ class DataSummary:
     patients: int | None
     images: int | None
     objects: int | None
+    samples: str | None = None
 
 
 @dataclass(frozen=True)
