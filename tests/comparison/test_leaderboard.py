@@ -8,6 +8,7 @@ from zoo.cli import main
 from zoo.comparison.paired import Difference, Differences
 from zoo.comparison.published import read_published
 from zoo.comparison.result import DataSummary, Result, Speed, read
+from zoo.config.compose import Address, resolve
 from zoo.hub.index import entries
 
 ROOT = Path(__file__).parents[2]
@@ -52,10 +53,10 @@ def test_the_shipped_leaderboard_is_fresh(monkeypatch, capsys):
 def test_the_shipped_results_are_of_the_shipped_checkpoints():
     known, seen = entries(), set()
     for path in sorted((ROOT / "experiments" / "results").glob("*/*.json")):
-        checkpoint = read(path).checkpoint or {}
-        if checkpoint.get("name") in known:
-            assert checkpoint["sha256"] == known[checkpoint["name"]].files["model.safetensors"], path.name
-            seen.add(checkpoint["name"])
+        for checkpoint in (read(path).checkpoint or {}).values():
+            if checkpoint["name"] in known:
+                assert checkpoint["sha256"] == known[checkpoint["name"]].files["model.safetensors"], path.name
+                seen.add(checkpoint["name"])
     assert seen == set(known)
 
 
@@ -119,6 +120,19 @@ def test_no_results_yet(tmp_path, monkeypatch):
     assert "no results yet" in (tmp_path / "leaderboard.md").read_text()
 
 
+def test_every_refinenets_guide_is_recorded():
+    for path in sorted((ROOT / "experiments" / "results").glob("*/*.json")):
+        row = resolve(Address(ROOT / "experiments" / "tables" / f"{path.parent.name}.yaml", path.stem))
+        named = {"weights", "guide"} & {name for name, value in row["model"].get("init_args", {}).items() if value}
+        assert set(read(path).checkpoint or {}) == named, path
+
+
+def test_results_of_before_with_one_checkpoint_are_read(folder):
+    path, old = folder / "experiments/results/good.json", {"name": "last.ckpt", "sha256": "e" * 64}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"checkpoint": old}))
+    assert read(path).checkpoint == {"weights": old}
+
+
 def test_a_result_is_read_as_written(folder):
     assert read(folder / "experiments/results/good.json") == GOOD
     assert read(folder / "experiments/results/paper.json") == PAPER
@@ -137,6 +151,7 @@ def test_a_result_is_read_as_written(folder):
         ({"source": "paper"}, "needs its `reference`"),
         ({"source": "hearsay"}, "not 'measured' or 'paper'"),
         ({"data": None}, "data is missing"),
+        ({"checkpoint": {"weights": "last.ckpt"}}, "checkpoint has no name and sha256"),
         ({"data": {"dataset": "Blobs"}}, "DataSummary"),
     ],
 )

@@ -89,7 +89,8 @@ class Result:
         seed: of everything random.
         device: what it ran on.
         versions: of python, torch, lightning and isegzoo.
-        checkpoint: name and sha256 of the weights, None without.
+        checkpoint: `name` and `sha256` of every checkpoint that the model is made of, by the argument that names it
+            (`weights`, `guide`); None without any.
         speed: seconds at batch size 1, None where not measured.
         interaction: what a user gives in a turn, `click` or `scribble`; tables then say NoC or NoI.
     """
@@ -109,7 +110,7 @@ class Result:
     seed: int | None = None
     device: str | None = None
     versions: dict[str, str] | None = None
-    checkpoint: dict[str, str] | None = None
+    checkpoint: dict[str, dict[str, str]] | None = None
     speed: Speed | None = None
     interaction: Literal["click", "scribble"] = "click"
 
@@ -142,6 +143,9 @@ def read(path: Path) -> Result:
         raise ResultError(f"{path}: not readable as JSON ({error}); {hint}") from None
     if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
         raise ResultError(f'{path}: no result of this version; "schema" must be "{SCHEMA}"')
+    old = content.get("checkpoint")
+    if isinstance(old, dict) and isinstance(old.get("name"), str):  # before several were recorded
+        content["checkpoint"] = {"weights": old}
     result: Result = _build(Result, content, path)
     _check(result, path)
     return result
@@ -170,6 +174,11 @@ def _check(result: Result, path: Path) -> None:
     need(isinstance(result.settings, dict), "settings are no mapping")
     names = (result.experiment, result.title, result.protocol, result.data.dataset, result.data.split)
     need(all(isinstance(name, str) and name for name in names), "a name is empty or no text")
+    each = result.checkpoint or {}
+    named = isinstance(each, dict) and all(
+        isinstance(c, dict) and {"name", "sha256"} <= c.keys() for c in each.values()
+    )
+    need(named, "checkpoint has no name and sha256 by argument")
     need(result.interaction in ("click", "scribble"), f"interaction is {result.interaction!r}")
     need(result.data.split_unit in ("patient", "field"), f"split_unit is {result.data.split_unit!r}")
     numbers = isinstance(result.metrics, dict) and bool(result.metrics)
