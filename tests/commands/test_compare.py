@@ -82,7 +82,8 @@ def test_the_first_session_by_hand(run):
     x, y, label, turn = trace["clicks"][0][0]
     assert (label, turn) == (1, 0)
     assert trace["from"] == {
-        "file": "blobs.h5", "group": "g2", "slide": "s2", "patient": "p2", "item": 0, "object": 10, "x0": 0, "y0": 0
+        "file": "blobs.h5", "group": "g2", "slide": "s2", "patient": "p2", "item": 0, "object": 10,
+        "x0": 0, "y0": 0, "side": 64,
     }  # fmt: skip
     image = batch.image[0].permute(1, 2, 0).numpy().astype(np.float32) / 255
     seed = np.zeros(image.shape[:2], bool)

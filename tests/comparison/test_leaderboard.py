@@ -8,6 +8,7 @@ from zoo.cli import main
 from zoo.comparison.paired import Difference, Differences
 from zoo.comparison.published import read_published
 from zoo.comparison.result import DataSummary, Result, Speed, read
+from zoo.config.compose import Address, resolve
 from zoo.hub.index import entries
 
 ROOT = Path(__file__).parents[2]
@@ -52,10 +53,10 @@ def test_the_shipped_leaderboard_is_fresh(monkeypatch, capsys):
 def test_the_shipped_results_are_of_the_shipped_checkpoints():
     known, seen = entries(), set()
     for path in sorted((ROOT / "experiments" / "results").glob("*/*.json")):
-        checkpoint = read(path).checkpoint or {}
-        if checkpoint.get("name") in known:
-            assert checkpoint["sha256"] == known[checkpoint["name"]].files["model.safetensors"], path.name
-            seen.add(checkpoint["name"])
+        for checkpoint in (read(path).checkpoint or {}).values():
+            if checkpoint["name"] in known:
+                assert checkpoint["sha256"] == known[checkpoint["name"]].files["model.safetensors"], path.name
+                seen.add(checkpoint["name"])
     assert seen == set(known)
 
 
@@ -79,6 +80,8 @@ def test_different_settings_data_or_counts_never_share_a_table(folder):
         "elsewhere": replace(BAD, data=replace(DATA, checksum="c" * 64)),
         "fewer": replace(BAD, data=replace(DATA, objects=69)),
         "validation": replace(BAD, data=replace(DATA, split="val")),
+        "other": replace(BAD, data=replace(DATA, samples="d" * 64)),
+        "table/unsaid": BAD,
     }
     for name, result in others.items():
         replace(result, experiment=name, metrics={"aji": 0.9}).write(folder / "experiments/results" / f"{name}.json")
@@ -86,6 +89,17 @@ def test_different_settings_data_or_counts_never_share_a_table(folder):
     text = (folder / "leaderboard.md").read_text()
     assert text.count("| method |") == 1 + len(others) + 1  # and the papers' table
     assert text.count("**") == 4  # the two bold numbers of the one table with two rows
+
+
+def test_results_that_do_not_say_their_samples_share_a_table_only_with_their_own(folder):
+    results = folder / "experiments" / "results"
+    said = replace(BAD, data=replace(DATA, samples="d" * 64))
+    for name, result in {"t/a": BAD, "t/b": BAD, "u/a": BAD, "u/b": said, "v/a": said}.items():
+        replace(result, experiment=name, title=name).write(results / f"{name}.json")
+    assert main(["leaderboard"]) == 0
+    tables = (folder / "leaderboard.md").read_text().split("| method |")[1:]
+    titles = [[line.split("]")[0][3:] for line in table.splitlines() if line.startswith("| [")] for table in tables]
+    assert titles[:-1] == [["Bad", r"Good \| method"], ["t/a", "t/b"], ["u/a"], ["u/b", "v/a"]]
 
 
 def test_stale(folder, capsys):
@@ -106,6 +120,19 @@ def test_no_results_yet(tmp_path, monkeypatch):
     assert "no results yet" in (tmp_path / "leaderboard.md").read_text()
 
 
+def test_every_refinenets_guide_is_recorded():
+    for path in sorted((ROOT / "experiments" / "results").glob("*/*.json")):
+        row = resolve(Address(ROOT / "experiments" / "tables" / f"{path.parent.name}.yaml", path.stem))
+        named = {"weights", "guide"} & {name for name, value in row["model"].get("init_args", {}).items() if value}
+        assert set(read(path).checkpoint or {}) == named, path
+
+
+def test_results_of_before_with_one_checkpoint_are_read(folder):
+    path, old = folder / "experiments/results/good.json", {"name": "last.ckpt", "sha256": "e" * 64}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"checkpoint": old}))
+    assert read(path).checkpoint == {"weights": old}
+
+
 def test_a_result_is_read_as_written(folder):
     assert read(folder / "experiments/results/good.json") == GOOD
     assert read(folder / "experiments/results/paper.json") == PAPER
@@ -124,6 +151,7 @@ def test_a_result_is_read_as_written(folder):
         ({"source": "paper"}, "needs its `reference`"),
         ({"source": "hearsay"}, "not 'measured' or 'paper'"),
         ({"data": None}, "data is missing"),
+        ({"checkpoint": {"weights": "last.ckpt"}}, "checkpoint has no name and sha256"),
         ({"data": {"dataset": "Blobs"}}, "DataSummary"),
     ],
 )

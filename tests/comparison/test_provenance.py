@@ -1,11 +1,16 @@
 """Which state of the code a result comes from."""
 
+import hashlib
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.evaluation.blobs import write_experiment, write_store
 from zoo.comparison import provenance
+from zoo.config.cli import ZooCLI, run
+from zoo.data.datamodule import PatchDataModule
+from zoo.hub.index import entries
 
 
 @pytest.fixture
@@ -41,3 +46,63 @@ def test_results_of_other_runs_are_no_change_of_the_code(clone, name, dirty):
 def test_outside_a_clone_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "HERE", tmp_path)
     assert provenance.commit() == {"commit": None, "dirty": None}
+
+
+def test_other_objects_and_other_windows_are_other_samples(tmp_path):
+    """As many objects of as many images each time, of one store."""
+    store = write_store(tmp_path / "blobs.h5")
+
+    def digest(**settings) -> str:
+        data = PatchDataModule([str(store)], **{"side": 64} | settings)
+        data.setup("test")
+        return provenance.samples_digest(data.datasets["test"])
+
+    data = PatchDataModule([str(store)], side=64)
+    data.setup("test")
+    names = [data.datasets["test"].name(number) for number in range(8)]
+    lists = [tmp_path / f"{number}.txt" for number in range(3)]
+    for path, chosen in zip(lists, (names[:2], names[1:3], names[:2]), strict=True):
+        path.write_text("# a comment\n" * ("2" in path.name) + "\n".join(chosen))
+    digests = [digest(), digest(side=48), *(digest(test_list=str(path)) for path in lists)]
+    assert digests[0] == digest()
+    assert digests[2] == digests[4]
+    assert len(set(digests)) == 4
+
+
+def test_the_configuration_hash_knows_what_a_list_says_and_not_where(tmp_path, monkeypatch):
+    monkeypatch.setattr(ZooCLI, "instantiate_classes", lambda self: None)
+    store = write_store(tmp_path / "blobs.h5")
+    lists = [tmp_path / f"{number}.txt" for number in range(3)]
+    for path, text in zip(lists, ("a\nb\n", "# the same\na\nb\n", "a\nc\n"), strict=True):
+        path.write_text(text)
+    arguments = ["-c", str(write_experiment(tmp_path / "a.yaml", store))]
+    first, moved, other = (
+        provenance.config_hash(run([*arguments, f"--data.test_list={path}"], run_verb=False)) for path in lists
+    )
+    assert first == moved != other
+    lists[0].write_text("a\nc\n")
+    assert provenance.config_hash(run([*arguments, f"--data.test_list={lists[0]}"], run_verb=False)) == other
+
+
+def test_every_checkpoint_that_a_model_names_is_recorded(tmp_path):
+    trained, folder = tmp_path / "last.ckpt", tmp_path / "folder"
+    trained.write_bytes(b"trained")
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"exported")
+    arguments = {
+        "weights": str(trained),
+        "guide": "deepscribble-guide-glas",
+        "parts": [{"class_path": "some.Class", "init_args": {"teacher": str(folder), "rule": "largest"}}],
+        "turns": [1.0],
+        "other": "gone.ckpt",
+    }
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in (("t", b"trained"), ("e", b"exported"))}
+    assert provenance.checkpoints(arguments) == {
+        "weights": {"name": "last.ckpt", "sha256": sums["t"]},
+        "guide": {
+            "name": "deepscribble-guide-glas",
+            "sha256": entries()["deepscribble-guide-glas"].files["model.safetensors"],
+        },
+        "parts.0.teacher": {"name": "folder", "sha256": sums["e"]},
+    }
+    assert provenance.checkpoints({"weights": "imagenet", "sigma": 1.0}) is None

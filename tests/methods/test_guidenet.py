@@ -299,6 +299,6 @@ def test_compare_shows_automatic_methods(trained, exported, tmp_path):
     assert [line["sample"] for line in lines] == list(range(24))
     assert lines[-1]["from"] | {"file": ""} == {
         "file": "", "group": "g-p4", "slide": "s-p4", "patient": "p4", "item": 0,
-        "x0": WIDTH - 32, "y0": HEIGHT - 32,
+        "x0": WIDTH - 32, "y0": HEIGHT - 32, "side": 32,
     }  # fmt: skip
     assert np.mean([line["score"] for line in lines]) == pytest.approx(results[1]["metrics"]["iou"])

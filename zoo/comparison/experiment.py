@@ -143,7 +143,7 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
         seed=int(cli.config.get("seed_everything") or 0),
         device=provenance.device_name(model.device),
         versions=provenance.versions(),
-        checkpoint=provenance.checkpoint(cli.config),
+        checkpoint=provenance.checkpoints(cli.config.model.init_args.as_dict()),
         config_hash=provenance.config_hash(cli),
         speed=speed,
         interaction=experiment.protocol.interaction,
@@ -223,4 +223,5 @@ def _summary(experiment: Experiment) -> DataSummary:
         patients=len({place["patient"] for place in places}),
         images=len({record.image_id for record in experiment.records}),
         objects=int(sessions) if sessions else sum(len(record.interactions) for record in experiment.records),
+        samples=provenance.samples_digest(dataset),
     )

@@ -75,13 +75,15 @@ def _comparable(members: Sequence[Named]) -> list[list[Named]]:
     """Results of the same data, samples and settings."""
     tables: dict[str, list[Named]] = {}
     for name, result in members:
-        tables.setdefault(_key(result), []).append((name, result))
+        tables.setdefault(_key(name, result), []).append((name, result))
     return list(tables.values())
 
 
-def _key(result: Result) -> str:
+def _key(name: str, result: Result) -> str:
+    """Equal where numbers are comparable; of results that don't say which samples, only within their table."""
     data = result.data
-    return f"{data.checksum} {data.images} {data.objects} {sorted(result.settings.items())}"
+    samples = data.samples or f"of {name.rpartition('/')[0]}"
+    return f"{data.checksum} {data.images} {data.objects} {samples} {sorted(result.settings.items())}"
 
 
 def _measured(members: Sequence[Named], folder: Path, out: Path) -> str:
@@ -113,17 +115,19 @@ def _check_differences(found: Sequence[tuple[Path, Differences]], results: Mappi
     """Refuse differences of other measurements than the results: a mean of differences is the difference of means."""
     for path, each in found:
         for row in each.rows:
-            method, first = results.get(row.method), results.get(each.first)
-            if method is None or first is None or not _agree(method, first, row):
+            if not _agree(each.first, row, results):
                 raise ResultError(
                     f"{path}: {row.method}'s {row.score} differs from {each.first}'s by other than the {row.mean:.6f} "
                     "of this file; compare all its experiments again with `zoo compare --save-results`, or delete it"
                 )
 
 
-def _agree(method: Result, first: Result, row: Difference) -> bool:
+def _agree(name: str, row: Difference, results: Mapping[str, Result]) -> bool:
+    method, first = results.get(row.method), results.get(name)
+    if method is None or first is None:
+        return False
     value, base = method.metrics.get(row.score), first.metrics.get(row.score)
-    same = _key(method) == _key(first) and value is not None and base is not None
+    same = _key(row.method, method) == _key(name, first) and value is not None and base is not None
     return same and math.isclose(value - base, row.mean, abs_tol=1e-6)  # type: ignore[operator]
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import torch
 import yaml
 
 from zoo.config.cli import ZooCLI
+from zoo.data.datamodule import read_list
+from zoo.data.datasets import StoreDataset
 from zoo.files import sha256
 from zoo.hub.folder import WEIGHTS
-from zoo.hub.index import locate
+from zoo.hub.index import entries, locate
 from zoo.store.reader import Store
 
 HERE = Path(__file__).parent
@@ -27,9 +29,10 @@ MACHINE = ("num_workers",)
 
 
 def config_hash(cli: ZooCLI) -> str:
-    """Sha256 of model, protocol, data, seed and precision as resolved; of stores only the file names count.
+    """Sha256 of model, protocol, data, seed and precision as resolved.
 
-    Folders, devices, loggers and worker counts differ between machines and do not change what is computed.
+    Of stores only the file names count, of a list of test samples what it says and not where it lies. Folders, devices,
+    loggers and worker counts differ between machines and do not change what is computed.
     """
     config = yaml.safe_load(cli.parser.dump(cli.config, skip_validation=True))
     kept = {name: config.get(name) for name in ("model", "protocol", "data", "seed_everything")}
@@ -37,6 +40,8 @@ def config_hash(cli: ZooCLI) -> str:
     data: dict[str, Any] = dict(kept["data"])
     for name in PATHS:
         data[name] = None if data.get(name) is None else sorted(Path(file).name for file in data[name])
+    if data.get("test_list") is not None:
+        data["test_list"] = read_list(data["test_list"])
     kept["data"] = {name: value for name, value in data.items() if name not in MACHINE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
@@ -47,13 +52,42 @@ def data_checksum(stores: Iterable[Store]) -> str:
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
-def checkpoint(config: Any) -> dict[str, str] | None:
-    """Name and sha256 of the weights that the model starts from, if it names any."""
-    name = config["model"]["init_args"].get("weights")
-    if name is None:
-        return None
-    path = Path(name) if name.endswith(".ckpt") else locate(name) / WEIGHTS
-    return {"name": Path(name).name, "sha256": sha256(path)}
+def samples_digest(dataset: StoreDataset) -> str:
+    """Sha256 over where all samples of a dataset come from, in their order: the same only for the same samples."""
+    places = [dataset.describe(number) for number in range(len(dataset))]
+    return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()
+
+
+def checkpoints(arguments: Any) -> dict[str, dict[str, str]] | None:
+    """Name and sha256 of every checkpoint among a model's arguments, by argument; None without any.
+
+    Args:
+        arguments: `init_args`; a checkpoint is a `.ckpt`, a checkpoint folder or a name of the index, at any depth.
+    """
+    found = {}
+    for argument, name in _texts(arguments):
+        path = _weights_file(name)
+        if path is not None:
+            found[argument] = {"name": Path(name).name, "sha256": sha256(path)}
+    return found or None
+
+
+def _texts(arguments: Any, before: str = "") -> Iterator[tuple[str, str]]:
+    """All texts among arguments, by their dotted names without `init_args`."""
+    items = arguments.items() if isinstance(arguments, Mapping) else enumerate(arguments)
+    for name, value in items:
+        argument = before if name == "init_args" else f"{before}.{name}".lstrip(".")
+        if isinstance(value, str):
+            yield argument, value
+        elif isinstance(value, Mapping | list | tuple):
+            yield from _texts(value, argument)
+
+
+def _weights_file(name: str) -> Path | None:
+    path = Path(name)
+    if path.suffix == ".ckpt" and path.is_file():
+        return path
+    return locate(name) / WEIGHTS if name in entries() or (path / WEIGHTS).is_file() else None
 
 
 def commit() -> dict[str, Any]:

@@ -181,9 +181,10 @@ def _data_line(result: Result) -> str:
 
 
 def _checkpoint(result: Result) -> str:
-    if result.checkpoint is None:
-        return ""
-    return f", checkpoint {escape(result.checkpoint['name'])} (sha256 {result.checkpoint['sha256'][:12]})"
+    return "".join(
+        f", {escape(argument)} {escape(each['name'])} (sha256 {each['sha256'][:12]})"
+        for argument, each in (result.checkpoint or {}).items()
+    )
 
 
 def _timed(result: Result) -> str:

@@ -33,6 +33,8 @@ class DataSummary:
         patients: their number, as `images` and `objects`.
         images: with at least one evaluated sample.
         objects: sessions, or objects of the target maps.
+        samples: sha256 over what tells each sample from any other: image, object, window. None in results from before
+            it was recorded.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class DataSummary:
     patients: int | None
     images: int | None
     objects: int | None
+    samples: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class Result:
         seed: of everything random.
         device: what it ran on.
         versions: of python, torch, lightning and isegzoo.
-        checkpoint: name and sha256 of the weights, None without.
+        checkpoint: `name` and `sha256` of every checkpoint that the model is made of, by the argument that names it
+            (`weights`, `guide`); None without any.
         speed: seconds at batch size 1, None where not measured.
         interaction: what a user gives in a turn; tables say NoC of clicks and NoI of anything else.
     """
@@ -86,7 +90,7 @@ class Result:
     seed: int | None = None
     device: str | None = None
     versions: dict[str, str] | None = None
-    checkpoint: dict[str, str] | None = None
+    checkpoint: dict[str, dict[str, str]] | None = None
     speed: Speed | None = None
     interaction: Kind = "click"
 
@@ -119,6 +123,9 @@ def read(path: Path) -> Result:
         raise ResultError(f"{path}: not readable as JSON ({error}); {hint}") from None
     if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
         raise ResultError(f'{path}: no result of this version; "schema" must be "{SCHEMA}"')
+    old = content.get("checkpoint")
+    if isinstance(old, dict) and isinstance(old.get("name"), str):  # before several were recorded
+        content["checkpoint"] = {"weights": old}
     result: Result = _build(Result, content, path)
     _check(result, path)
     return result
@@ -147,6 +154,11 @@ def _check(result: Result, path: Path) -> None:
     need(isinstance(result.settings, dict), "settings are no mapping")
     names = (result.experiment, result.title, result.protocol, result.data.dataset, result.data.split)
     need(all(isinstance(name, str) and name for name in names), "a name is empty or no text")
+    each = result.checkpoint or {}
+    named = isinstance(each, dict) and all(
+        isinstance(c, dict) and {"name", "sha256"} <= c.keys() for c in each.values()
+    )
+    need(named, "checkpoint has no name and sha256 by argument")
     need(result.interaction in KINDS, f"interaction is {result.interaction!r}")
     need(result.data.split_unit in ("patient", "field"), f"split_unit is {result.data.split_unit!r}")
     numbers = isinstance(result.metrics, dict) and bool(result.metrics)

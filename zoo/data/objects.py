@@ -154,10 +154,10 @@ class ObjectWindows(Objects):
             )
 
     def describe(self, number: int) -> dict[str, str | int]:
-        """Where a sample comes from; x0, y0 is the window's top-left corner in the image, in pixels."""
+        """Where a sample comes from; x0, y0 is the window's top-left corner in the image, side its size, in pixels."""
         x0, y0 = self._corner(number, epoch=0)
         place = self._place(*self._image_of(number))
-        return place | {"object": int(self._objects[number, 2]), "x0": x0, "y0": y0}
+        return place | {"object": int(self._objects[number, 2]), "x0": x0, "y0": y0, "side": self.side}
 
     def sample(self, number: int, epoch: int) -> Sample:
         """The window of one object."""

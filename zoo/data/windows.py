@@ -105,9 +105,9 @@ class RegionWindows(StoreDataset):
         return self._place_of(number, epoch=0)[:2]
 
     def describe(self, number: int) -> dict[str, str | int]:
-        """Where a sample comes from; x0, y0 is the window's top-left corner in the image, in pixels."""
+        """Where a sample comes from; x0, y0 is the window's top-left corner in the image, side its size, in pixels."""
         source, item, x0, y0 = self._place_of(number, epoch=0)
-        return self._place(source, item) | {"x0": x0, "y0": y0}
+        return self._place(source, item) | {"x0": x0, "y0": y0, "side": self.side}
 
     def sample(self, number: int, epoch: int) -> Sample:
         """One window; the target is the region."""
