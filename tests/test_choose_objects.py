@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tiny import tiny_image
+from tests.helpers.tiny import tiny_image
 from zoo.errors import DataError
 from zoo.store.writer import StoreWriter
 

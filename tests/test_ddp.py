@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tiny import tiny_image
+from tests.helpers.tiny import tiny_image
 from zoo.cli import main
 from zoo.store.writer import StoreWriter
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.tiny import tiny_image
+from tests.helpers.tiny import tiny_image
 from zoo.cli import main
 from zoo.images.labels import read_labels
 from zoo.store.writer import StoreWriter

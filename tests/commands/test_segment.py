@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.tiny import DISKS, tiny_image
 from tests.hub.checkpoints import nuclick_folder, watershed_folder
-from tests.tiny import DISKS, tiny_image
 from zoo import Click, Scribble
 from zoo.cli import main
 from zoo.images.labels import read_labels

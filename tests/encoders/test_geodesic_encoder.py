@@ -4,7 +4,7 @@ import torch
 from encoder_reference import distances
 
 from tests.contracts.encoders import BATCH, SIZE, EncoderContract, some_interactions
-from tests.geodesic import slow_geodesic
+from tests.helpers.geodesic import slow_geodesic
 from zoo.encoders import GeodesicDistance
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions

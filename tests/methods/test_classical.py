@@ -4,7 +4,7 @@ import torch
 from lightning import Trainer
 
 from tests.contracts.engines import EngineContract
-from tests.tiny import tiny_store
+from tests.helpers.tiny import tiny_store
 from zoo import Click, Session
 from zoo.data import PatchDataModule
 from zoo.errors import NotTrainableError

@@ -12,8 +12,8 @@ from lightning import Trainer
 from torch import Tensor, nn
 
 from tests.contracts.engines import EngineContract, images, said
-from tests.regions import TinyNet
-from tests.tiny import tiny_image, tiny_store
+from tests.helpers.regions import TinyNet
+from tests.helpers.tiny import tiny_image, tiny_store
 from zoo.cli import main
 from zoo.data.batch import Batch
 from zoo.data.datamodule import PatchDataModule
@@ -243,7 +243,7 @@ def test_ritm_from_a_yaml_and_back(tmp_path: Path) -> None:
         "model": {
             "class_path": "zoo.methods.RITM",
             "init_args": {
-                "network": {"class_path": "tests.regions.TinyNet", "init_args": {"in_channels": 6}},
+                "network": {"class_path": "tests.helpers.regions.TinyNet", "init_args": {"in_channels": 6}},
                 "user": {
                     "class_path": "zoo.users.Turns",
                     "init_args": {

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from tests.tiny import tiny_experiment, tiny_image
+from tests.helpers.tiny import tiny_experiment, tiny_image
 from zoo import Click
 from zoo.cli import main
 from zoo.data.batch import Batch

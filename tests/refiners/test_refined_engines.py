@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.contracts.engines import SIZE, EngineContract, images, play
-from tests.refiners.tiny import method
+from tests.helpers.views import method
 from zoo.inference.engine import Engine
 from zoo.inference.zoom_in import ZoomIn
 from zoo.refiners import CGAM, FBRSA, FBRSB, FBRSC, RGBBRS, DistMapBRS, ScipyLBFGSB
