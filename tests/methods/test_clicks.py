@@ -11,9 +11,7 @@ import yaml
 from lightning import Trainer
 from torch import Tensor, nn
 
-from tests.contracts.engines import EngineContract, images, said
 from tests.helpers.regions import TinyNet
-from tests.helpers.tiny import tiny_image, tiny_store
 from zoo.cli import main
 from zoo.data.batch import Batch
 from zoo.data.datamodule import PatchDataModule
@@ -28,6 +26,8 @@ from zoo.losses import BinaryCrossEntropy, NormalizedFocalLoss
 from zoo.methods import IFCN, RITM, FBRSBase, InteractiveMethod
 from zoo.methods.ritm import ritm_user
 from zoo.networks import DeepLabV3Plus, FCN8s
+from zoo.testing import tiny_image, tiny_store
+from zoo.testing.engines import EngineContract, images, said
 from zoo.users import NextClick, RandomInError, TrainingClicks, Truth
 
 CHANNELS = {RITM: 6, FBRSBase: 5, IFCN: 5}
@@ -66,8 +66,7 @@ class Spy(nn.Module):
 class EngineOf(EngineContract):
     kind: type[InteractiveMethod]
 
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return make(self.kind).engine()
 
 
@@ -84,8 +83,7 @@ class TestIFCN(EngineOf):
 
 
 class TestRITMZoomsIn(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return make(RITM, zoom=ZoomIn(side=32, least=20), flip=True).engine()
 
 

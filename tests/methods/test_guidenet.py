@@ -13,7 +13,6 @@ from lightning import Trainer
 from torch import Tensor
 
 import zoo
-from tests.contracts.engines import said
 from tests.helpers.regions import HEIGHT, WIDTH, TinyNet, guide_folder, region_image, write_regions
 from zoo.cli import main
 from zoo.data.datamodule import PatchDataModule
@@ -23,6 +22,7 @@ from zoo.hub.load import load_method
 from zoo.inference.session import as_images
 from zoo.losses import BinaryCrossEntropy
 from zoo.methods import GuideNet
+from zoo.testing.engines import said
 
 PATIENTS = {"p0": "train", "p1": "train", "p2": "val", "p3": "test", "p4": "test"}
 

@@ -3,8 +3,8 @@ import torch
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from tests.contracts.users import BATCH, SIZE, UserContract, some_prediction, some_truth
 from zoo.interactions import Interactions
+from zoo.testing.users import BATCH, SIZE, UserContract, some_prediction, some_truth
 from zoo.users import SimulatedUser, Squiggle
 from zoo.users.draws import Draw, draw
 
