@@ -14,9 +14,7 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 	touch $@
 
 compare: $(VENV)/.ready
-	$(BIN)/zoo compare experiments/nuclick-dsb2018.yaml experiments/watershed-dsb2018.yaml \
-	  experiments/region-growing-dsb2018.yaml experiments/nuclick-dsb2018-oneshot.yaml \
-	  experiments/watershed-dsb2018-oneshot.yaml experiments/region-growing-dsb2018-oneshot.yaml --out runs/compare
+	$(BIN)/zoo compare experiments/tables/dsb2018.yaml experiments/tables/dsb2018-oneshot.yaml --out runs/compare
 
 # Two processes of one thread each: more threads than cores double the time.
 test: $(VENV)/.ready

@@ -5,6 +5,7 @@ from functools import partial
 import torch
 
 from benchmarks.common import Row, best_of
+from zoo.data.batch import Batch
 from zoo.evaluation import Interactive
 from zoo.inference.zoom import WholeImage
 from zoo.inference.zoom_in import ZoomIn
@@ -33,7 +34,7 @@ def _row(method: RITM, side: int, what: str) -> Row:
     truth = Truth(target, number)
 
     def play(index: torch.Tensor) -> None:
-        protocol.run(engine, image[index], truth.select(index), index)
+        protocol.run(engine, Batch(image[index], truth.select(index), index))
 
     def alone() -> None:
         for k in range(SESSIONS):

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from benchmarks.common import Row, best_of
 from benchmarks.training import STORE
-from zoo.data.batch import collate
+from zoo.data.batch import Batch, collate
 from zoo.data.datamodule import open_stores
 from zoo.data.objects import ObjectWindows
 from zoo.evaluation import Interactive
@@ -38,7 +38,7 @@ def run() -> list[Row]:
     joined = method.join(*(torch.rand(1, channels, SIDE, SIDE) for channels in (3, 2, 1)))
 
     def bare() -> None:
-        with torch.no_grad(), in_precision(method.precision, joined.device):
+        with torch.no_grad(), in_precision("trainer", joined.device):
             method.network(joined)
 
     limit_s = float("inf")
@@ -65,7 +65,7 @@ class _Timing:
         seconds: list[float] = []
         for image, truth in sessions:
             engine = TimedEngine(method.engine())
-            Interactive(max_interactions=CLICKS).run(engine, image, truth, torch.zeros(1, dtype=torch.int64))
+            Interactive(max_interactions=CLICKS).run(engine, Batch(image, truth, truth.sample_id))
             seconds += engine.seconds[1:]
         self.best = min(self.best, sum(seconds) / len(seconds))
 

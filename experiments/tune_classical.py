@@ -1,4 +1,4 @@
-"""Chooses the parameters of the classical methods on training images, as `experiments/*.yaml` use them.
+"""Chooses the parameters of the classical methods on training images, as the experiments use them.
 
 python experiments/tune_classical.py objects 'data/monuseg/*.h5' --images 8
 python experiments/tune_classical.py windows 'data/glas-fields/guide-*.h5' 'data/glas-fields/refine-*.h5' --images 8
@@ -134,7 +134,7 @@ def on_windows(stores: Sequence[Store], count: int) -> Score:
     protocol = Interactive(user, max_interactions=8, samples="windows", start="prediction")
 
     def score(engine: Engine) -> float:
-        traces = [protocol.run(engine, as_images(b.image), b.truth, b.image_id) for b in batches]
+        traces = [protocol.run(engine, b) for b in batches]
         return auc(torch.cat([t.ious for t in traces]), 8, torch.cat([t.initial for t in traces]))
 
     return score

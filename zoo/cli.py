@@ -70,9 +70,9 @@ def _parser(plugins: Mapping[str, object]) -> argparse.ArgumentParser:
         description=f"Interactive segmentation of pathology images.\n\nverbs:\n{lines}",
         epilog=(
             "`zoo VERB --help` explains each.\n\nexamples:\n"
-            "  zoo compare experiments/nuclick-dsb2018.yaml experiments/watershed-dsb2018.yaml --out runs/compare\n"
+            "  zoo compare experiments/tables/dsb2018.yaml --out runs/compare\n"
             "  zoo segment slide.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png\n"
-            "  zoo fit -c experiments/finetune-dsb2018.yaml"
+            "  zoo fit -c experiments/training/finetune-dsb2018.yaml"
         ),
     )
 

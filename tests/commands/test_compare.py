@@ -50,7 +50,7 @@ def direct(folder: Path, method, protocol) -> dict[str, float]:
     data.setup("test")
     metric = protocol.metric()
     for batch in data.test_dataloader():
-        protocol.evaluate(method.engine(), batch, metric)
+        protocol.score(metric, protocol.run(method.engine(), batch), batch)
     return {name: float(value) for name, value in metric.compute().items()}
 
 
@@ -231,22 +231,64 @@ def test_out_is_a_file(run, tmp_path, capsys):
     assert (tmp_path / "o").read_text() == "mine"
 
 
-EMBEDDED = [path for path in sorted((ROOT / "experiments").glob("*-dsb2018*.yaml")) if "finetune" not in path.name]
+EMBEDDED = ["experiments/tables/dsb2018.yaml", "experiments/tables/dsb2018-oneshot.yaml"]
 
 
 def test_embedded_experiments_on_two_images(tmp_path, monkeypatch):
     """The comparison that `make compare` shows, on two of its images."""
     monkeypatch.chdir(ROOT)
-    assert len(EMBEDDED) == 6
-    names = [str(path.relative_to(ROOT)) for path in EMBEDDED]
-    assert main(["compare", *names, "--out", str(tmp_path / "out"), "--limit", "2"]) == 0
+    assert main(["compare", *EMBEDDED, "--out", str(tmp_path / "out"), "--limit", "2"]) == 0
     found = results(tmp_path)
-    assert [result["experiment"] for result in found] == [path.stem for path in EMBEDDED]
+    methods = ("nuclick", "watershed", "region-growing")
+    names = [f"{table}/{method}" for table in ("dsb2018", "dsb2018-oneshot") for method in methods]
+    assert [result["experiment"] for result in found] == names
+    assert sorted(path.stem for path in (tmp_path / "out/traces/dsb2018").iterdir()) == sorted(methods)
     for result in found:
         assert (result["data"]["images"], result["data"]["licence"]) == (2, "CC0 1.0")
         score = "aji" if result["protocol"] == "one-shot" else "auc"
         assert 0.3 < result["metrics"][score] < 1, result["experiment"]
     assert (tmp_path / "out" / "report.html").stat().st_size > 100_000
+
+
+def test_a_table_stands_for_its_rows(run, tmp_path):
+    """With the numbers of the same experiments in files of their own; results beside the folder `tables`."""
+    path = tmp_path / "tables" / "t.yaml"
+    path.parent.mkdir()
+    content = yaml.safe_load((run / "a.yaml").read_text())
+    (tmp_path / "b.yaml").write_text(yaml.safe_dump({"model": yaml.safe_load((run / "b.yaml").read_text())["model"]}))
+    second = {"base": "../b.yaml", "title": "Growing"}
+    path.write_text(yaml.safe_dump(content | {"rows": {"one": {}, "two": second}}, sort_keys=False))
+    out = tmp_path / "out"
+    assert main(["compare", str(path), "--out", str(out), "--save-results"]) == 0
+    one, two = results(tmp_path)
+    for found, expected in (one, results(run)[0]), (two, results(run)[1]):
+        assert found["metrics"]["auc"] == expected["metrics"]["auc"]
+        assert found["config_hash"] == expected["config_hash"]
+    assert (one["experiment"], two["experiment"], two["title"]) == ("t/one", "t/two", "Growing")
+    assert two["command"] == f"zoo compare {path}::two --out {out}"
+    assert {str(p.relative_to(out)) for p in out.rglob("*.jsonl")} == {"traces/t/one.jsonl", "traces/t/two.jsonl"}
+    saved = {str(p.relative_to(tmp_path / "results")) for p in (tmp_path / "results").rglob("*.json")}
+    assert saved == {"t/one.json", "t/two.json", "t/differences/one.json"}
+    assert main(["leaderboard", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "board.md")]) == 0
+    board = (tmp_path / "board.md").read_text()
+    assert "| [Growing](tables/t.yaml) `two` | " in board
+    assert "\nDifferences to Watershed <many>. " in board
+
+    assert main(["compare", f"{path}::two", "--out", str(tmp_path / "one-row")]) == 0
+    content = json.loads((tmp_path / "one-row" / "results.json").read_text())
+    assert [result["experiment"] for result in content["results"]] == ["t/two"]
+
+
+def test_no_such_row(run, tmp_path, capsys):
+    path = tmp_path / "t.yaml"
+    path.write_text((run / "a.yaml").read_text() + "rows: {one: {}, two: {}}\n")
+    assert main(["compare", f"{path}::three", "--out", str(tmp_path / "o")]) == 2
+    assert "no row 'three'; its rows are one, two" in capsys.readouterr().err
+    assert main(["compare", str(path), f"{path}::two", "--out", str(tmp_path / "o")]) == 2
+    assert "t/two: given twice" in capsys.readouterr().err
+    for verb in "fit", "test":
+        assert main([verb, "-c", str(path)]) == 2
+        assert f"name one of its rows (one, two), such as {path}::one" in capsys.readouterr().err
 
 
 @pytest.mark.ddp

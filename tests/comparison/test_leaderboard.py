@@ -11,7 +11,7 @@ from zoo.comparison.result import DataSummary, Result, Speed, read
 from zoo.hub.index import entries
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = Path("experiments/published.yaml")
+PUBLISHED = Path("experiments/results/published.yaml")
 DATA = DataSummary("Blobs", "test", "field", "CC0 1.0", "Nobody 2020", "a" * 64, None, 3, 5, 70)
 GOOD = Result(
     experiment="good",
@@ -51,7 +51,7 @@ def test_the_shipped_leaderboard_is_fresh(monkeypatch, capsys):
 
 def test_the_shipped_results_are_of_the_shipped_checkpoints():
     known, seen = entries(), set()
-    for path in sorted((ROOT / "experiments" / "results").glob("*.json")):
+    for path in sorted((ROOT / "experiments" / "results").glob("*/*.json")):
         checkpoint = read(path).checkpoint or {}
         if checkpoint.get("name") in known:
             assert checkpoint["sha256"] == known[checkpoint["name"]].files["model.safetensors"], path.name
@@ -200,7 +200,7 @@ TABLE = """
 
 def test_published_numbers_are_a_block_of_their_own(folder):
     assert main(["leaderboard"]) == 0
-    path = folder / "experiments/published.yaml"
+    path = folder / "experiments/results/published.yaml"
     path.write_text(TABLE)
     assert main(["leaderboard", "--check"]) == 2
     assert main(["leaderboard"]) == 0
@@ -228,7 +228,7 @@ def test_published_numbers_are_a_block_of_their_own(folder):
     ],
 )
 def test_malformed_published_tables_are_named(folder, capsys, content, message):
-    (folder / "experiments/published.yaml").write_text(content)
+    (folder / "experiments/results/published.yaml").write_text(content)
     assert main(["leaderboard"]) == 2
     error = capsys.readouterr().err
     assert "published.yaml" in error

@@ -7,51 +7,74 @@ import pytest
 from tests.helpers.regions import guide_folder
 from tests.helpers.stores import region_store
 from zoo.cli import main
+from zoo.comparison.result import read
 from zoo.config.cli import ZooCLI, run
+from zoo.config.compose import Address, experiments, resolve
 from zoo.hub.load import load_method
 
 FOLDER = Path(__file__).parents[2] / "experiments"
-ADDITIONS = {f"without-exclusion-{stage}": f"train-nuclick-monuseg-{stage}" for stage in (1, 2)}
-ADDITIONS["unet"] = "train-nuclick-monuseg-1"
-INPUTS = ("i", "ip", "ips", "near", "gaussian", "disk", "geodesic")
-ADDITIONS |= {f"refine-{inputs}": "train-refine-glas" for inputs in INPUTS}
 
 
-def refines(path: Path) -> bool:
-    """Whether it is about RefineNet, alone or after the one that it composes with."""
-    return "class_path: zoo.methods.RefineNet" in path.read_text() or ADDITIONS.get(path.stem) == "train-refine-glas"
+def addresses(folder: str) -> list[Address]:
+    """All experiments of a folder, a row of a table each."""
+    return [each for path in sorted((FOLDER / folder).glob("*.yaml")) for each in experiments(Address(path))]
 
 
-def composed(path: Path) -> list[str]:
-    """Arguments that name an experiment, after the one that it composes with."""
-    base = ADDITIONS.get(path.stem)
-    files = [FOLDER / f"{base}.yaml", path] if base else [path]
-    return [part for file in files for part in ("-c", str(file))]
+EVALUATED, TRAINED = addresses("tables"), addresses("training")
+EVERY = [*EVALUATED, *TRAINED]
 
 
-@pytest.mark.parametrize(
-    "path", sorted(set(FOLDER.glob("*.yaml")) - {FOLDER / "published.yaml"}), ids=lambda path: path.stem
-)
-def test_experiment_parses(path, monkeypatch):
+@pytest.mark.parametrize("address", EVERY, ids=lambda address: address.name)
+def test_experiment_parses(address, monkeypatch):
     monkeypatch.setattr(ZooCLI, "instantiate_classes", lambda self: None)
-    cli = run(composed(path), run_verb=False)
+    cli = run(["-c", str(address)], run_verb=False)
     assert cli.config.title
     assert cli.config.model.class_path.startswith("zoo.methods.")
     assert cli.config.data.files
+    if address in TRAINED:
+        assert cli.config.trainer.default_root_dir
+
+
+def test_no_two_experiments_share_a_title_or_a_folder():
+    """Rows of one table are told apart by their titles, but for several users; trainings by their folders."""
+    tables = {address.path: [] for address in EVALUATED if address.path.stem != "glas-users"}
+    for address in EVALUATED:
+        if address.path in tables:
+            tables[address.path].append(resolve(address)["title"])
+    folders = [resolve(address)["trainer"]["default_root_dir"] for address in TRAINED]
+    for titles in [*tables.values(), folders]:
+        assert len(set(titles)) == len(titles)
+
+
+def test_every_fragment_is_used():
+    named = "".join(path.read_text() for path in FOLDER.rglob("*.yaml"))
+    for path in [*(FOLDER / "models").iterdir(), *(FOLDER / "training" / "fragments").iterdir()]:
+        assert path.name in named
+
+
+def test_every_result_is_an_experiments():
+    """And every evaluated experiment has one, named after it."""
+    results = {path for path in (FOLDER / "results").rglob("*.json") if path.parent.name != "differences"}
+    assert results == {address.result for address in EVALUATED}
+    for address in EVALUATED:
+        result = read(address.result)
+        assert result.experiment == address.name
+        shown = address.path.relative_to(FOLDER.parent).as_posix()
+        assert result.command.startswith(f"zoo compare {shown}::{address.row} --out ")
 
 
 @pytest.mark.parametrize(
-    "path",
-    sorted(path for path in FOLDER.glob("*.yaml") if refines(path)),
-    ids=lambda path: path.stem,
+    "address",
+    [each for each in EVERY if resolve(each)["model"]["class_path"] == "zoo.methods.RefineNet"],
+    ids=lambda address: address.name,
 )
-def test_inputs_of_refinenet_fit_its_network(path, tmp_path, monkeypatch):
+def test_inputs_of_refinenet_fit_its_network(address, tmp_path, monkeypatch):
     guide = load_method(str(guide_folder(tmp_path / "guide")))
     monkeypatch.setattr("zoo.methods.refinenet.frozen_guide", lambda name: guide)
     monkeypatch.chdir(tmp_path)
     network = "--model.init_args.network.init_args"
     small = [f"{network}.backbone=test_efficientnet", f"{network}.decoder_channels=[8, 8, 4, 4, 4]"]
-    arguments = [*composed(path), *small, "--model.init_args.weights=null", "--trainer.logger=false"]
+    arguments = ["-c", str(address), *small, "--model.init_args.weights=null", "--trainer.logger=false"]
     model = run(arguments, run_verb=False).model
     model.setup("fit")
     given = 3 + model.see_guide + model.encoder.out_channels

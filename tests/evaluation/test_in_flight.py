@@ -2,6 +2,7 @@
 
 import torch
 
+from zoo.data.batch import Batch
 from zoo.evaluation.interactive import Interactive
 from zoo.inference.zoom_in import ZoomIn
 from zoo.methods.ritm import RITM
@@ -31,15 +32,17 @@ def test_sessions_in_flight_leave_the_traces_of_one_at_a_time():
     image = torch.where(target, 0.2, 0.4) + 0.5 * torch.rand(COUNT, 3, HEIGHT, WIDTH)
     truth = Truth(target, torch.arange(COUNT) + 7)
     engine = RITM(Tiny(), zoom=ZoomIn(32, least=12)).eval().engine()
-    everything = Interactive(max_interactions=TURNS).run(engine, image, truth, truth.sample_id)
+    given = Batch(image, truth, truth.sample_id)
+    everything = Interactive(max_interactions=TURNS).run(engine, given)
     # An IoU that ends some sessions earlier than others.
     stop_at = float(everything.ious.nan_to_num(0).amax(1).median())
     protocol = Interactive(max_interactions=TURNS, stop_at=stop_at)
-    together = protocol.run(engine, image, truth, truth.sample_id)
+    together = protocol.run(engine, given)
     lengths = (~together.ious.isnan()).sum(1)
     assert len(lengths.unique()) > 1
     for k in range(COUNT):
-        alone = protocol.run(engine, image[k : k + 1], truth.select(torch.tensor([k])), truth.sample_id[k : k + 1])
+        one = Batch(image[k : k + 1], truth.select(torch.tensor([k])), truth.sample_id[k : k + 1])
+        alone = protocol.run(engine, one)
         assert torch.equal(alone.interactions.points[0], together.interactions.points[k][: lengths[k]])
         assert torch.equal(alone.ious.nan_to_num(-1)[0], together.ious.nan_to_num(-1)[k])
         assert torch.equal(alone.mask[0], together.mask[k])

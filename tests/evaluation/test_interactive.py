@@ -15,7 +15,6 @@ from zoo.data.batch import Batch
 from zoo.evaluation.interactive import Interactive, Traces, iou
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
-from zoo.inference.session import as_images
 from zoo.interactions import Interactions
 from zoo.methods import Watershed
 from zoo.users.base import SimulatedUser, Truth
@@ -120,8 +119,7 @@ ENGINES = {
 
 
 def play(protocol: Interactive, engine: Engine, samples: list[int] | None = None) -> Traces:
-    given = batch(samples)
-    return protocol.run(engine, as_images(given.image), given.truth, given.image_id)
+    return protocol.run(engine, batch(samples))
 
 
 def known(row: Tensor) -> list[float]:
@@ -216,7 +214,7 @@ def test_success_at_the_last_click_is_a_success():
     target = ious[turns - 1]
     protocol = Interactive(max_interactions=turns, targets=(target,))
     metric = protocol.metric()
-    protocol.evaluate(Disks(5), batch([1]), metric)
+    protocol.score(metric, protocol.run(Disks(5), batch([1])), batch([1]))
     scores = {name.partition("@")[0]: float(v) for name, v in metric.compute().items() if "per_image" not in name}
     assert turns > 1
     assert (scores["noc"], scores["nof"], scores["success_ratio"]) == (turns, 0, 1)
@@ -226,7 +224,7 @@ def test_numbers_of_the_protocol_are_those_of_slow_sessions():
     protocol = Interactive(max_interactions=TURNS, targets=(0.7, 0.9))
     metric = protocol.metric()
     for samples in ([0, 1, 2], [3, 4, 5, 6], [7, 8, 0]):  # the first one twice, as a sampler pads
-        protocol.evaluate(Disks(5), batch(samples), metric)
+        protocol.score(metric, protocol.run(Disks(5), batch(samples)), batch(samples))
     scores = {name: float(value) for name, value in metric.compute().items()}
     rows = []
     for i in range(COUNT):
@@ -248,7 +246,8 @@ def test_numbers_of_the_protocol_are_those_of_slow_sessions():
 def test_nothing_to_segment_is_right_from_the_start(sample):
     protocol = Interactive(max_interactions=TURNS, targets=(0.9,))
     metric = protocol.metric()
-    traces = protocol.evaluate(Disks(5), batch([sample]), metric)
+    traces = protocol.run(Disks(5), batch([sample]))
+    protocol.score(metric, traces, batch([sample]))
     assert known(traces.ious[0]) == []
     scores = metric.compute()
     assert (float(scores["noc@90"]), float(scores["iou@1"]), float(scores["nof@90"])) == (0, 1, 0)
@@ -267,7 +266,8 @@ def test_a_silent_user_leaves_an_iou_of_nothing():
     protocol = Interactive(Silent(), max_interactions=3, targets=(0.8,))
     metric = protocol.metric()
     engine = Disks(5)
-    traces = protocol.evaluate(engine, batch([0, 1]), metric)
+    traces = protocol.run(engine, batch([0, 1]))
+    protocol.score(metric, traces, batch([0, 1]))
     assert engine.steps == []
     assert not traces.mask.any()
     scores = metric.compute()
@@ -287,7 +287,7 @@ def test_a_user_that_falls_silent_ends_the_session():
 
 def test_records_predictions_and_stages():
     protocol, engine, given = Interactive(max_interactions=TURNS), Disks(5), batch([1, 2])
-    traces = protocol.evaluate(engine, given, protocol.metric())
+    traces = protocol.run(engine, given)
     records = protocol.records(traces, given)
     for i, record in enumerate(records):
         ious = known(traces.ious[i])

@@ -148,7 +148,8 @@ def test_predictions_are_scored_on_the_assembled_map(exclusion):
     protocol = OneShotProtocol(oneshot=OneShot(exclusion=exclusion))
     metric = protocol.metric()
     given = batch_of(*targets)
-    outcome = protocol.evaluate(Disks(8, window=32), given, metric)
+    outcome = protocol.run(Disks(8, window=32), given)
+    protocol.score(metric, outcome, given)
     scores = {name: float(value) for name, value in metric.compute().items()}
     slow = [assembled(target, 8, exclusion, 32) for target in targets]
     assert (slow[0] > 0).sum() != (assembled(targets[0], 8, not exclusion, 32) > 0).sum()
@@ -175,16 +176,18 @@ def test_predictions_are_scored_on_the_assembled_map(exclusion):
 def test_an_image_does_not_depend_on_its_batch():
     targets = two_maps()
     protocol, engine = OneShotProtocol(), NearestClick(9, window=32)
-    together = protocol.evaluate(engine, batch_of(*targets), protocol.metric())
+    together = protocol.run(engine, batch_of(*targets))
     for target, each in zip(targets, together, strict=True):
-        (alone,) = protocol.evaluate(engine, batch_of(target), protocol.metric())
+        (alone,) = protocol.run(engine, batch_of(target))
         assert torch.equal(alone.prediction, each.prediction)
 
 
 def test_an_image_without_objects():
     protocol = OneShotProtocol()
     metric = protocol.metric()
-    (found,) = protocol.evaluate(Disks(8, window=32), batch_of(np.zeros((48, 64))), metric)
+    given = batch_of(np.zeros((48, 64)))
+    (found,) = protocol.run(Disks(8, window=32), given)
+    protocol.score(metric, [found], given)
     assert not found.prediction.any()
     assert len(found.interactions) == 0
     assert float(metric.compute()["aji"]) == 1
@@ -193,6 +196,6 @@ def test_an_image_without_objects():
 def test_objects_keep_their_numbers_when_one_vanishes():
     labels = np.zeros((48, 64), np.int64)
     labels[10:12, 10:12], labels[10:12, 12:14], labels[30:34, 40:44] = 9, 4, 500
-    outcome = OneShotProtocol().evaluate(Disks(8, window=32), batch_of(labels), OneShotProtocol().metric())
+    outcome = OneShotProtocol().run(Disks(8, window=32), batch_of(labels))
     found = outcome[0].prediction.numpy()
     assert found[32, 42] == 3  # 4, 9 and 500 are the objects 1, 2 and 3

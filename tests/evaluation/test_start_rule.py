@@ -74,7 +74,8 @@ def slow(engine: Engine, sample: int, free: int) -> tuple[float, list[float], in
 def test_turns_before_the_first_prediction_do_not_count(make: Callable[[], Engine], free):
     protocol = Interactive(max_interactions=TURNS, start="prediction", targets=(0.5, 0.8))
     metric = protocol.metric()
-    traces = protocol.evaluate(make(), batch(), metric)
+    traces = protocol.run(make(), batch())
+    protocol.score(metric, traces, batch())
     first = []
     for k in range(COUNT):
         initial, ious, clicks = slow(make(), k, free)
@@ -93,7 +94,7 @@ def test_turns_before_the_first_prediction_do_not_count(make: Callable[[], Engin
 
 def test_every_turn_counts_from_an_empty_mask():
     engine = Warm(2)
-    counted = Interactive(max_interactions=TURNS).evaluate(engine, batch(), Interactive().metric())
+    counted = Interactive(max_interactions=TURNS).run(engine, batch())
     plain = slow(Warm(2), 1, 0)
     assert counted.ious[1][~counted.ious[1].isnan()].tolist() == pytest.approx(plain[1])
     assert "start" not in Interactive().settings  # results from before the rule keep their settings
@@ -102,9 +103,9 @@ def test_every_turn_counts_from_an_empty_mask():
 
 def test_a_sample_does_not_depend_on_its_batch():
     protocol = Interactive(max_interactions=TURNS, start="prediction", stop_at=0.8)
-    together = protocol.evaluate(Warm(2), batch(), protocol.metric())
+    together = protocol.run(Warm(2), batch())
     for k in range(COUNT):
-        alone = protocol.evaluate(Warm(2), batch([k]), protocol.metric())
+        alone = protocol.run(Warm(2), batch([k]))
         torch.testing.assert_close(alone.ious[0], together.ious[k], equal_nan=True)
         assert alone.initial[0] == together.initial[k]
         assert torch.equal(alone.mask[0], together.mask[k])
@@ -112,10 +113,10 @@ def test_a_sample_does_not_depend_on_its_batch():
 
 def test_a_first_prediction_that_is_good_enough_ends_the_session():
     free = Interactive(max_interactions=TURNS, start="prediction")
-    everything = free.evaluate(Warm(1), batch(), free.metric())
+    everything = free.run(Warm(1), batch())
     reached = float(everything.initial.median())
     protocol = Interactive(max_interactions=TURNS, start="prediction", stop_at=reached)
-    traces = protocol.evaluate(Warm(1), batch(), protocol.metric())
+    traces = protocol.run(Warm(1), batch())
     done = everything.initial >= reached
     assert 0 < int(done.sum()) < COUNT
     assert torch.equal(traces.initial, everything.initial)
@@ -123,7 +124,7 @@ def test_a_first_prediction_that_is_good_enough_ends_the_session():
     assert not traces.ious[~done, 0].isnan().any()
     assert torch.equal(traces.ious[~done, 0], everything.ious[~done, 0])
     protocol = Interactive(max_interactions=TURNS, start="prediction", stop_at=float(everything.initial.min()))
-    assert protocol.evaluate(Warm(1), batch(), protocol.metric()).ious.isnan().all()
+    assert protocol.run(Warm(1), batch()).ious.isnan().all()
 
 
 @pytest.mark.parametrize("free", [0, 2])

@@ -28,7 +28,13 @@ def method(
     refiner: Refiner | None = None, zoom: Zoom | None = None, flip: bool = False, dtype: torch.dtype = torch.float32
 ) -> InteractiveMethod:
     return InteractiveMethod(
-        network(dtype), TanhDistance(20), BinaryCrossEntropy(), NextClick(), zoom=zoom, refiner=refiner, flip=flip
+        network(dtype),
+        encoder=TanhDistance(20),
+        loss=BinaryCrossEntropy(),
+        user=NextClick(),
+        zoom=zoom,
+        refiner=refiner,
+        flip=flip,
     ).eval()
 
 

@@ -192,6 +192,43 @@ def test_resampled_sessions_undo_select_and_take_masks():
     assert torch.equal(session.probability, second)
 
 
+@pytest.mark.parametrize("mpp", [0.5, 0.3, 0.9])
+def test_only_what_is_new_goes_through_the_frame(mpp, monkeypatch):
+    session = Session(Disks(), mpp=0.5)
+    session.set_image(picture(41, 51), mpp=mpp)
+    taken = []
+    through = Interactions.through
+
+    def spy(self, frame):
+        taken.append(self)
+        return through(self, frame)
+
+    monkeypatch.setattr(Interactions, "through", spy)
+    turns = [
+        [Click(5.3, 6.2)],
+        [Scribble(((3, 3), (40, 30)))],
+        [Click(20, 7), Click(9, 30, positive=False), Box(1, 2, 30, 31)],
+        [Scribble(((3, 30), (45, 3)), positive=False, width=3), Scribble(((0, 0), (0, 40)))],
+    ]
+    for turn in turns:
+        session.add(*turn)
+    assert [part.points.shape[1] for part in taken] == ([] if mpp == 0.5 else [1, 0, 2, 0])
+    said, seen = session.interactions, session.engine.steps[-1]
+    expected = said if session.frame is None else through(said, session.frame)
+    assert said.points[0, :, 3].tolist() == [0, 2, 2]
+    assert said.boxes[0, :, 4].tolist() == [2]
+    for name in ("points", "boxes", "strokes"):
+        assert torch.equal(getattr(seen, name), getattr(expected, name))
+
+
+def test_a_batch_that_was_given_stays_as_it_was(session):
+    session.add(Click(1, 1))
+    given = Interactions.from_lists([[Click(3, 4, turn=7)]], (40, 50))
+    session.add(given)
+    assert given.points[0, 0].tolist() == [3, 4, 1, 7]
+    assert session.interactions.points[0, :, 3].tolist() == [0, 7]
+
+
 def test_unknown_mpp_warns_once_and_is_not_resampled():
     session = Session(Disks(), mpp=0.5)
     with pytest.warns(UserWarning, match="unknown"):

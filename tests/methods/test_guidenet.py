@@ -240,7 +240,8 @@ def evaluated(folder: Path) -> tuple[Automatic, list, Tensor]:
     metric = protocol.metric()
     engine = load_method(str(guide_folder(folder / "partly"))).engine()
     for batch in data.test_dataloader():
-        outcome = protocol.evaluate(engine, batch, metric)
+        outcome = protocol.run(engine, batch)
+        protocol.score(metric, outcome, batch)
         found = protocol.records(outcome, batch)
         predictions = protocol.predictions(outcome)
         for record in found:

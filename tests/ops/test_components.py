@@ -1,4 +1,5 @@
 from collections import deque
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from zoo.ops import (
     reconstruct,
     remove_small,
 )
+from zoo.ops.device import pure_torch
 
-PATHS = pytest.mark.parametrize("force", [False, True], ids=["cpu", "torch"])
+PATHS = pytest.mark.usefixtures("either_path")
 CONNECTIVITY = pytest.mark.parametrize("connectivity", [4, 8])
 BATCHES = [stacked(), *thin()]
 
@@ -51,8 +53,8 @@ def flood(mask: np.ndarray, connectivity: int) -> np.ndarray:
 @PATHS
 @CONNECTIVITY
 @pytest.mark.parametrize("masks", BATCHES, ids=["batch", "row", "column", "pixel"])
-def test_labels_equal_flooding(masks: Tensor, connectivity: int, force: bool) -> None:
-    labels = connected_components(masks, connectivity, _force_torch=force)  # type: ignore[arg-type]
+def test_labels_equal_flooding(masks: Tensor, connectivity: int) -> None:
+    labels = connected_components(masks, connectivity)  # type: ignore[arg-type]
     assert labels.dtype == torch.int64
     for ours, mask in zip(labels.numpy(), masks.numpy(), strict=True):
         np.testing.assert_array_equal(ours, flood(mask, connectivity))
@@ -62,8 +64,9 @@ def test_labels_equal_flooding(masks: Tensor, connectivity: int, force: bool) ->
 @settings(max_examples=60, deadline=None)
 def test_labels_equal_scikit_image_on_any_mask(masks: np.ndarray) -> None:
     for connectivity in (4, 8):
-        for force in (False, True):
-            labels = connected_components(torch.from_numpy(masks), connectivity, _force_torch=force)  # type: ignore[arg-type]
+        for path in (nullcontext, pure_torch):
+            with path():
+                labels = connected_components(torch.from_numpy(masks), connectivity)  # type: ignore[arg-type]
             for ours, mask in zip(labels.numpy(), masks, strict=True):
                 np.testing.assert_array_equal(ours, flood(mask, connectivity))
                 assert ours.max() == measure.label(mask, connectivity=connectivity // 4).max()
@@ -73,12 +76,13 @@ def test_large_random_masks_agree_between_paths() -> None:
     masks = torch.from_numpy(np.random.default_rng(0).random((3, 200, 190)) < np.array([0.4, 0.55, 0.6])[:, None, None])
     for connectivity in (4, 8):
         cpu = connected_components(masks, connectivity)  # type: ignore[arg-type]
-        assert torch.equal(cpu, connected_components(masks, connectivity, _force_torch=True))  # type: ignore[arg-type]
+        with pure_torch():
+            assert torch.equal(cpu, connected_components(masks, connectivity))  # type: ignore[arg-type]
 
 
 @PATHS
-def test_areas(force: bool) -> None:
-    labels = connected_components(stacked(), _force_torch=force)
+def test_areas() -> None:
+    labels = connected_components(stacked())
     areas = component_areas(labels)
     for sample, ours in zip(labels.numpy(), areas.numpy(), strict=True):
         np.testing.assert_array_equal(ours, np.bincount(sample.ravel(), minlength=areas.shape[1]))
@@ -86,9 +90,9 @@ def test_areas(force: bool) -> None:
 
 @PATHS
 @CONNECTIVITY
-def test_largest_component(connectivity: int, force: bool) -> None:
+def test_largest_component(connectivity: int) -> None:
     masks = stacked()
-    out = largest_component(masks, connectivity, _force_torch=force)  # type: ignore[arg-type]
+    out = largest_component(masks, connectivity)  # type: ignore[arg-type]
     for ours, mask in zip(out.numpy(), masks.numpy(), strict=True):
         labels = flood(mask, connectivity)
         areas = np.bincount(labels.ravel())[1:]
@@ -99,9 +103,9 @@ def test_largest_component(connectivity: int, force: bool) -> None:
 @PATHS
 @CONNECTIVITY
 @pytest.mark.parametrize("size", [1, 2, 5, 1000])
-def test_remove_small(size: int, connectivity: int, force: bool) -> None:
+def test_remove_small(size: int, connectivity: int) -> None:
     masks = stacked()
-    out = remove_small(masks, size, connectivity, _force_torch=force)  # type: ignore[arg-type]
+    out = remove_small(masks, size, connectivity)  # type: ignore[arg-type]
     for ours, mask in zip(out.numpy(), masks.numpy(), strict=True):
         expected = np.zeros_like(mask)
         for region in measure.regionprops(measure.label(mask, connectivity=connectivity // 4)):
@@ -112,29 +116,29 @@ def test_remove_small(size: int, connectivity: int, force: bool) -> None:
 
 @PATHS
 @CONNECTIVITY
-def test_fill_holes(connectivity: int, force: bool) -> None:
+def test_fill_holes(connectivity: int) -> None:
     masks = stacked()
-    out = fill_holes(masks, connectivity=connectivity, _force_torch=force)  # type: ignore[arg-type]
+    out = fill_holes(masks, connectivity=connectivity)  # type: ignore[arg-type]
     for ours, mask in zip(out.numpy(), masks.numpy(), strict=True):
         np.testing.assert_array_equal(ours, ndimage.binary_fill_holes(mask, structure(12 - connectivity)))
 
 
 @PATHS
-def test_fill_only_small_holes(force: bool) -> None:
+def test_fill_only_small_holes() -> None:
     mask = torch.ones(1, 12, 12, dtype=torch.bool)
     mask[0, 2:4, 2:4] = mask[0, 6:9, 6:9] = mask[0, 0, 5] = False
     expected = mask.clone()
     expected[0, 2:4, 2:4] = True
-    assert torch.equal(fill_holes(mask, 9, _force_torch=force), expected)
-    assert torch.equal(fill_holes(mask, 4, _force_torch=force), mask)
+    assert torch.equal(fill_holes(mask, 9), expected)
+    assert torch.equal(fill_holes(mask, 4), mask)
 
 
 @PATHS
 @CONNECTIVITY
-def test_reconstruct(connectivity: int, force: bool) -> None:
+def test_reconstruct(connectivity: int) -> None:
     masks = stacked()
     marker = torch.from_numpy(np.random.default_rng(3).random(masks.shape) < 0.02)
-    out = reconstruct(marker, masks, connectivity, _force_torch=force)  # type: ignore[arg-type]
+    out = reconstruct(marker, masks, connectivity)  # type: ignore[arg-type]
     for ours, seeds, mask in zip(out.numpy(), marker.numpy(), masks.numpy(), strict=True):
         seed, limit = (seeds & mask).astype(np.uint8), mask.astype(np.uint8)
         expected = morphology.reconstruction(seed, limit, footprint=structure(connectivity))
@@ -142,11 +146,11 @@ def test_reconstruct(connectivity: int, force: bool) -> None:
 
 
 @PATHS
-def test_neighbouring_samples_are_not_connected(force: bool) -> None:
+def test_neighbouring_samples_are_not_connected() -> None:
     masks = torch.zeros(3, 8, 8, dtype=torch.bool)
     masks[0, 2:4, 2:4] = True
     masks[1, 3:7, 3:7] = True
     marker = torch.zeros_like(masks)
     marker[0, 2, 2] = True
-    assert torch.equal(reconstruct(marker, masks, _force_torch=force).sum((1, 2)), torch.tensor([4, 0, 0]))
-    assert torch.equal(remove_small(masks, 10, _force_torch=force).sum((1, 2)), torch.tensor([0, 16, 0]))
+    assert torch.equal(reconstruct(marker, masks).sum((1, 2)), torch.tensor([4, 0, 0]))
+    assert torch.equal(remove_small(masks, 10).sum((1, 2)), torch.tensor([0, 16, 0]))

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,9 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.ops import argmax_pixel, distance_to, distance_transform
+from zoo.ops.device import pure_torch, use_torch
 
-PATHS = pytest.mark.parametrize("force", [False, True], ids=["cpu", "torch"])
+PATHS = pytest.mark.usefixtures("either_path")
 
 
 def scipy_reference(mask: np.ndarray, border: bool) -> np.ndarray:
@@ -18,8 +21,8 @@ def scipy_reference(mask: np.ndarray, border: bool) -> np.ndarray:
     return np.full(mask.shape, np.inf) if mask.all() else ndimage.distance_transform_edt(mask)
 
 
-def check(masks: Tensor, border: bool, force: bool) -> None:
-    out = distance_transform(masks, border, _force_torch=force)
+def check(masks: Tensor, border: bool) -> None:
+    out = distance_transform(masks, border)
     assert out.dtype == torch.float32
     assert out.shape == masks.shape
     for sample, mask in zip(out.numpy(), masks.numpy(), strict=True):
@@ -32,25 +35,26 @@ def check(masks: Tensor, border: bool, force: bool) -> None:
 @PATHS
 @pytest.mark.parametrize("border", [False, True])
 @pytest.mark.parametrize("masks", [stacked(), *thin()], ids=["batch", "row", "column", "pixel"])
-def test_equals_scipy(masks: Tensor, border: bool, force: bool) -> None:
-    check(masks, border, force)
+def test_equals_scipy(masks: Tensor, border: bool) -> None:
+    check(masks, border)
 
 
 @given(batches)
 @settings(max_examples=60, deadline=None)
 def test_equals_scipy_on_any_mask(masks: np.ndarray) -> None:
-    for force in (False, True):
-        check(torch.from_numpy(masks), False, force)
-        check(torch.from_numpy(masks), True, force)
+    for path in (nullcontext, pure_torch):
+        with path():
+            check(torch.from_numpy(masks), False)
+            check(torch.from_numpy(masks), True)
 
 
 @PATHS
-def test_large_distances(force: bool) -> None:
+def test_large_distances() -> None:
     masks = torch.ones(2, 300, 700, dtype=torch.bool)
     masks[0, 299, 0] = False
     masks[1, 13, 57] = masks[1, 205, 640] = False
-    check(masks, False, force)
-    check(masks, True, force)
+    check(masks, False)
+    check(masks, True)
 
 
 def test_both_paths_are_equal_to_the_bit() -> None:
@@ -59,7 +63,8 @@ def test_both_paths_are_equal_to_the_bit() -> None:
     )
     for border in (False, True):
         cpu = distance_transform(masks, border)
-        assert torch.equal(cpu, distance_transform(masks, border, _force_torch=True))
+        with pure_torch():
+            assert torch.equal(cpu, distance_transform(masks, border))
         assert torch.equal(cpu, torch.cat([distance_transform(m[None], border) for m in masks]))
         # every squared distance is a whole number, so equal distances are equal floats
         squared = cpu.double().square()
@@ -67,9 +72,9 @@ def test_both_paths_are_equal_to_the_bit() -> None:
 
 
 @PATHS
-def test_distance_to(force: bool) -> None:
+def test_distance_to() -> None:
     for name, mask in adversarial().items():
-        out = distance_to(mask[None], _force_torch=force)[0].numpy()
+        out = distance_to(mask[None])[0].numpy()
         points = np.argwhere(mask.numpy())
         if name == "empty":
             assert np.isposinf(out).all()
@@ -80,10 +85,10 @@ def test_distance_to(force: bool) -> None:
 
 
 @PATHS
-def test_full_mask_is_infinite_without_border_and_finite_with_it(force: bool) -> None:
+def test_full_mask_is_infinite_without_border_and_finite_with_it() -> None:
     full = torch.ones(1, 3, 5, dtype=torch.bool)
-    assert distance_transform(full, _force_torch=force).isposinf().all()
-    assert distance_transform(full, True, _force_torch=force).max() == 2
+    assert distance_transform(full).isposinf().all()
+    assert distance_transform(full, True).max() == 2
 
 
 @pytest.mark.parametrize("mask", [torch.ones(3, 3, dtype=torch.bool), torch.ones(1, 3, 3)])
@@ -102,3 +107,17 @@ def test_argmax_is_the_first_in_raster_order() -> None:
     row, column = np.unravel_index(rng.reshape(50, -1).argmax(1), (5, 7))
     expected = np.stack([column, row], 1) + 0.5
     np.testing.assert_array_equal(argmax_pixel(torch.from_numpy(rng)).numpy(), expected)
+
+
+def test_the_torch_path_runs_within_pure_torch_alone() -> None:
+    mask = torch.ones(1, 2, 3, dtype=torch.bool)
+    assert not use_torch(mask)
+    with pure_torch():
+        with pure_torch():
+            assert use_torch(mask)
+        assert use_torch(mask)
+    assert not use_torch(mask)
+    with pytest.raises(ConfigError), pure_torch():
+        distance_transform(mask[0])
+    assert not use_torch(mask)
+    assert use_torch(mask.to("meta"))

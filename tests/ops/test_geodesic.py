@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.helpers.geodesic import slow_geodesic
+from zoo.ops.device import pure_torch
 from zoo.ops.geodesic import geodesic_distance
 
 
@@ -27,8 +30,9 @@ def some(seed: int, size: tuple[int, int], batch: int = 2, channels: int = 3) ->
 def test_both_forms_against_a_slow_reference(seed, height, width, weight, limit):
     start, image = some(seed, (height, width))
     kept = start.clone()
-    for force in (False, True):
-        found = geodesic_distance(start, image, weight, limit, _force_torch=force)
+    for path in (nullcontext, pure_torch):
+        with path():
+            found = geodesic_distance(start, image, weight, limit)
         assert found.dtype == torch.float32
         for i in range(2):
             for k in range(2):
@@ -40,25 +44,27 @@ def test_both_forms_against_a_slow_reference(seed, height, width, weight, limit)
 @pytest.mark.parametrize("weight", [0.0, 30.0])
 def test_both_forms_agree_on_a_larger_image(weight):
     start, image = some(1, (60, 47), batch=1)
-    exact, relaxed = (geodesic_distance(start, image, weight, 255.0, _force_torch=f) for f in (False, True))
+    exact = geodesic_distance(start, image, weight, 255.0)
+    with pure_torch():
+        relaxed = geodesic_distance(start, image, weight, 255.0)
     torch.testing.assert_close(relaxed, exact, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("force", [False, True])
-def test_a_path_through_a_gap_of_a_wall(force):
+@pytest.mark.usefixtures("either_path")
+def test_a_path_through_a_gap_of_a_wall():
     # A wall of the highest contrast with a gap at the bottom: the way round is cheaper than through it.
     image = torch.zeros(1, 1, 12, 9)
     image[..., :11, 4] = 1.0
     start = torch.full((1, 1, 12, 9), torch.inf)
     start[..., 0, 0] = 0
-    through = geodesic_distance(start, image, 1.0, 255.0, _force_torch=force)[0, 0, 0, 8]
-    around = geodesic_distance(start, image, 1000.0, 255.0, _force_torch=force)[0, 0, 0, 8]
+    through = geodesic_distance(start, image, 1.0, 255.0)[0, 0, 0, 8]
+    around = geodesic_distance(start, image, 1000.0, 255.0)[0, 0, 0, 8]
     assert through == pytest.approx(6 + 2 * 2**0.5)
     assert around == pytest.approx(14 + 8 * 2**0.5)
 
 
-@pytest.mark.parametrize("force", [False, True])
-def test_no_samples_and_no_beginnings(force):
-    assert geodesic_distance(torch.zeros(0, 2, 4, 5), torch.zeros(0, 3, 4, 5), 1, 9, _force_torch=force).shape[0] == 0
+@pytest.mark.usefixtures("either_path")
+def test_no_samples_and_no_beginnings():
+    assert geodesic_distance(torch.zeros(0, 2, 4, 5), torch.zeros(0, 3, 4, 5), 1, 9).shape[0] == 0
     nothing = torch.full((2, 2, 4, 5), torch.inf)
-    assert (geodesic_distance(nothing, torch.zeros(2, 3, 4, 5), 1, 9, _force_torch=force) == 9).all()
+    assert (geodesic_distance(nothing, torch.zeros(2, 3, 4, 5), 1, 9) == 9).all()

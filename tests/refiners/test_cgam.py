@@ -6,7 +6,6 @@ from tests.helpers.views import SIDE, clicks, network, view
 from tests.refiners.test_brs import SAID, Counted, Probe, refine
 from zoo.interactions import Interactions
 from zoo.refiners import CGAM, BatchedAdam
-from zoo.refiners.cgam import _newest
 
 
 def disks(row, side=SIDE, radius=5):
@@ -122,8 +121,11 @@ def test_a_sample_does_not_depend_on_its_batch():
         torch.testing.assert_close(one, logits[i : i + 1], rtol=0, atol=5e-3)
 
 
-def test_newest_clicks_are_those_of_the_last_turn():
-    points = torch.tensor(
-        [[[1.0, 1, 1, 0], [2, 2, 0, 1], [3, 3, 1, 1], [0, 0, -1, 5]], [[4, 4, 1, 0], *[[0, 0, -1, 0]] * 3]]
-    )
-    assert _newest(Interactions.of(points, (8, 8))).points[..., 2].tolist() == [[-1, 0, 1, -1], [1, -1, -1, -1]]
+def test_a_scribble_alone_is_enough():
+    strokes = torch.zeros(1, 2, SIDE, SIDE, dtype=torch.bool)
+    strokes[0, 0, 10, 4:20] = True
+    seen = view(Interactions.of(torch.zeros(1, 0, 4), (SIDE, SIDE), strokes))
+    counted = Counted(BatchedAdam())
+    logits, _ = refine(CGAM(optimizer=counted), seen)
+    assert counted.losses[0][-1] < counted.losses[0][0]
+    assert logits[strokes[:, :1]].mean() > torch.logit(seen.predict())[strokes[:, :1]].mean()

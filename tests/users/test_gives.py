@@ -4,6 +4,12 @@ from zoo.evaluation import Interactive
 from zoo.users import Centroid, CorrectionScribbles, Jitter, NextClick, Squiggle, Together, Turns
 
 
+class Boxes(NextClick):
+    """Somebody else's user."""
+
+    gives = "box"
+
+
 @pytest.mark.parametrize(
     ("user", "gives"),
     [
@@ -15,6 +21,7 @@ from zoo.users import Centroid, CorrectionScribbles, Jitter, NextClick, Squiggle
         (Together([Centroid()]), "click"),
         (Turns([Squiggle(), NextClick()]), "scribble"),
         (Turns([NextClick()]), "click"),
+        (Together([NextClick(), Boxes()]), "box"),
     ],
 )
 def test_users_and_protocols_know_what_is_given(user, gives):

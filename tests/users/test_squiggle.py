@@ -4,9 +4,10 @@ from scipy import ndimage
 from skimage.morphology import skeletonize
 
 from zoo.interactions import Interactions
+from zoo.ops.draws import Draw
 from zoo.testing.users import BATCH, SIZE, UserContract, some_prediction, some_truth
 from zoo.users import SimulatedUser, Squiggle
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import draw
 
 
 class TestRandomThreshold(UserContract):

@@ -53,7 +53,7 @@ class SampleLogger(Callback):
         for number in chosen:
             batch = collate([dataset[number]]).to(method.device)
             engine = method.engine()
-            records = protocol.records(protocol.evaluate(engine, batch, protocol.metric()), batch)
+            records = protocol.records(protocol.run(engine, batch), batch)
             out[number] = stage_pictures(protocol, engine, batch, records)
         return out
 

@@ -20,28 +20,30 @@ from zoo.errors import ConfigError
 if TYPE_CHECKING:
     from zoo.comparison.experiment import Experiment
     from zoo.comparison.sections import Section
+    from zoo.config.compose import Address
 
 NUMBER = 6  # characters of a number in a table, at most as a rule
 
 EXAMPLES = """examples:
-  zoo compare experiments/watershed-dsb2018.yaml experiments/region-growing-dsb2018.yaml --out runs/compare
-  zoo compare experiments/*-dsb2018-oneshot.yaml --out runs/quick --limit 2
+  zoo compare experiments/tables/dsb2018.yaml --out runs/compare
+  zoo compare experiments/tables/dsb2018.yaml::watershed mine.yaml --out runs/mine
+  zoo compare experiments/tables/dsb2018-oneshot.yaml --out runs/quick --limit 2
 """
 
 
 def main(argv: list[str]) -> int:
     """Run the command; 0 when all went well."""
     options = _parser().parse_args(argv)
-    _check(options)
+    addresses = _checked(options)
     # Only now: importing torch takes seconds, which --help and wrong options must not.
     from zoo.comparison.experiment import evaluate, prepare
     from zoo.comparison.sections import result_of, sections
 
     console = Console(stderr=options.json)
-    experiments = [prepare(path, options.limit) for path in options.experiments]
+    experiments = [prepare(address, options.limit) for address in addresses]
     with _progress(console) as progress:
         for experiment in experiments:
-            evaluate(experiment, command_of(experiment.path, options), progress)
+            evaluate(experiment, command_of(experiment.address, options), progress)
         if not experiments[0].cli.trainer.is_global_zero:
             return 0
         drawing = progress.add_task("pictures", total=1)
@@ -55,10 +57,10 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def command_of(path: Path, options: argparse.Namespace) -> str:
+def command_of(address: Address, options: argparse.Namespace) -> str:
     """The command that gives one experiment's result again."""
     limit = [] if options.limit is None else ["--limit", str(options.limit)]
-    return shlex.join(["zoo", "compare", path.as_posix(), "--out", options.out.as_posix(), *limit])
+    return shlex.join(["zoo", "compare", str(address), "--out", options.out.as_posix(), *limit])
 
 
 def _write(options: argparse.Namespace, experiments: Sequence[Experiment], parts: Sequence[Section]) -> None:
@@ -81,11 +83,10 @@ def _write(options: argparse.Namespace, experiments: Sequence[Experiment], parts
     write_text(options.out / "report.html", html(parts))
     if options.save_results:
         for experiment, result in zip(experiments, results, strict=True):
-            result.write(experiment.path.parent / "results" / f"{experiment.name}.json")
+            result.write(experiment.address.result)
         for part in parts:
             if part.differences is not None:
-                folder = part.experiments[0].path.parent / "results" / "differences"
-                part.differences.write(folder / f"{part.differences.first}.json")
+                part.differences.write(part.experiments[0].address.differences)
 
 
 def _show(console: Console, options: argparse.Namespace, parts: Sequence[Section]) -> None:
@@ -137,28 +138,35 @@ def _progress(console: Console) -> Progress:
     return Progress(*bars, console=console, disable=not console.is_terminal)
 
 
-def _check(options: argparse.Namespace) -> None:
+def _checked(options: argparse.Namespace) -> list[Address]:
+    """The experiments to run, when the options make sense together."""
+    from zoo.config.compose import Address, experiments
+
     if options.limit is not None and options.limit < 1:
         raise ConfigError(f"--limit {options.limit}: at least one image is needed")
     if options.limit is not None and options.save_results:
         raise ConfigError("--save-results keeps results of whole splits; leave out --limit")
-    names = [path.stem for path in options.experiments]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"{', '.join(twice)}: given twice; traces and results are named after the experiment file")
     if options.out.exists() and not options.out.is_dir():
         raise ConfigError(f"--out {options.out}: is a file; name a folder")
+    addresses = [address for text in options.experiments for address in experiments(Address.parse(text))]
+    names = [address.name for address in addresses]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{', '.join(twice)}: given twice; traces and results are named after the file and its row")
+    return addresses
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="zoo compare",
         description="Evaluate experiments on their test split, each under its protocol, and write tables, curves and "
-        "pictures. Experiments of different protocols or data get a section each.",
+        "pictures. A table stands for all its rows. Experiments of different protocols or data get a section each.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("experiments", nargs="+", type=Path, metavar="EXPERIMENT.yaml", help="what to evaluate")
+    parser.add_argument(
+        "experiments", nargs="+", metavar="FILE.yaml[::ROW]", help="experiments, tables of them, or rows of tables"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of report.html, results.json, pictures, traces"
     )
@@ -167,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save-results",
         action="store_true",
-        help="also write results/NAME.json beside each experiment file, and results/differences/FIRST.json",
+        help="also write results/TABLE/ROW.json (results/NAME.json of a file without rows) and the differences to the "
+        "first: beside the file's folder where that is called tables, else beside the file",
     )
     return parser

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from zoo.comparison.paired import Difference, Differences
 from zoo.comparison.result import Result
+from zoo.interactions import Click
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _interactive(results: Sequence[Result]) -> list[Column]:
     names = sorted({name for result in results for name in result.metrics}, key=_natural)
     targets = [name[4:] for name in names if name.startswith("noc@") and not name.endswith("_per_image")]
     few = len(targets) <= FEW_TARGETS
-    word = "NoI" if any(result.interaction == "scribble" for result in results) else "NoC"
+    word = "NoI" if any(result.interaction != Click.kind for result in results) else "NoC"
     goals = {target: f"IoU {float(target) / 100:g}" for target in targets}
     out = [
         Column(f"success_ratio@{target}", f"success@{target}", "high", 3, f"share of the sessions that reach {goal}")

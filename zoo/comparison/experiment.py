@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from rich.progress import Progress, TaskID
 from zoo.comparison import provenance
 from zoo.comparison.result import DataSummary, Result
 from zoo.config.cli import ZooCLI, run
+from zoo.config.compose import Address
 from zoo.data.batch import Batch, collate
 from zoo.data.datasets import StoreDataset
 from zoo.errors import ConfigError
@@ -40,14 +40,14 @@ class Experiment:
     """An experiment ready to run, and afterwards what came of it.
 
     Attributes:
-        path: the YAML.
+        address: the YAML, or the row of one.
         cli: model, data and trainer.
         limit: images at most.
         records: one a sample, in the order of their ids.
         result: numbers and where they come from.
     """
 
-    path: Path
+    address: Address
     cli: ZooCLI
     limit: int | None = None
     records: list[Record] = field(default_factory=list)
@@ -55,8 +55,8 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """Name of the YAML without suffix."""
-        return self.path.stem
+        """`FILE` or `FILE/ROW`."""
+        return self.address.name
 
     @property
     def title(self) -> str:
@@ -68,15 +68,17 @@ class Experiment:
         """The method."""
         model = self.cli.model
         if not isinstance(model, EvaluatedModule):
-            raise ConfigError(f"{self.path}: {type(model).__name__} can't be evaluated under a protocol")
+            raise ConfigError(f"{self.address}: {type(model).__name__} can't be evaluated under a protocol")
         return model
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> Protocol[Any, Any]:
         """How it is evaluated."""
         protocol = self.model.protocol
         if protocol is None:
-            raise ConfigError(f"{self.path}: no protocol; add `protocol: {{class_path: zoo.evaluation.Interactive}}`")
+            raise ConfigError(
+                f"{self.address}: no protocol; add `protocol: {{class_path: zoo.evaluation.Interactive}}`"
+            )
         return protocol
 
     @property
@@ -90,24 +92,23 @@ class Experiment:
         return collate([self.dataset[i] for i in sample_ids]).to(self.model.device)
 
 
-def prepare(path: Path, limit: int | None = None) -> Experiment:
+def prepare(address: Address, limit: int | None = None) -> Experiment:
     """Build everything an experiment names, without running it.
 
     Args:
-        path: the YAML: top-level `model`, `data`, `protocol` and, if wanted, `title`, `trainer`, `seed_everything`.
+        address: the YAML, or a row of it: top-level `model`, `data`, `protocol` and, if wanted, `title`, `trainer`,
+            `seed_everything`.
         limit: only the first so many test images.
 
     Raises:
         ConfigError: the file is missing, no YAML, or names what does not exist or does not fit.
         DataError: the stores can't be used.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; give experiment YAMLs such as those in experiments/")
     arguments = [f"--{name}={'null' if value is None else str(value).lower()}" for name, value in OVERRIDES.items()]
     if limit is not None:
         arguments.append(f"--data.test_limit={limit}")
     with quiet():
-        experiment = Experiment(path, run(["-c", str(path), *arguments], run_verb=False), limit)
+        experiment = Experiment(address, run(["-c", str(address), *arguments], run_verb=False), limit)
         _ = experiment.protocol
         experiment.cli.datamodule.setup("test")
     return experiment
@@ -154,7 +155,7 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
 class Recorder(Callback):
     """Keeps every test sample's record, from all processes, and shows progress."""
 
-    def __init__(self, protocol: Protocol, progress: Progress | None = None, title: str = "") -> None:
+    def __init__(self, protocol: Protocol[Any, Any], progress: Progress | None = None, title: str = "") -> None:
         self.protocol, self.progress, self.title = protocol, progress, title
         self.records: list[Record] = []
         self._task: TaskID | None = None

@@ -120,7 +120,7 @@ def _differences(section: Section) -> str:
 def _samples(section: Section) -> str:
     if not section.shown:
         return ""
-    score = section.experiments[0].protocol.score
+    score = section.experiments[0].protocol.ranked_by
     legend = (
         f"<p class=quiet>Chosen by the first method's {escape(score)}: its 90th percentile, its median and its worst. "
         f"{_key(TARGET)} target {_key(PREDICTION)} prediction {_key(POSITIVE)} positive interaction (+, line) "

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.errors import ResultError
+from zoo.evaluation.speed import Speed
 from zoo.files import write_text
+from zoo.interactions import KINDS, Kind
 
 SCHEMA = "isegzoo.result/1"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -46,28 +48,6 @@ class DataSummary:
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Seconds at batch size 1 after a warm-up.
-
-    Attributes:
-        unit: what one time is for: an interaction, an object of a one-shot image, or an image without interactions.
-        model: seconds in the engine: network, zoom and refiner, or the classical method.
-        end_to_end: seconds from the interaction to the new mask, with post-processing and pasting.
-        count: how many were timed.
-        evaluation: seconds of the whole evaluation: the simulated user, scores and transfers too, but not the reading
-            of images. None in results from before it was measured.
-        size: width x height of the timed samples in pixels, such as `384x384`; None as above.
-    """
-
-    unit: Literal["interaction", "object", "image"]
-    model: float
-    end_to_end: float
-    count: int
-    evaluation: float | None = None
-    size: str | None = None
-
-
-@dataclass(frozen=True)
 class Result:
     """One experiment's result.
 
@@ -88,7 +68,7 @@ class Result:
         versions: of python, torch, lightning and isegzoo.
         checkpoint: name and sha256 of the weights, None without.
         speed: seconds at batch size 1, None where not measured.
-        interaction: what a user gives in a turn, `click` or `scribble`; tables then say NoC or NoI.
+        interaction: what a user gives in a turn; tables say NoC of clicks and NoI of anything else.
     """
 
     experiment: str
@@ -108,7 +88,7 @@ class Result:
     versions: dict[str, str] | None = None
     checkpoint: dict[str, str] | None = None
     speed: Speed | None = None
-    interaction: Literal["click", "scribble"] = "click"
+    interaction: Kind = "click"
 
     @property
     def count(self) -> int | None:
@@ -167,7 +147,7 @@ def _check(result: Result, path: Path) -> None:
     need(isinstance(result.settings, dict), "settings are no mapping")
     names = (result.experiment, result.title, result.protocol, result.data.dataset, result.data.split)
     need(all(isinstance(name, str) and name for name in names), "a name is empty or no text")
-    need(result.interaction in ("click", "scribble"), f"interaction is {result.interaction!r}")
+    need(result.interaction in KINDS, f"interaction is {result.interaction!r}")
     need(result.data.split_unit in ("patient", "field"), f"split_unit is {result.data.split_unit!r}")
     numbers = isinstance(result.metrics, dict) and bool(result.metrics)
     need(numbers and all(_is_number(v) for v in result.metrics.values()), "metrics are no numbers by name")

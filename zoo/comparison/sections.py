@@ -100,7 +100,7 @@ def sections(experiments: Sequence[Experiment]) -> list[Section]:
     for members in _groups(experiments):
         slug = _slug(result_of(members[0]).protocol, out)
         shown = [_shown(members, name, sample) for name, sample in choose(members[0].records).items()]
-        figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.score)
+        figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.ranked_by)
         out.append(Section(slug, members, figures, shown, _differences(members)))
     for members in _groups(experiments, but="user"):
         if len({user_of(experiment) for experiment in members}) > 1:
@@ -132,7 +132,7 @@ def _slug(name: str, before: Sequence[Section]) -> str:
 def _differences(experiments: Sequence[Experiment]) -> Differences | None:
     first = experiments[0]
     names, records = [e.name for e in experiments], [e.records for e in experiments]
-    return differences(names, records, first.protocol.score, result_of(first).metrics)
+    return differences(names, records, first.protocol.ranked_by, result_of(first).metrics)
 
 
 def choose(records: Sequence[Record]) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from argparse import ArgumentError
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from zoo.callbacks.predictions import PredictionWriter
+from zoo.config.action import ComposedFile, last_named, named
 from zoo.config.messages import NO_TYPE_FITS, readable
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import ConfigError
@@ -34,6 +34,16 @@ VERBS = ("fit", "validate", "test", "predict")
 
 class ZooCLI(LightningCLI):
     """LightningCLI whose experiments also name a `protocol`, which the model is evaluated under."""
+
+    def __init__(self, *classes: Any, **kwargs: Any) -> None:
+        self.experiment = last_named(kwargs.get("args")) or "experiment"
+        super().__init__(*classes, **kwargs)
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Lightning's parser, but for what `-c` takes."""
+        parser = self.parser_class(**kwargs)
+        parser.add_argument("-c", "--config", action=ComposedFile, help="experiment: FILE.yaml or FILE.yaml::ROW")
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add `title`, `protocol` and `threads`."""
@@ -78,8 +88,7 @@ class ZooCLI(LightningCLI):
     def _folder(self) -> Path:
         """Where results go: the experiment's folder, or one in `runs` that is named after its file."""
         folder = self._value("trainer", self.config_init).get("default_root_dir")
-        files = self._value("config", self.config) or ["experiment"]
-        return Path(folder) if folder else Path("runs") / Path(str(files[-1])).stem
+        return Path(folder or Path("runs") / self.experiment)
 
     def _value(self, name: str, config: Any) -> Any:
         return config[self.subcommand].get(name) if self.subcommand else config.get(name)
@@ -137,5 +146,4 @@ def _no_tips(record: logging.LogRecord) -> bool:
 
 def _source(args: Any) -> str:
     """The experiment files that the arguments name."""
-    files = [value for flag, value in pairwise(args) if flag in ("-c", "--config")]
-    return ", ".join(files) or "arguments"
+    return ", ".join(named(args)) or "arguments"

@@ -16,11 +16,11 @@ from torch.utils.data import Dataset
 from zoo.data.batch import Sample
 from zoo.data.transforms import Augment
 from zoo.errors import DataError
+from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
 from zoo.store.reader import Store
 from zoo.store.schema import IGNORE
 
-AUGMENT_DRAW = 2_000_005
 Pixels = tuple[NDArray[np.uint8], NDArray[np.integer]]
 
 
@@ -118,7 +118,7 @@ class StoreDataset(Dataset[Sample]):
     def _augmented(self, pixels: Pixels, number: int, epoch: int) -> Pixels:
         if self.augment is None:
             return pixels
-        seed = int(drawn_number(number, epoch, 0, AUGMENT_DRAW) * 2**31)
+        seed = int(drawn_number(number, epoch, 0, Draw.AUGMENT) * 2**31)
         return self.augment(*pixels, seed)
 
     def _regions(self, source: int) -> bool:
@@ -147,6 +147,6 @@ class WholeImages(StoreDataset):
         return Sample(image, label > 0, label.astype(np.int64), None, 0, number, number)
 
 
-def drawn_number(number: int, epoch: int, attempt: int, draw: int) -> float:
+def drawn_number(number: int, epoch: int, attempt: int, draw: Draw) -> float:
     """Uniform in [0, 1), from a sample's number and the epoch."""
     return float(uniform(torch.tensor([number]), epoch, attempt, draw))

@@ -14,11 +14,10 @@ from zoo.data.batch import Sample
 from zoo.data.datasets import Pixels, StoreDataset, drawn_number
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
+from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
 from zoo.store.reader import Store
 from zoo.store.schema import GroupInfo
-
-SHIFT_X_DRAW, SHIFT_Y_DRAW, CHOICE_DRAW = 2_000_003, 2_000_004, 2_000_006
 
 
 class Objects(StoreDataset):
@@ -170,8 +169,8 @@ class ObjectWindows(Objects):
     def _corner(self, number: int, epoch: int) -> tuple[int, int]:
         source, _, _, bx0, by0, bx1, by1 = (int(v) for v in self._objects[number])
         info = self.sources[source][1]
-        x0 = self._edge((bx0 + bx1) // 2, info.width, drawn_number(number, epoch, 0, SHIFT_X_DRAW))
-        y0 = self._edge((by0 + by1) // 2, info.height, drawn_number(number, epoch, 0, SHIFT_Y_DRAW))
+        x0 = self._edge((bx0 + bx1) // 2, info.width, drawn_number(number, epoch, 0, Draw.OBJECT_SHIFT_X))
+        y0 = self._edge((by0 + by1) // 2, info.height, drawn_number(number, epoch, 0, Draw.OBJECT_SHIFT_Y))
         return x0, y0
 
     def _edge(self, centre: int, length: int, draw: float) -> int:
@@ -184,7 +183,7 @@ def _drawn(objects: NDArray[Any], count: int | None, group: str) -> NDArray[Any]
     if count is None:
         return objects
     ids, items = (torch.from_numpy(objects[name].astype(np.int64)) for name in ("id", "item"))
-    priority = uniform(ids, items, crc32(group.encode()), CHOICE_DRAW).numpy()
+    priority = uniform(ids, items, crc32(group.encode()), Draw.OBJECT_CHOICE).numpy()
     keep = np.zeros(len(objects), bool)
     for item in np.unique(objects["item"]):
         members = np.flatnonzero(objects["item"] == item)

@@ -14,10 +14,10 @@ from zoo.data.datasets import StoreDataset, drawn_number
 from zoo.data.disagreement import Disagreement
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
+from zoo.ops.draws import Draw
 from zoo.store.reader import Store
 from zoo.store.schema import IGNORE
 
-WINDOW_X_DRAW, WINDOW_Y_DRAW, DISAGREEMENT_DRAW = 2_000_007, 2_000_008, 2_000_009
 _TRIES = 32
 Place = tuple[int, int, int, int]
 """Source, item, x0, y0 of a window."""
@@ -116,7 +116,7 @@ class RegionWindows(StoreDataset):
         window = np.s_[y0 : y0 + self.side, x0 : x0 + self.side]
         image, label = self._augmented((image[window], label[window]), number, epoch)
         if self.disagreement is not None:
-            label = self.disagreement(label, int(drawn_number(number, epoch, 0, DISAGREEMENT_DRAW) * 2**31))
+            label = self.disagreement(label, int(drawn_number(number, epoch, 0, Draw.DISAGREEMENT) * 2**31))
         ignore = label == IGNORE
         return Sample(image, (label > 0) & ~ignore, None, ignore, 0, number, self._item_of[source, item])
 
@@ -127,8 +127,8 @@ class RegionWindows(StoreDataset):
         info = self.sources[source][1]
         label = self._whole(source, item)[1]
         for attempt in range(_TRIES):
-            x0 = int(drawn_number(number, epoch, attempt, WINDOW_X_DRAW) * (info.width - self.side + 1))
-            y0 = int(drawn_number(number, epoch, attempt, WINDOW_Y_DRAW) * (info.height - self.side + 1))
+            x0 = int(drawn_number(number, epoch, attempt, Draw.WINDOW_X) * (info.width - self.side + 1))
+            y0 = int(drawn_number(number, epoch, attempt, Draw.WINDOW_Y) * (info.height - self.side + 1))
             if self.share.allows(label[y0 : y0 + self.side, x0 : x0 + self.side]):
                 break
         return source, item, x0, y0

@@ -33,7 +33,7 @@ class Masks:
     seconds: float
 
 
-class Automatic(Protocol):
+class Automatic(Protocol[RegionMetrics, Masks]):
     """Segments each sample without any interaction: IoU pooled over all pixels, and its mean over samples.
 
     Args:
@@ -41,7 +41,7 @@ class Automatic(Protocol):
     """
 
     name = "automatic"
-    score = "IoU"
+    ranked_by = "IoU"
     unit = "image"
 
     def __init__(self, samples: Literal["images", "windows"] = "windows") -> None:
@@ -51,7 +51,7 @@ class Automatic(Protocol):
         """Pooled and mean IoU and Dice."""
         return RegionMetrics()
 
-    def evaluate(self, engine: Engine, batch: Batch, metric: RegionMetrics) -> Masks:  # type: ignore[override]
+    def run(self, engine: Engine, batch: Batch) -> Masks:
         """Segment one batch."""
         image, truth = as_images(batch.image), batch.truth
         began = now(image.device)
@@ -59,8 +59,12 @@ class Automatic(Protocol):
             state = engine.start(image)
             mask = engine.mask(state, Interactions.empty(len(batch), truth.size, image.device))
         seconds = now(image.device) - began
-        metric.update(mask, truth.target, truth.ignore, truth.sample_id)
         return Masks(truth.sample_id.cpu(), batch.image_id.cpu(), mask, iou(mask, truth).cpu(), seconds)
+
+    def score(self, metric: RegionMetrics, outcome: Masks, batch: Batch) -> None:
+        """Add a batch of masks."""
+        truth = batch.truth
+        metric.update(outcome.mask, truth.target, truth.ignore, truth.sample_id)
 
     def records(self, outcome: Masks, batch: Batch) -> list[Record]:
         """One record a sample."""

@@ -21,6 +21,7 @@ from zoo.inference.session import Session, as_images
 from zoo.interactions import Interactions
 from zoo.metrics.interaction import fill_forward
 from zoo.metrics.modules import InteractionMetrics
+from zoo.metrics.regions import overlap_pixels, region_iou
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.next_click import NextClick
 
@@ -50,13 +51,10 @@ class Traces:
 
 def iou(mask: Tensor, truth: Truth) -> Tensor:
     """(B,) float64 intersection over union outside `ignore`; 1 where both are empty."""
-    valid = torch.ones_like(truth.target) if truth.ignore is None else ~truth.ignore
-    mask, target = (mask & valid).flatten(1), (truth.target & valid).flatten(1)
-    union = (mask | target).sum(1).double()
-    return torch.where(union > 0, (mask & target).sum(1).double() / union.clamp(min=1), 1.0)
+    return region_iou(overlap_pixels(mask, truth.target, truth.ignore))
 
 
-class Interactive(Protocol):
+class Interactive(Protocol[InteractionMetrics, Traces]):
     """Sessions of up to `max_interactions` turns from an empty mask; NoC, NoF, success ratio, IoU@k and the curve.
 
     A session ends when its user has nothing to say, or reaches `stop_at`. Sessions that ended leave the batch. One in
@@ -75,7 +73,7 @@ class Interactive(Protocol):
     """
 
     name = "interactive"
-    score = "mean IoU over all interactions"
+    ranked_by = "mean IoU over all interactions"
     unit = "interaction"
 
     def __init__(
@@ -99,11 +97,9 @@ class Interactive(Protocol):
         """Metrics of interaction over all sessions."""
         return InteractionMetrics(targets=self.targets, max_interactions=self.max_interactions)
 
-    def evaluate(self, engine: Engine, batch: Batch, metric: InteractionMetrics) -> Traces:  # type: ignore[override]
-        """Run a batch of sessions."""
-        traces = self.run(engine, as_images(batch.image), batch.truth, batch.image_id)
-        metric.update(traces.sample_id, traces.ious, traces.seconds, traces.image_id, traces.initial)
-        return traces
+    def score(self, metric: InteractionMetrics, outcome: Traces, batch: Batch) -> None:
+        """Add a batch of sessions."""
+        metric.update(outcome.sample_id, outcome.ious, outcome.seconds, outcome.image_id, outcome.initial)
 
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:
@@ -134,7 +130,7 @@ class Interactive(Protocol):
         turns = {min(k, self.max_interactions) for k in (1, 3, self.max_interactions)}
         stages = {}
         for turn in sorted(turns | ({0} if self.start == "prediction" else set())):
-            traces = self._shorter(turn).run(engine, as_images(batch.image), batch.truth, batch.image_id)
+            traces = self._shorter(turn).run(engine, batch)
             caption = {0: "initial", 1: "1 interaction"}.get(turn, f"{turn} interactions")
             stages[caption] = self._records(traces, keep_masks=True)
         return stages
@@ -161,8 +157,9 @@ class Interactive(Protocol):
             for i in range(len(filled))
         ]
 
-    def run(self, engine: Engine, image: Tensor, truth: Truth, image_id: Tensor) -> Traces:
-        """Run a batch of sessions on images (B, 3, H, W) float32."""
+    def run(self, engine: Engine, batch: Batch) -> Traces:
+        """Run a batch of sessions."""
+        image, truth = as_images(batch.image), batch.truth
         count = len(truth)
         ious = torch.full((count, self.max_interactions), torch.nan, dtype=torch.float64)
         seconds = torch.full_like(ious, torch.nan)
@@ -201,7 +198,7 @@ class Interactive(Protocol):
             ious[rows, turn], seconds[rows, turn] = score.cpu(), elapsed
             last = last.index_copy(0, active, mask)
             said = said.add(new.spread(active, count))
-        return Traces(truth.sample_id.cpu(), image_id.cpu(), initial, ious, seconds, said, last)
+        return Traces(truth.sample_id.cpu(), batch.image_id.cpu(), initial, ious, seconds, said, last)
 
 
 def _known(values: Tensor) -> tuple[float, ...]:

@@ -37,7 +37,7 @@ class InstanceMap:
     seconds: float
 
 
-class OneShotProtocol(Protocol):
+class OneShotProtocol(Protocol[InstanceMetrics, list[InstanceMap]]):
     """Clicks every object once and scores the instance map: AJI, Dice, SQ, PQ, Hausdorff.
 
     Args:
@@ -47,7 +47,7 @@ class OneShotProtocol(Protocol):
 
     name = "one-shot"
     samples = "images"
-    score = "AJI"
+    ranked_by = "AJI"
     unit = "object"
 
     def __init__(self, user: SimulatedUser | None = None, oneshot: OneShot | None = None) -> None:
@@ -58,8 +58,8 @@ class OneShotProtocol(Protocol):
         """Metrics of instance maps over all images."""
         return InstanceMetrics()
 
-    def evaluate(self, engine: Engine, batch: Batch, metric: InstanceMetrics) -> list[InstanceMap]:  # type: ignore[override]
-        """Segment and score each image of the batch."""
+    def run(self, engine: Engine, batch: Batch) -> list[InstanceMap]:
+        """Segment each image of the batch."""
         out = []
         for i in range(len(batch)):
             one = batch.truth.select(torch.tensor([i], device=batch.image.device))
@@ -69,9 +69,13 @@ class OneShotProtocol(Protocol):
             prediction = self.oneshot(engine, as_images(batch.image[i : i + 1]), said)
             seconds = now(batch.image.device) - began
             target = one.instances[0, 0].cpu()
-            metric.update(prediction, target, int(one.sample_id))
             out.append(InstanceMap(int(one.sample_id), prediction, target, said, seconds))
         return out
+
+    def score(self, metric: InstanceMetrics, outcome: list[InstanceMap], batch: Batch) -> None:
+        """Add an instance map an image."""
+        for each in outcome:
+            metric.update(each.prediction, each.target, each.sample_id)
 
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from numpy.typing import NDArray
 from torchmetrics import Metric
@@ -12,48 +12,56 @@ from torchmetrics import Metric
 from zoo.data.batch import Batch, Samples
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
+from zoo.interactions import Kind
+
+MetricT = TypeVar("MetricT", bound=Metric)
+OutcomeT = TypeVar("OutcomeT")
 
 
-class Protocol(ABC):
-    """Evaluates engines on batches and keeps score.
+class Protocol(ABC, Generic[MetricT, OutcomeT]):
+    """Evaluates engines on batches: `run` says what happened, `score` adds it to a metric.
 
     Attributes:
         name: as results and the leaderboard print it.
         samples: what a batch must hold: windows around `objects`, `objects_in_images`, whole `images`, or `windows` of
             regions.
-        score: what a record's `score` is, as reports print it.
+        ranked_by: what a record's `score` is, as reports print it.
         unit: what a time is given for.
         interaction: what a user gives in a turn.
     """
 
     name: str
     samples: Samples
-    score: str
+    ranked_by: str
     unit: Literal["interaction", "object", "image"]
-    interaction: Literal["click", "scribble"] = "click"
+    interaction: Kind = "click"
 
     @abstractmethod
-    def metric(self) -> Metric:
-        """A new metric, to which `evaluate` adds; its `compute` returns names and numbers."""
+    def metric(self) -> MetricT:
+        """A new metric, for `score`; its `compute` returns names and numbers."""
 
     @abstractmethod
-    def evaluate(self, engine: Engine, batch: Batch, metric: Metric) -> object:
-        """Evaluate one batch, add it to `metric` and return what happened."""
+    def run(self, engine: Engine, batch: Batch) -> OutcomeT:
+        """Evaluate one batch and return what happened."""
 
     @abstractmethod
-    def records(self, outcome: Any, batch: Batch) -> list[Record]:
-        """One record a sample, of what `evaluate` returned for a batch."""
+    def score(self, metric: MetricT, outcome: OutcomeT, batch: Batch) -> None:
+        """Add what happened to a metric."""
 
     @abstractmethod
-    def predictions(self, outcome: Any) -> dict[int, NDArray[Any]]:
-        """(H, W) label map or mask (255 inside) of each sample of a batch by its id, of what `evaluate` returned."""
+    def records(self, outcome: OutcomeT, batch: Batch) -> list[Record]:
+        """One record a sample, of what `run` returned for a batch."""
+
+    @abstractmethod
+    def predictions(self, outcome: OutcomeT) -> dict[int, NDArray[Any]]:
+        """(H, W) label map or mask (255 inside) of each sample of a batch by its id, of what `run` returned."""
 
     @property
     @abstractmethod
     def settings(self) -> Mapping[str, str | int | float | None]:
         """What decides the numbers, by name: results under different settings are never compared."""
 
-    def brief(self) -> Protocol:
+    def brief(self) -> Protocol[MetricT, OutcomeT]:
         """The same with less to do for each sample, for timing."""
         return self
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from torch import Tensor
 
-from zoo.comparison.result import Speed
 from zoo.data.batch import Batch
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
@@ -15,6 +16,28 @@ from zoo.inference.engine import Engine, State
 from zoo.interactions import Interactions
 
 SAMPLES = {"interaction": 8, "object": 1, "image": 8}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds at batch size 1 after a warm-up.
+
+    Attributes:
+        unit: what one time is for: an interaction, an object of a one-shot image, or an image without interactions.
+        model: seconds in the engine: network, zoom and refiner, or the classical method.
+        end_to_end: seconds from the interaction to the new mask, with post-processing and pasting.
+        count: how many were timed.
+        evaluation: seconds of the whole evaluation: the simulated user, scores and transfers too, but not the reading
+            of images. None in results from before it was measured.
+        size: width x height of the timed samples in pixels, such as `384x384`; None as above.
+    """
+
+    unit: Literal["interaction", "object", "image"]
+    model: float
+    end_to_end: float
+    count: int
+    evaluation: float | None = None
+    size: str | None = None
 
 
 class TimedEngine(Engine):
@@ -45,7 +68,7 @@ class TimedEngine(Engine):
         return self.engine.mask(state, interactions)
 
 
-def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batch], samples: int) -> Speed:
+def measure(engine: Engine, protocol: Protocol[Any, Any], load: Callable[[list[int]], Batch], samples: int) -> Speed:
     """Time an engine on some objects' first interactions, on all objects of the first image, or on some images.
 
     They are spread evenly over the data, whose images may differ in size.
@@ -66,7 +89,8 @@ def measure(engine: Engine, protocol: Protocol, load: Callable[[list[int]], Batc
         sizes[f"{batch.image.shape[3]}x{batch.image.shape[2]}"] = None
         timed.seconds.clear()
         began = now(batch.image.device)
-        outcome = protocol.evaluate(timed, batch, protocol.metric())
+        outcome = protocol.run(timed, batch)
+        protocol.score(protocol.metric(), outcome, batch)
         evaluation += now(batch.image.device) - began
         new = protocol.records(outcome, batch)
         records += new

@@ -23,12 +23,12 @@ Panel = tuple[str, NDArray[np.uint8]]
 """A caption and its picture."""
 
 
-def stage_pictures(protocol: Protocol, engine: Engine, batch: Batch, records: list[Record]) -> list[Panel]:
+def stage_pictures(protocol: Protocol[Any, Any], engine: Engine, batch: Batch, records: list[Record]) -> list[Panel]:
     """Captions and pictures of one sample's stages under a protocol; `records` holds its one record."""
     image, target = _image_and_target(batch)
     region = batch.truth.instances is None
     return [
-        (_caption(stage, record, protocol.score), _picture(image, target, record, region))
+        (_caption(stage, record, protocol.ranked_by), _picture(image, target, record, region))
         for stage, (record,) in protocol.stages(engine, batch, records).items()
     ]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 
 from zoo.errors import CheckpointError
-from zoo.users.base import Gives
+from zoo.interactions import Kind
 
 UNSTATED = "Not stated."
-SAID: dict[Gives | None, str] = {
+SAID: dict[Kind | None, str] = {
     "click": "session.add(zoo.Click(x=120.5, y=80.5))\n",
     "scribble": "session.add(zoo.Scribble([(120.5, 80.5), (160.5, 95.5)], positive=False))\n",
 }
@@ -37,7 +37,7 @@ class Card:
     limits: str = UNSTATED
     citation: str = ""
 
-    def markdown(self, name: str, class_path: str, mpp: float | None, gives: Gives | None, results: str = "") -> str:
+    def markdown(self, name: str, class_path: str, mpp: float | None, gives: Kind | None, results: str = "") -> str:
         """The card of checkpoint `name`.
 
         Args:

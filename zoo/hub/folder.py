@@ -16,7 +16,6 @@ from torch import Tensor
 
 from zoo.errors import CheckpointError
 from zoo.files import write_bytes, write_text
-from zoo.methods.evaluated import EvaluatedModule
 
 CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
 
@@ -92,7 +91,7 @@ def build(config: dict[str, Any]) -> LightningModule:
 
 
 def load_state(module: LightningModule, config: dict[str, Any], state: dict[str, Tensor], source: Path) -> None:
-    """Load strictly, and recall the patients that the weights were trained on.
+    """Load strictly; what else the module recalls of its training comes back as Lightning gives it back.
 
     Raises:
         CheckpointError: names or shapes do not fit.
@@ -102,5 +101,4 @@ def load_state(module: LightningModule, config: dict[str, Any], state: dict[str,
             module.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise CheckpointError(f"{source}: the weights do not fit {type(module).__name__}: {error}") from None
-    if isinstance(module, EvaluatedModule):
-        module.patients = frozenset(config.get("patients", ()))
+    module.on_load_checkpoint({"patients": config.get("patients", ())})

@@ -14,9 +14,8 @@ from zoo.hub.ckpt import read_ckpt
 from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
 from zoo.hub.index import locate
 from zoo.inference.precision import Precision
+from zoo.inference.segmenter import Method
 from zoo.inference.session import Session
-from zoo.methods.base import InteractiveMethod
-from zoo.methods.evaluated import EvaluatedModule
 
 IMAGENET = "imagenet"
 
@@ -45,11 +44,9 @@ def load(name: str, device: torch.device | str = "cpu", precision: Precision = "
         CheckpointError: unknown, incomplete, altered or not an interactive method.
     """
     method = load_method(name).to(device)
-    if not isinstance(method, EvaluatedModule):
+    if not isinstance(method, Method):
         raise CheckpointError(f"{name} holds {type(method).__name__}, which is not interactive")
-    if isinstance(method, InteractiveMethod):
-        method.precision = precision
-    return Session(method.engine(), device, mpp=getattr(method, "mpp", None))
+    return Session(method.engine(precision), device, mpp=method.mpp)
 
 
 def load_weights(module: LightningModule, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from PIL import Image
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
-from zoo.interactions import Interactions
+if TYPE_CHECKING:  # label images are drawn where torch is not loaded
+    from zoo.interactions import Interactions
 
 Pixels = NDArray[np.uint8]
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
+from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State, pick, put
-from zoo.inference.evaluating import evaluating
-from zoo.inference.precision import in_precision
+from zoo.inference.precision import Precision, in_precision
+from zoo.inference.refiner import Refiner
+from zoo.inference.segmenter import Refinable, Segmenter
 from zoo.inference.view import FlippedView, View
+from zoo.inference.zoom import Zoom
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
-
-if TYPE_CHECKING:
-    from zoo.methods.base import InteractiveMethod
 
 REFINER = "refiner."
 PIXELS_AT_ONCE = 320 * 1024
@@ -27,12 +25,34 @@ class NetworkEngine(Engine):
 
     Beside the probability, a state holds the previous mask, the last frame and what the refiner learned, under names
     that begin with `refiner.`.
+
+    Args:
+        method: segments crops.
+        zoom: chooses the crops.
+        refiner: changes the prediction, so that it keeps to what was said.
+        flip: whether the mirrored crop is segmented too, and the probabilities are averaged.
+        precision: of the network.
+
+    Raises:
+        ConfigError: the method can't be refined, or not where the refiner intervenes.
     """
 
-    def __init__(self, method: InteractiveMethod) -> None:
-        self.method = method
-        self.window = method.zoom.window
-        self.warmup = method.warmup
+    def __init__(
+        self,
+        method: Segmenter,
+        zoom: Zoom,
+        refiner: Refiner | None = None,
+        flip: bool = False,
+        precision: Precision = "trainer",
+    ) -> None:
+        self.method, self.zoom, self.refiner, self.precision = method, zoom, refiner, precision
+        self.view = FlippedView if flip else View
+        self.window, self.warmup = zoom.window, method.warmup
+        self.channels = 0
+        if refiner is not None:
+            if not isinstance(method, Refinable):
+                raise ConfigError(f"{type(method).__name__} offers no point at which a refiner could intervene")
+            self.channels = method.channels(refiner.at)
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The previous mask before the first turn is the first probability too."""
@@ -43,16 +63,14 @@ class NetworkEngine(Engine):
 
     def _fresh(self, batch: int, size: tuple[int, int], device: torch.device) -> State:
         """The refiner's state before anything was said, for images of `size`."""
-        refiner = self.method.refiner
-        if refiner is None:
+        if self.refiner is None:
             return {}
-        largest = self.method.zoom.largest(size)
-        learned = refiner.start(batch, self.method.channels(refiner.at), largest, device)
+        learned = self.refiner.start(batch, self.channels, self.zoom.largest(size), device)
         return {REFINER + name: value for name, value in learned.items()}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Run the method in each sample's frame; outside it the probability stays."""
-        groups = _portions(self.method.zoom.frames(interactions, state["probability"], state["frame"]), image.device)
+        groups = _portions(self.zoom.frames(interactions, state["probability"], state["frame"]), image.device)
         if len(groups) == 1:
             return self._step(image, interactions, state, groups[0][1])
         parts = [self._step(image[i], interactions.select(i), pick(state, i), frame) for i, frame in groups]
@@ -60,7 +78,7 @@ class NetworkEngine(Engine):
         return put(state, torch.cat([index for index, _ in groups]), every)
 
     def _step(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> State:
-        view = (FlippedView if self.method.flip else View)(
+        view = self.view(
             method=self.method,
             image=frame.crop(image),
             previous=frame.crop(state["previous"]),
@@ -68,7 +86,7 @@ class NetworkEngine(Engine):
             said=interactions,
             frame=frame,
         )
-        with torch.no_grad(), evaluating(self.method), in_precision(self.method.precision, image.device):
+        with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
             probability, learned = self._run(view, state)
         carried = self.method.carry(probability, view.previous)
         return {
@@ -79,7 +97,7 @@ class NetworkEngine(Engine):
 
     def _run(self, view: View, state: State) -> tuple[Tensor, State]:
         """Probability in the crop and what the refiner learned."""
-        refiner = self.method.refiner
+        refiner = self.refiner
         if refiner is None:
             return view.predict(), {}
         learned = {name: value for name, value in state.items() if name.startswith(REFINER)}

@@ -12,10 +12,10 @@ from zoo.errors import InteractionError
 from zoo.inference.engine import Engine, State, advance
 from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import PADDING, Interactions
+from zoo.ops.draws import Draw
 from zoo.ops.frame import Frame
 from zoo.ops.random import uniform
 
-JITTER_X_DRAW, JITTER_Y_DRAW = 3_000_003, 3_000_004
 Schedule = list[tuple[float, Tensor]]
 
 
@@ -90,7 +90,7 @@ class OneShot:
     def _moved(self, said: Interactions, ids: Tensor, run: int) -> Interactions:
         points = said.points.clone()
         columns = torch.arange(points.shape[1], device=points.device)
-        for axis, draw in ((0, JITTER_X_DRAW), (1, JITTER_Y_DRAW)):
+        for axis, draw in ((0, Draw.RUN_SHIFT_X), (1, Draw.RUN_SHIFT_Y)):
             keys = (ids[:, None] * 65_537 + columns).flatten()
             move = (uniform(keys, 0, run, draw) * 2 - 1) * self.jitter
             limit = said.size[1 - axis] - 0.5
@@ -135,11 +135,7 @@ def _through_turns(engine: Engine, image: Tensor, said: Interactions, schedule: 
     """The state after all turns."""
     state = engine.start(image)
     for turn, who in schedule:
-        late = said.points[..., 3] > turn
-        points = said.points.clone()
-        points[..., 2].masked_fill_(late, PADDING)
-        boxes = said.boxes.masked_fill((said.boxes[..., 4] > turn)[..., None], PADDING)
-        so_far = replace(said, points=points, boxes=boxes)
+        so_far = said.until(turn)
         state = advance(engine, image, so_far, so_far.only(who), state)
     return state
 

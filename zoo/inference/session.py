@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,26 @@ def as_images(image: Tensor | Image) -> Tensor:
             )
         image = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
     return image.float() / 255 if image.dtype == torch.uint8 else image.float()
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """A session between two turns.
+
+    Attributes:
+        said: everything so far, in pixels of the given image.
+        working: the same in the pixels that the engine works in; the same object where these are equal.
+        state: the engine's.
+    """
+
+    said: Interactions
+    working: Interactions
+    state: State
+
+    def select(self, index: Tensor) -> _Moment:
+        said = self.said.select(index)
+        working = said if self.working is self.said else self.working.select(index)
+        return _Moment(said, working, pick(self.state, index))
 
 
 class Session:
@@ -64,7 +85,7 @@ class Session:
         self._image: Tensor | None = None
         self._frame: Frame | None = None
         self._seen: Tensor | None = None
-        self._history: list[tuple[Interactions, State]] = []
+        self._history: list[_Moment] = []
         self._turn = 0
         self._warned = False
 
@@ -99,7 +120,8 @@ class Session:
             state = self.engine.start(seen, initial)
         self._image, self._seen, self._frame = given, seen, frame
         self._turn = 0
-        self._history = [(Interactions.empty(batch, size, self.device), state)]
+        nothing = Interactions.empty(batch, size, self.device)
+        self._history = [_Moment(nothing, self._working(nothing), state)]
 
     @property
     def image(self) -> Tensor:
@@ -116,7 +138,7 @@ class Session:
     @property
     def interactions(self) -> Interactions:
         """Everything said so far."""
-        return self._now[0]
+        return self._now.said
 
     @property
     def turn(self) -> int:
@@ -126,30 +148,29 @@ class Session:
     @property
     def probability(self) -> Tensor:
         """(B, 1, H, W) float32."""
-        return self._given_pixels(self._now[1]["probability"])
+        return self._given_pixels(self._now.state["probability"])
 
     @property
     def mask(self) -> Tensor:
         """(B, 1, H, W) bool."""
-        interactions, state = self._now
-        mask = self.engine.mask(state, self._working(interactions))
+        mask = self.engine.mask(self._now.state, self._now.working)
         return mask if self._frame is None else self._given_pixels(mask.float()) > 0.5
 
     def add(self, *given: Interaction | Interactions) -> Tensor:
         """One more turn: interactions for the one image, or a batch of them. Returns the new mask."""
-        so_far, state = self._now
+        now = self._now
         if len(given) == 1 and isinstance(given[0], Interactions):
             new = given[0]
         else:
             singles = [each for each in given if not isinstance(each, Interactions)]
-            if len(singles) != len(given) or len(so_far) != 1:
+            if len(singles) != len(given) or len(now.said) != 1:
                 raise InteractionError("give single interactions to one image, or one Interactions to a batch")
-            new = Interactions.from_lists([singles], so_far.size, self.device)
-            new.points[..., 3] = new.boxes[..., 4] = self.turn
-        everything = so_far.add(new)
+            new = Interactions.from_lists([singles], now.said.size, self.device).at(self.turn)
+        said, there = now.said.add(new), self._working(new)
+        working = said if there is new else now.working.add(there)
         assert self._seen is not None
-        state = advance(self.engine, self._seen, self._working(everything), self._working(new), state)
-        self._history.append((everything, state))
+        state = advance(self.engine, self._seen, working, there, now.state)
+        self._history.append(_Moment(said, working, state))
         self._turn += 1
         if not self.undoable:
             self._history = self._history[-1:]
@@ -176,10 +197,10 @@ class Session:
             self._seen = self._image
         else:
             self._seen, self._frame = self._seen[index], self._frame.select(index)
-        self._history = [(said.select(index), pick(state, index)) for said, state in self._history]
+        self._history = [moment.select(index) for moment in self._history]
 
     @property
-    def _now(self) -> tuple[Interactions, State]:
+    def _now(self) -> _Moment:
         if not self._history:
             raise InteractionError(NO_IMAGE)
         return self._history[-1]
@@ -194,7 +215,7 @@ class Session:
     def _given_pixels(self, values: Tensor) -> Tensor:
         if self._frame is None:
             return values
-        return self._frame.inverse(self._now[0].size).crop(values)
+        return self._frame.inverse(self._now.said.size).crop(values)
 
 
 def _as_masks(mask: Tensor | Image, image: Tensor) -> Tensor:

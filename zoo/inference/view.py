@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from zoo.inference.segmenter import Refinable, Segmenter
 from zoo.interactions import Interactions
+from zoo.networks.staged import Features
 from zoo.ops.frame import Frame
-
-if TYPE_CHECKING:
-    from zoo.methods.base import InteractiveMethod
-    from zoo.networks.staged import Features
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class View:
     """A method, the crops of B samples and what was said of them.
 
     Attributes:
-        method: what segments.
+        method: what segments; one that is `Refinable` where anything but `predict` is asked for.
         image: (B, 3, h, w), the crops.
         previous: (B, 1, h, w), the previous mask in them.
         interactions: everything said so far, in crop pixels.
@@ -30,12 +28,17 @@ class View:
         frame: from image to crop.
     """
 
-    method: InteractiveMethod
+    method: Segmenter
     image: Tensor
     previous: Tensor
     interactions: Interactions
     said: Interactions
     frame: Frame
+
+    @property
+    def threshold(self) -> float:
+        """Probability above which the method counts a pixel as inside."""
+        return self.method.threshold
 
     def predict(self) -> Tensor:
         """The method's probability (B, 1, h, w) without a refiner."""
@@ -44,12 +47,16 @@ class View:
     def trunk(self, at: str, clicks: int | None = None) -> Features:
         """Run the method up to a point, given only the first so many clicks; None: all."""
         said = self.interactions if clicks is None else self.interactions.first(clicks)
-        return self.method.trunk(self.image, self.method.guide(said, self.image), self.previous, at)
+        return self._refinable.trunk(self.image, self._refinable.guide(said, self.image), self.previous, at)
 
     def head(self, features: Features, at: str) -> Tensor:
         """Run the rest: logits (B, 1, h, w), float32 at least."""
-        logits = self.method.rest(features, at)
+        logits = self._refinable.rest(features, at)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+    @property
+    def _refinable(self) -> Refinable:
+        return cast(Refinable, self.method)  # where there is a refiner the engine has checked it
 
     def share(self, parameter: Tensor) -> Tensor:
         """A parameter of each sample, (B, C, 1, 1) or (B, C, h, w), for all views of it."""
@@ -84,8 +91,8 @@ class FlippedView(View):
         said = self.interactions if clicks is None else self.interactions.first(clicks)
         image = torch.cat([self.image, self.image.flip(-1)])
         previous = torch.cat([self.previous, self.previous.flip(-1)])
-        guidance = self.method.guide(Interactions.cat([said, said.flip()]), image)
-        return replace(self.method.trunk(image, guidance, previous, at), views=2)
+        guidance = self._refinable.guide(Interactions.cat([said, said.flip()]), image)
+        return replace(self._refinable.trunk(image, guidance, previous, at), views=2)
 
     def head(self, features: Features, at: str) -> Tensor:
         """Logits of the mean probability, from where it is not yet rounded to 0 or 1."""

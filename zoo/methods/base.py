@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -13,25 +14,26 @@ from torch import Tensor, nn
 from zoo.data.batch import Batch
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
+from zoo.hub.load import load_weights
 from zoo.inference.engine import Engine
 from zoo.inference.evaluating import evaluating
 from zoo.inference.network_engine import NetworkEngine
 from zoo.inference.precision import Precision
 from zoo.inference.refiner import Refiner
+from zoo.inference.segmenter import Refinable
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
-from zoo.methods.channels import check_channels
+from zoo.methods.channels import SIDE, check_channels
 from zoo.methods.evaluated import EvaluatedModule
 from zoo.methods.optimization import optimizers
 from zoo.networks.staged import Features, StagedNetwork
+from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
 from zoo.users.base import SimulatedUser, Truth
 
-TURN_DRAW = 1_000_003
 
-
-class InteractiveMethod(EvaluatedModule):
+class InteractiveMethod(EvaluatedModule, Refinable):
     """A network that segments from an image, guidance and the previous mask, trained with simulated users.
 
     One training step: turns of *user, guidance, forward* without gradient and in evaluation mode, then one more turn
@@ -40,11 +42,12 @@ class InteractiveMethod(EvaluatedModule):
 
     Args:
         network: maps what `join` returns to logits (B, 1, H, W).
-        encoder: makes guidance of interactions.
-        loss: called as `loss(logits, target, others, ignore)`.
-        user: gives the interactions of training; evaluation has its own.
-        zoom: which part of an image the network sees at test time.
-        turns: probabilities of 1, 2, 3 ... turns in a training sample.
+        encoder: makes guidance of interactions; None: the method's own.
+        loss: called as `loss(logits, target, others, ignore)`; None: the method's own.
+        user: gives the interactions of training; evaluation has its own. None: the method's own.
+        zoom: which part of an image the network sees at test time; None: the method's own.
+        turns: probabilities of 1, 2, 3 ... turns in a training sample, each but the last without gradient; None: the
+            method's own.
         threshold: probability above which a pixel belongs to the mask.
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
@@ -54,21 +57,20 @@ class InteractiveMethod(EvaluatedModule):
         flip: whether the mirrored image is segmented too at test time, and the probabilities are averaged.
 
     Attributes:
-        precision: of the network in its engine; `zoo.load` sets it, otherwise Lightning's `precision` decides.
-        warmup: turns before the first prediction, as `Engine` has it: 0 where `start` gives one.
+        default_turns: of the method.
     """
 
-    precision: Precision = "trainer"
-    warmup: int = 1
+    default_turns: Sequence[float] = (1.0,)
 
     def __init__(
         self,
         network: nn.Module,
-        encoder: InteractionEncoder,
-        loss: nn.Module,
-        user: SimulatedUser,
+        *,
+        encoder: InteractionEncoder | None = None,
+        loss: nn.Module | None = None,
+        user: SimulatedUser | None = None,
         zoom: Zoom | None = None,
-        turns: Sequence[float] = (1.0,),
+        turns: Sequence[float] | None = None,
         threshold: float = 0.5,
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
@@ -78,14 +80,17 @@ class InteractiveMethod(EvaluatedModule):
         flip: bool = False,
     ) -> None:
         super().__init__()
-        if not turns or min(turns) < 0 or abs(sum(turns) - 1) > 1e-3:
-            raise ConfigError(f"turns={list(turns)} must be probabilities that add up to 1, e.g. [0.5, 0.25, 0.25]")
+        self.save_hyperparameters()
+        self.turns = tuple(self.default_turns if turns is None else turns)
+        if not self.turns or min(self.turns) < 0 or abs(sum(self.turns) - 1) > 1e-3:
+            raise ConfigError(
+                f"turns={list(self.turns)} must be probabilities that add up to 1, e.g. [0.5, 0.25, 0.25]"
+            )
         self.network = network.to(memory_format=torch.channels_last)
-        self.encoder = encoder
-        self.loss = loss
-        self.user = user
-        self.zoom = zoom or WholeImage()
-        self.turns = tuple(turns)
+        self.encoder = self.default_encoder() if encoder is None else encoder
+        self.loss = self.default_loss() if loss is None else loss
+        self.user = self.default_user() if user is None else user
+        self.zoom = self.default_zoom() if zoom is None else zoom
         self.threshold = threshold
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
@@ -93,14 +98,33 @@ class InteractiveMethod(EvaluatedModule):
         self.refiner = refiner
         self.flip = flip
         if weights is not None:
-            from zoo.hub.load import load_weights
-
             load_weights(self, weights)
+
+    def default_encoder(self) -> InteractionEncoder:
+        """The interaction encoder of a method that is given none."""
+        raise ConfigError(f"{type(self).__name__} has no encoder of its own; name one under `encoder`")
+
+    def default_loss(self) -> nn.Module:
+        """The loss of a method that is given none."""
+        raise ConfigError(f"{type(self).__name__} has no loss of its own; name one under `loss`")
+
+    def default_user(self) -> SimulatedUser:
+        """The simulated user that a method is trained with if it is given none."""
+        raise ConfigError(f"{type(self).__name__} has no simulated user of its own; name one under `user`")
+
+    def default_zoom(self) -> Zoom:
+        """What the network of a method that is given no zoom sees: the whole image."""
+        return WholeImage()
 
     def setup(self, stage: str) -> None:
         """Refuse an encoder and a network that do not fit, before anything runs."""
-        with torch.no_grad(), evaluating(self):
-            check_channels(self)
+        with torch.no_grad(), self.running():
+            check_channels(
+                self.encoder,
+                self.network,
+                lambda image, guidance: self.join(image, guidance, self.start(image, None)),
+                torch.zeros(1, 3, *[self.zoom.window or SIDE] * 2, device=self.device),
+            )
         if self.refiner is not None:
             self.channels(self.refiner.at)
 
@@ -170,13 +194,17 @@ class InteractiveMethod(EvaluatedModule):
         assert isinstance(self.network, StagedNetwork)
         return self.network.after(features, point)
 
-    def engine(self) -> Engine:
-        """The method as it is used at test time."""
-        return NetworkEngine(self)
+    def running(self) -> AbstractContextManager[object]:
+        """Evaluation mode."""
+        return evaluating(self)
+
+    def engine(self, precision: Precision = "trainer") -> Engine:
+        """The method as it is used at test time: zoom, then refiner, then flip, then network."""
+        return NetworkEngine(self, self.zoom, self.refiner, self.flip, precision)
 
     def simulate(self, image: Tensor, truth: Truth) -> tuple[Interactions, Tensor]:
         """What the training user says over each sample's turns, and the previous mask of its last turn."""
-        draw = uniform(truth.sample_id, truth.step if truth.step is not None else 0, 0, TURN_DRAW)
+        draw = uniform(truth.sample_id, truth.step if truth.step is not None else 0, 0, Draw.TURNS)
         limits = torch.tensor(self.turns, dtype=torch.float64, device=image.device).cumsum(0)[:-1]
         count = 1 + (draw[:, None] >= limits).sum(1)
         so_far = Interactions.empty(len(truth), truth.size, image.device)
@@ -189,7 +217,7 @@ class InteractiveMethod(EvaluatedModule):
             more = (count > turn + 1).nonzero()[:, 0]
             if len(more):
                 said = so_far.select(more)
-                with torch.no_grad(), evaluating(self):
+                with torch.no_grad(), self.running():
                     probability = self.predict(image[more], said, previous[more])
                 mask = mask.index_copy(0, more, self.mask(probability, said))
                 previous = previous.index_copy(0, more, self.carry(probability, previous[more]))

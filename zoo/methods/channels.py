@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-import torch
+from torch import Tensor, nn
 
+from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
-
-if TYPE_CHECKING:
-    from zoo.methods.base import InteractiveMethod
 
 SIDE = 64
 WRONG_CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
 
 
-def check_channels(method: InteractiveMethod) -> None:
+def check_channels(
+    made_by: InteractionEncoder, used_by: nn.Module, join: Callable[[Tensor, Tensor], Tensor], image: Tensor
+) -> None:
     """Run encoder and network, which are in evaluation mode, once on an empty image.
+
+    Args:
+        made_by: the encoder.
+        used_by: the network.
+        join: what the network is given, of image and guidance.
+        image: (1, 3, H, W), empty.
 
     Raises:
         ConfigError: the encoder does not give its `out_channels`, or the network takes another number than the image,
             the guidance and what else the method joins to them have together.
     """
-    side = method.zoom.window or SIDE
-    image = torch.zeros(1, 3, side, side, device=method.device)
-    encoder, network = type(method.encoder).__name__, type(method.network).__name__
-    said = getattr(method.encoder, "out_channels", None)
+    encoder, network = type(made_by).__name__, type(used_by).__name__
+    said = getattr(made_by, "out_channels", None)
     if said is None:
         raise ConfigError(f"{encoder} has no `out_channels`; set it to the number of channels that `forward` returns")
-    size = (side, side)
-    guidance = method.guide(Interactions.empty(1, size, image.device), image)
+    size = (image.shape[-2], image.shape[-1])
+    guidance = made_by(Interactions.empty(1, size, image.device), image)
     if guidance.shape != (1, said, *size):
         raise ConfigError(
-            f"{encoder} returned guidance of shape {tuple(guidance.shape)} for one image of {side}x{side} px; "
+            f"{encoder} returned guidance of shape {tuple(guidance.shape)} for one image of {size[1]}x{size[0]} px; "
             f"with out_channels = {said} it has to be {(1, said, *size)}"
         )
-    joined = method.join(image, guidance, method.start(image, None))
+    joined = join(image, guidance)
     try:
-        method.network(joined)
+        used_by(joined)
     except Exception as error:
         found = WRONG_CHANNELS.search(str(error))
         # Whatever else goes wrong on an empty image need not go wrong in training, and is told there.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 from lightning import LightningModule
@@ -13,12 +12,12 @@ from zoo.data.batch import Batch
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import ConfigError, SplitError
 from zoo.evaluation.protocol import Protocol
-from zoo.inference.engine import Engine
+from zoo.inference.segmenter import Method
 
 NO_PROTOCOL = "no protocol to evaluate under; set `protocol` in the experiment or `method.protocol`"
 
 
-class EvaluatedModule(LightningModule):
+class EvaluatedModule(LightningModule, Method):
     """A module whose `engine` is evaluated under a protocol.
 
     Attributes:
@@ -30,13 +29,9 @@ class EvaluatedModule(LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.protocol: Protocol | None = None
+        self.protocol: Protocol[Any, Any] | None = None
         self.scores: dict[str, float] = {}
         self.patients: frozenset[str] = frozenset()
-
-    @abstractmethod
-    def engine(self) -> Engine:
-        """The method as it is used at test time."""
 
     def on_fit_start(self) -> None:
         """Remember whom the weights learn from."""
@@ -74,7 +69,7 @@ class EvaluatedModule(LightningModule):
         """Segment one batch as `test_step` does: (H, W) label maps or masks by sample id."""
         if self.protocol is None:
             raise ConfigError(NO_PROTOCOL)
-        return self.protocol.predictions(self.protocol.evaluate(self.engine(), batch, self.protocol.metric()))
+        return self.protocol.predictions(self.protocol.run(self.engine(), batch))
 
     def on_validation_epoch_start(self) -> None:
         """Forget earlier numbers."""
@@ -99,7 +94,9 @@ class EvaluatedModule(LightningModule):
 
     def _evaluate(self, batch: Batch) -> object:
         assert self.protocol is not None
-        return self.protocol.evaluate(self.engine(), batch, self._metric)
+        outcome = self.protocol.run(self.engine(), batch)
+        self.protocol.score(self._metric, outcome, batch)
+        return outcome
 
     def _finish(self, prefix: str) -> None:
         values: dict[str, Any] = self._metric.compute()

@@ -9,8 +9,10 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from zoo.data.batch import Batch
+from zoo.hub.load import load_weights
 from zoo.inference.engine import Engine, State
 from zoo.inference.evaluating import evaluating
+from zoo.inference.precision import Precision
 from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage
 from zoo.interactions import Interactions
@@ -49,8 +51,6 @@ class GuideNet(EvaluatedModule):
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.mpp = mpp
         if weights is not None:
-            from zoo.hub.load import load_weights
-
             load_weights(self, weights)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class GuideNet(EvaluatedModule):
         with torch.no_grad(), evaluating(self):
             return torch.sigmoid(self(frame.crop(image)).float())[..., : size[0], : size[1]]
 
-    def engine(self) -> Engine:
+    def engine(self, precision: Precision = "trainer") -> Engine:
         """The network before anybody has said anything."""
         return GuideEngine(self)
 

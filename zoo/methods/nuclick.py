@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.inclusion_exclusion import InclusionExclusion
-from zoo.inference.refiner import Refiner
 from zoo.inference.zoom import InteractionWindow, Zoom
 from zoo.interactions import Interactions
 from zoo.losses import NuClickLoss
@@ -54,55 +52,38 @@ class NuClick(InteractiveMethod):
     objects, each dropped with p ~ U(0, 0.5) and moved by up to 3 px. In later turns (see `turns`) it clicks the
     current error, without which corrective clicks make the mask worse.
 
+    By default: inclusion and exclusion maps, the hybrid loss with the released weight map, windows of 128 px. For
+    glands give the user `Squiggle` in place of the click.
+
     Args:
         network: maps 5 channels to logits; None: `NuClickNet()`.
-        encoder: None: inclusion and exclusion maps.
-        loss: None: the hybrid loss with the released weight map.
-        user: None: as above; `Squiggle` in place of the click for glands.
-        zoom: None: 128-pixel windows.
-        turns: probabilities of 1, 2, 3 ... turns in a training sample.
-        postprocess: from probability to mask; its threshold replaces `threshold`.
-        optimizer: called with the trainable parameters.
-        scheduler: called with the optimizer; stepped after every batch.
-        weights: a checkpoint's name, folder or .ckpt to start from.
-        mpp: micrometres per pixel of the training images, if known.
-        refiner: changes the prediction at test time.
-        flip: whether the mirrored image is segmented too at test time.
+        postprocess: from probability to mask; it holds the threshold.
+        common: see `InteractiveMethod`; without `threshold`.
     """
 
+    default_turns = (0.5, 0.1667, 0.1667, 0.1666)
+
     def __init__(
-        self,
-        network: nn.Module | None = None,
-        encoder: InteractionEncoder | None = None,
-        loss: nn.Module | None = None,
-        user: SimulatedUser | None = None,
-        zoom: Zoom | None = None,
-        turns: Sequence[float] = (0.5, 0.1667, 0.1667, 0.1666),
-        postprocess: PostProcess | None = None,
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
-        weights: str | None = None,
-        mpp: float | None = None,
-        refiner: Refiner | None = None,
-        flip: bool = False,
+        self, network: nn.Module | None = None, *, postprocess: PostProcess | None = None, **common: Any
     ) -> None:
         self.postprocess = postprocess or PostProcess()
-        super().__init__(
-            network=network or NuClickNet(),
-            encoder=encoder or InclusionExclusion(),
-            loss=loss or NuClickLoss(),
-            user=user or training_user(),
-            zoom=zoom or InteractionWindow(128),
-            turns=turns,
-            threshold=self.postprocess.threshold,
-            optimizer=optimizer,
-            scheduler=scheduler,
-            weights=weights,
-            mpp=mpp,
-            refiner=refiner,
-            flip=flip,
-        )
-        self.save_hyperparameters()
+        super().__init__(network or NuClickNet(), threshold=self.postprocess.threshold, **common)
+
+    def default_encoder(self) -> InteractionEncoder:
+        """Inclusion and exclusion maps."""
+        return InclusionExclusion()
+
+    def default_loss(self) -> nn.Module:
+        """The hybrid loss with the released weight map."""
+        return NuClickLoss()
+
+    def default_user(self) -> SimulatedUser:
+        """See `training_user`."""
+        return training_user()
+
+    def default_zoom(self) -> Zoom:
+        """Windows of 128 px."""
+        return InteractionWindow(128)
 
     def mask(self, probability: Tensor, interactions: Interactions) -> Tensor:
         """Threshold, small objects and holes, reconstruction from what was clicked."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.distance import InverseDistance
+from zoo.hub.load import load_method
 from zoo.inference.engine import Engine
-from zoo.inference.network_engine import NetworkEngine
-from zoo.inference.refiner import Refiner
+from zoo.inference.precision import Precision
 from zoo.inference.tiling import TiledEngine
-from zoo.inference.zoom import Zoom
 from zoo.losses import BinaryCrossEntropy
 from zoo.methods.base import InteractiveMethod
 from zoo.methods.evaluated import refuse_overlap
@@ -29,68 +27,48 @@ class RefineNet(InteractiveMethod):
     The guide's probability is computed once an image and stays; with every turn only the guidance changes. A session
     can start from an external mask, which then takes the guide's place.
 
+    The user first corrects the guide's mask, then the network's own. By default: `1 - min(d, 255) / 255` of the
+    distance d to the nearest scribble of each sign; binary cross-entropy; a scribble on every wrong region; 1 to 4
+    turns, equally often.
+
     Args:
         network: maps 3 channels, the guide's one and the guidance to logits; H and W divisible by 32.
         guide: GuideNet's checkpoint: a name, folder or .ckpt. It is frozen and not part of this method's weights.
         see_guide: whether the network is given the guide's probability.
-        encoder: None: `1 - min(d, 255) / 255` to the nearest scribble of each sign.
-        loss: None: binary cross-entropy.
-        user: None: a scribble on every wrong region.
-        zoom: None: the whole image.
-        turns: probabilities of 1, 2, 3 ... turns in a training sample, the last one with the gradient step; the user
-            first corrects the guide's mask, then the network's own.
-        threshold: probability above which a pixel belongs to the mask.
-        optimizer: called with the trainable parameters.
-        scheduler: called with the optimizer; stepped after every batch.
-        weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
-        mpp: micrometres per pixel of the training images, if known.
         tile: larger images are segmented in tiles of this side, in pixels; as long as the windows of the training.
         overlap: of neighbouring tiles, in pixels; see `TiledEngine`.
-        refiner: changes the prediction at test time.
-        flip: whether the mirrored image is segmented too at test time.
+        common: see `InteractiveMethod`.
     """
 
     warmup = 0
+    default_turns = (0.25, 0.25, 0.25, 0.25)
 
     def __init__(
         self,
         network: nn.Module,
         guide: str,
+        *,
         see_guide: bool = True,
-        encoder: InteractionEncoder | None = None,
-        loss: nn.Module | None = None,
-        user: SimulatedUser | None = None,
-        zoom: Zoom | None = None,
-        turns: Sequence[float] = (0.25, 0.25, 0.25, 0.25),
-        threshold: float = 0.5,
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
-        weights: str | None = None,
-        mpp: float | None = None,
         tile: int = 384,
         overlap: int = 96,
-        refiner: Refiner | None = None,
-        flip: bool = False,
+        **common: Any,
     ) -> None:
         self.see_guide = see_guide
         self.tile, self.overlap = tile, overlap
-        super().__init__(
-            network,
-            encoder or InverseDistance(),
-            loss or BinaryCrossEntropy(),
-            user or CorrectionScribbles(),
-            zoom,
-            turns,
-            threshold,
-            optimizer,
-            scheduler,
-            weights,
-            mpp,
-            refiner,
-            flip,
-        )
-        self.save_hyperparameters()
+        super().__init__(network, **common)
         self._guide = [frozen_guide(guide)]
+
+    def default_encoder(self) -> InteractionEncoder:
+        """`1 - min(d, 255) / 255` to the nearest scribble of each sign."""
+        return InverseDistance()
+
+    def default_loss(self) -> nn.Module:
+        """Binary cross-entropy."""
+        return BinaryCrossEntropy()
+
+    def default_user(self) -> SimulatedUser:
+        """A scribble on every wrong region."""
+        return CorrectionScribbles()
 
     def on_fit_start(self) -> None:
         """Refuse patients that the guide was trained on: on them its mistakes are not those of a new patient.
@@ -111,9 +89,9 @@ class RefineNet(InteractiveMethod):
         super().on_test_start()
         refuse_overlap(self._guide[0].patients, self._patients("test"), "the guide was trained on")
 
-    def engine(self) -> Engine:
+    def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time, in tiles where the image is larger than one."""
-        return TiledEngine(NetworkEngine(self), self.tile, self.overlap)
+        return TiledEngine(super().engine(precision), self.tile, self.overlap)
 
     def guided(self, image: Tensor) -> Tensor:
         """The guide's probability (B, 1, H, W) of images (B, 3, H, W), on their device."""
@@ -137,7 +115,5 @@ class RefineNet(InteractiveMethod):
 
 def frozen_guide(name: str) -> GuideNet:
     """GuideNet of a checkpoint, in evaluation mode and without gradients."""
-    from zoo.hub.load import load_method
-
     guide: GuideNet = load_method(name)
     return guide.eval().requires_grad_(False)

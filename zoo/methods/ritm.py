@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.disk import Disks
-from zoo.inference.refiner import Refiner
-from zoo.inference.zoom import Zoom
 from zoo.losses import NormalizedFocalLoss
 from zoo.methods.base import InteractiveMethod
 from zoo.users.base import SimulatedUser
@@ -27,55 +22,23 @@ class RITM(InteractiveMethod):
     mask, which the clicks then correct. Training follows the paper's iterative sampling: some random clicks, then up to
     three that answer the network's own mask, their number drawn for each sample (the release draws it for each batch).
 
-    Args:
-        network: maps 3 channels, the guidance and the previous mask, in this order, to logits.
-        encoder: None: disks of radius 5.
-        loss: None: normalised focal loss, alpha 0.5 and gamma 2.
-        user: None: see `ritm_user`.
-        zoom: None: the whole image.
-        turns: probabilities of 1, 2, 3 ... turns in a training sample;
-            each but the last is without gradient.
-        threshold: probability above which a pixel belongs to the mask.
-        optimizer: called with the trainable parameters.
-        scheduler: called with the optimizer; stepped after every batch.
-        weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
-        mpp: micrometres per pixel of the training images, if known.
-        refiner: changes the prediction at test time.
-        flip: whether the mirrored image is segmented too at test time.
+    The network maps 3 channels, the guidance and the previous mask, in this order, to logits. By default: disks of
+    radius 5; normalised focal loss, alpha 0.5 and gamma 2; `ritm_user`; 1 to 4 turns, equally often.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        encoder: InteractionEncoder | None = None,
-        loss: nn.Module | None = None,
-        user: SimulatedUser | None = None,
-        zoom: Zoom | None = None,
-        turns: Sequence[float] = (0.25, 0.25, 0.25, 0.25),
-        threshold: float = 0.5,
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
-        weights: str | None = None,
-        mpp: float | None = None,
-        refiner: Refiner | None = None,
-        flip: bool = False,
-    ) -> None:
-        super().__init__(
-            network,
-            encoder or Disks(radius=5),
-            loss or NormalizedFocalLoss(),
-            user or ritm_user(),
-            zoom,
-            turns,
-            threshold,
-            optimizer,
-            scheduler,
-            weights,
-            mpp,
-            refiner,
-            flip,
-        )
-        self.save_hyperparameters()
+    default_turns = (0.25, 0.25, 0.25, 0.25)
+
+    def default_encoder(self) -> InteractionEncoder:
+        """Disks of radius 5."""
+        return Disks(radius=5)
+
+    def default_loss(self) -> nn.Module:
+        """Normalised focal loss, alpha 0.5 and gamma 2."""
+        return NormalizedFocalLoss()
+
+    def default_user(self) -> SimulatedUser:
+        """See `ritm_user`."""
+        return ritm_user()
 
     def join(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
         """Image, guidance and previous mask."""

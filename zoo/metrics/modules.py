@@ -11,6 +11,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from zoo.errors import MetricError
 from zoo.metrics.interaction import fill_forward, summarise
+from zoo.metrics.regions import overlap_pixels, region_dice, region_iou
 from zoo.metrics.statistics import STATISTICS, InstanceStatistics, instance_statistics, overall_scores
 
 
@@ -117,27 +118,15 @@ class RegionMetrics(SampleMetric):
             ignore: the same, pixels that do not count; None for none.
             sample_id: (B,) integers: a sample given twice counts once.
         """
-        valid = torch.ones_like(target) if ignore is None else ~ignore
-        predicted, wanted = (mask & valid).flatten(1), (target & valid).flatten(1)
-        pixels = torch.stack([(predicted & wanted).sum(1), predicted.sum(1), wanted.sum(1)], 1).double()
-        self.add(sample_id, pixels=pixels)
+        self.add(sample_id, pixels=overlap_pixels(mask, target, ignore))
 
     def compute(self) -> dict[str, Tensor]:
         """Scores by name, float64 scalars."""
-        rows = self.gathered()["pixels"]
-        mean = {name: float(values.mean()) for name, values in _overlap(rows).items()}
-        pooled = {f"{name}_pooled": float(v[0]) for name, v in _overlap(rows.sum(0, keepdims=True)).items()}
+        rows = torch.from_numpy(self.gathered()["pixels"])
+        scores = {"iou": region_iou, "dice": region_dice}
+        mean = {name: float(score(rows).numpy().mean()) for name, score in scores.items()}
+        pooled = {f"{name}_pooled": float(score(rows.sum(0, keepdim=True))) for name, score in scores.items()}
         return _scalars({**mean, **pooled, "samples": len(rows)})
-
-
-def _overlap(pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """IoU and Dice (N,) of rows of pixels in both, in the prediction, in the target."""
-    both, predicted, wanted = pixels.T
-    union, total = predicted + wanted - both, predicted + wanted
-    return {
-        "iou": np.where(union > 0, both / np.maximum(union, 1), 1.0),
-        "dice": np.where(total > 0, 2 * both / np.maximum(total, 1), 1.0),
-    }
 
 
 class InteractionMetrics(SampleMetric):

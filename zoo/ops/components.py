@@ -8,17 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.ops.device import per_sample, use_torch
+from zoo.ops.device import check_mask, per_sample, use_torch
 
 Connectivity = Literal[4, 8]
 
 
-def connected_components(mask: Tensor, connectivity: Connectivity = 8, *, _force_torch: bool = False) -> Tensor:
+def connected_components(mask: Tensor, connectivity: Connectivity = 8) -> Tensor:
     """Label the components of every sample: (B,H,W) bool to (B,H,W) int64.
 
     0 is background; a sample's components are 1..n in the raster order of their first pixels, on every device.
     """
-    if use_torch(mask, _force_torch):
+    check_mask(mask)
+    if use_torch(mask):
         return _label(mask, connectivity)
     return per_sample(lambda sample: _opencv(sample, connectivity), mask, torch.int64)
 
@@ -39,9 +40,9 @@ def keep_components(labels: Tensor, keep: Tensor) -> Tensor:
     return keep.gather(1, labels.flatten(1)).view(labels.shape)
 
 
-def largest_component(mask: Tensor, connectivity: Connectivity = 8, *, _force_torch: bool = False) -> Tensor:
+def largest_component(mask: Tensor, connectivity: Connectivity = 8) -> Tensor:
     """Keep every sample's largest component (the first in raster order of equal ones): (B,H,W) bool to the same."""
-    labels = connected_components(mask, connectivity, _force_torch=_force_torch)
+    labels = connected_components(mask, connectivity)
     areas = component_areas(labels)
     areas[:, 0] = 0
     number = torch.arange(areas.shape[1], device=mask.device)
@@ -50,15 +51,13 @@ def largest_component(mask: Tensor, connectivity: Connectivity = 8, *, _force_to
     return (labels == best.unsqueeze(-1)) & mask
 
 
-def remove_small(mask: Tensor, min_size: int, connectivity: Connectivity = 8, *, _force_torch: bool = False) -> Tensor:
+def remove_small(mask: Tensor, min_size: int, connectivity: Connectivity = 8) -> Tensor:
     """Drop components with fewer than `min_size` pixels: (B,H,W) bool to the same."""
-    labels = connected_components(mask, connectivity, _force_torch=_force_torch)
+    labels = connected_components(mask, connectivity)
     return keep_components(labels, component_areas(labels) >= min_size) & mask
 
 
-def fill_holes(
-    mask: Tensor, smaller_than: int | None = None, connectivity: Connectivity = 8, *, _force_torch: bool = False
-) -> Tensor:
+def fill_holes(mask: Tensor, smaller_than: int | None = None, connectivity: Connectivity = 8) -> Tensor:
     """Fill background that does not reach the image border: (B,H,W) bool to the same.
 
     Args:
@@ -66,7 +65,7 @@ def fill_holes(
         smaller_than: fill only holes with fewer pixels; None fills them all.
         connectivity: that of the objects; background is connected the other way (4 with 8, 8 with 4).
     """
-    labels = connected_components(~mask, 4 if connectivity == 8 else 8, _force_torch=_force_torch)
+    labels = connected_components(~mask, 4 if connectivity == 8 else 8)
     areas = component_areas(labels)
     fill = torch.ones_like(areas, dtype=torch.bool) if smaller_than is None else areas < smaller_than
     edges = torch.cat([labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]], dim=1)
@@ -74,9 +73,9 @@ def fill_holes(
     return mask | (keep_components(labels, fill) & ~mask)
 
 
-def reconstruct(marker: Tensor, mask: Tensor, connectivity: Connectivity = 8, *, _force_torch: bool = False) -> Tensor:
+def reconstruct(marker: Tensor, mask: Tensor, connectivity: Connectivity = 8) -> Tensor:
     """Keep the components of `mask` that `marker` touches (morphological reconstruction): (B,H,W) bool each."""
-    labels = connected_components(mask, connectivity, _force_torch=_force_torch)
+    labels = connected_components(mask, connectivity)
     number = component_areas(labels).shape[1]
     touched = torch.zeros(len(labels), number, dtype=torch.bool, device=mask.device)
     touched.scatter_(1, torch.where(marker, labels, 0).flatten(1), True)

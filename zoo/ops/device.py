@@ -1,6 +1,8 @@
 """Which implementation runs: libraries on the CPU, pure torch on accelerators."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 import torch
@@ -8,14 +10,34 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 
+_PURE = ContextVar("pure_torch", default=False)
 
-def use_torch(mask: Tensor, force_torch: bool) -> bool:
-    """Check that `mask` is (B,H,W) bool and say whether the pure torch path runs; tests force it on the CPU."""
+
+@contextmanager
+def pure_torch() -> Iterator[None]:
+    """Within it the CPU, too, runs the pure torch path of accelerators, so that tests need none."""
+    token = _PURE.set(True)
+    try:
+        yield
+    finally:
+        _PURE.reset(token)
+
+
+def use_torch(tensor: Tensor) -> bool:
+    """Whether the pure torch path runs."""
+    return _PURE.get() or tensor.device.type != "cpu"
+
+
+def check_mask(mask: Tensor) -> None:
+    """Refuse what is no (B,H,W) bool tensor.
+
+    Raises:
+        ConfigError: another shape or type.
+    """
     if mask.ndim != 3 or mask.dtype != torch.bool:
         raise ConfigError(
             f"A mask of shape {tuple(mask.shape)} and type {mask.dtype} was given; pass a (B,H,W) bool tensor."
         )
-    return force_torch or mask.device.type != "cpu"
 
 
 def per_sample(function: Callable[[np.ndarray], np.ndarray], mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.ops.device import per_sample, use_torch
+from zoo.ops.device import check_mask, per_sample, use_torch
 
 # Larger than any squared distance in an image, and its sum with one still fits int32.
 _FAR = 2**29
@@ -14,7 +14,7 @@ _FAR = 2**29
 _CHUNK = 2**25
 
 
-def distance_transform(mask: Tensor, border: bool = False, *, _force_torch: bool = False) -> Tensor:
+def distance_transform(mask: Tensor, border: bool = False) -> Tensor:
     """Distance of every True pixel to the nearest False pixel of its sample, centre to centre.
 
     Exact: the correctly rounded roots of whole numbers, as long as distances stay below 1024 pixels, so that a
@@ -27,16 +27,16 @@ def distance_transform(mask: Tensor, border: bool = False, *, _force_torch: bool
     Returns:
         (B,H,W) float32 in pixels; 0 at False pixels and inf where a sample has no False pixel (never with `border`).
     """
-    on_torch = use_torch(mask, _force_torch)
+    check_mask(mask)
     if border:
         padded = F.pad(mask, (1, 1, 1, 1))
-        return distance_transform(padded, _force_torch=_force_torch)[:, 1:-1, 1:-1].contiguous()
-    return _squared(mask).sqrt() if on_torch else per_sample(_opencv, mask, torch.float32)
+        return distance_transform(padded)[:, 1:-1, 1:-1].contiguous()
+    return _squared(mask).sqrt() if use_torch(mask) else per_sample(_opencv, mask, torch.float32)
 
 
-def distance_to(mask: Tensor, *, _force_torch: bool = False) -> Tensor:
+def distance_to(mask: Tensor) -> Tensor:
     """Distance of every pixel to the nearest True pixel: (B,H,W) bool to (B,H,W) float32, inf if there is none."""
-    return distance_transform(~mask, _force_torch=_force_torch)
+    return distance_transform(~mask)
 
 
 def _opencv(mask: np.ndarray) -> np.ndarray:

@@ -6,15 +6,15 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
+from zoo.ops.device import use_torch
+
 # Half of the neighbours, down and right: a step costs the same both ways.
 STEPS = ((0, 1), (1, -1), (1, 0), (1, 1))
 # Rounds between two looks at whether anything still changes, each of which waits for the accelerator.
 _ROUNDS = 16
 
 
-def geodesic_distance(
-    start: Tensor, image: Tensor, weight: float, limit: float, *, _force_torch: bool = False
-) -> Tensor:
+def geodesic_distance(start: Tensor, image: Tensor, weight: float, limit: float) -> Tensor:
     """Cost of the cheapest path from any pixel p to each pixel, which begins with `start[p]`.
 
     A step between neighbours costs `sqrt(length^2 + (weight * difference)^2)`: its length is 1 or sqrt(2) pixels, the
@@ -31,7 +31,7 @@ def geodesic_distance(
         (B, N, H, W) float32 in 0..limit.
     """
     start = start.float().clamp(max=limit)
-    if _force_torch or start.device.type != "cpu":
+    if use_torch(start):
         sample, index = (start < limit).flatten(2).any(2).nonzero(as_tuple=True)
         return start.index_put((sample, index), _relaxed(start[sample, index], image[sample].float(), weight))
     pairs = zip(start, image.float(), strict=True)

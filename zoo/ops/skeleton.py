@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from skimage.morphology import skeletonize as _scikit_image
 from torch import Tensor
 
-from zoo.ops.device import per_sample, use_torch
+from zoo.ops.device import check_mask, per_sample, use_torch
 
 _NEIGHBOURS = {
     "NW": (-1, -1),
@@ -30,12 +30,13 @@ _DEPARTURES = {
 }
 
 
-def skeletonize(mask: Tensor, *, _force_torch: bool = False) -> Tensor:
+def skeletonize(mask: Tensor) -> Tensor:
     """Thin every sample to lines one pixel wide: (B,H,W) bool to the same, equal to scikit-image's 2-D method.
 
     Source: Zhang and Suen, Communications of the ACM 27(3), 1984, as in `skimage.morphology.skeletonize`.
     """
-    if not use_torch(mask, _force_torch):
+    check_mask(mask)
+    if not use_torch(mask):
         return per_sample(_scikit_image, mask, torch.bool)
     removed = torch.tensor(_removal_table(), device=mask.device)
     skeleton = mask

@@ -135,7 +135,7 @@ class _Search:
         """(K,) bool: whether the mask is the last one but for a little; two empty ones are still to grow."""
         if self.refiner.still is None:
             return torch.zeros(len(samples), dtype=torch.bool, device=logits.device)
-        t = self.view.method.threshold
+        t = self.view.threshold
         now, last = logits > math.log(t / (1 - t)), self.masks[samples]
         both, union = (now & last).sum((1, 2, 3)), (now | last).sum((1, 2, 3))
         stands = self.compared[samples] & (both > self.refiner.still * union)

@@ -52,7 +52,7 @@ class BackpropagatingRefinement(Backpropagating):
 
     def aim(self, view: View, features: Features, parameters: Tensor) -> Aim:
         """The marks of clicks, and the errors (B, 2) below which positive and negative ones are right."""
-        marks, threshold = click_marks(view), view.method.threshold
+        marks, threshold = click_marks(view), view.threshold
         return {"marks": marks, "limits": marks.new_tensor([1 - threshold, threshold]).expand(len(marks), 2)}
 
     @abstractmethod

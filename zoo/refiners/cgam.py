@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,7 +10,6 @@ from torch.nn.functional import adaptive_max_pool2d, relu
 
 from zoo.encoders.disk import Disks
 from zoo.inference.view import View
-from zoo.interactions import PADDING, Interactions
 from zoo.networks.staged import Features
 from zoo.refiners.adam import BatchedAdam
 from zoo.refiners.backpropagating import Aim, Backpropagating
@@ -70,7 +68,7 @@ class CGAM(Backpropagating):
         """Click disks, the marks of clicks, the logits before, and where they are to stay."""
         disks = Disks(self.radius)
         aim = {"disks": disks(view.interactions, view.image), "marks": click_marks(view)}
-        aim["kept"] = 1 - disks(_newest(view.interactions), view.image).amax(1, keepdim=True)
+        aim["kept"] = 1 - disks(view.interactions.newest(), view.image).amax(1, keepdim=True)
         return aim | {"before": self.logits(features, parameters, aim, view)}
 
     def change(self, features: Features, parameters: Tensor, aim: Aim, view: View) -> Tensor:
@@ -99,11 +97,3 @@ class CGAM(Backpropagating):
         change = (logits - aim["before"]) * aim["kept"]
         loss = clicked + self.weight * change.square().mean((1, 2, 3))
         return loss, (hinge.detach() * marks).amax((1, 2, 3)) < self.margin
-
-
-def _newest(said: Interactions) -> Interactions:
-    """Only the clicks of each sample's last turn, and the strokes, whose turns are not known."""
-    turn = said.points[..., 3].masked_fill(said.points[..., 2] < 0, -torch.inf)
-    points = said.points.clone()
-    points[..., 2] = torch.where(turn == turn.amax(1, keepdim=True), points[..., 2], PADDING)
-    return replace(said, points=points)

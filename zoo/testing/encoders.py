@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.encoders import InteractionEncoder
 from zoo.interactions import PADDING, Interactions
-from zoo.testing.accelerator import pure_torch
+from zoo.ops.device import pure_torch
 from zoo.testing.comparing import assert_equal
 
 SIZE = (24, 33)

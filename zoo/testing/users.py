@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.interactions import PADDING, Interactions
-from zoo.testing.accelerator import pure_torch
+from zoo.ops.device import pure_torch
 from zoo.testing.comparing import assert_equal
 from zoo.users import SimulatedUser, Truth
 

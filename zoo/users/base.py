@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from zoo.interactions import Interactions
-
-Gives = Literal["click", "scribble"]
+from zoo.interactions import Interactions, Kind
 
 
 @dataclass(frozen=True)
@@ -70,10 +67,11 @@ class SimulatedUser(ABC):
     depend on the batch or the device. A sample with nothing to say returns padding, which ends its session.
 
     Attributes:
-        gives: `scribble` for users that draw strokes. Results then count interactions (NoI) instead of clicks (NoC).
+        gives: what it says in a turn. Where it is anything but clicks, results count interactions (NoI) instead of
+            clicks (NoC).
     """
 
-    gives: Gives = "click"
+    gives: Kind = "click"
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())

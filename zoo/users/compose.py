@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.interactions import Interactions
-from zoo.users.base import Gives, SimulatedUser, Truth
+from zoo.interactions import Click, Interactions, Kind
+from zoo.users.base import SimulatedUser, Truth
 
 
 class Together(SimulatedUser):
@@ -22,8 +22,8 @@ class Together(SimulatedUser):
         self.users = _some(users, "Together")
 
     @property
-    def gives(self) -> Gives:  # type: ignore[override]
-        """Scribbles where any of the users draws them."""
+    def gives(self) -> Kind:  # type: ignore[override]
+        """What the first of the users gives that doesn't click; else clicks."""
         return _gives(self.users)
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
@@ -45,8 +45,8 @@ class Turns(SimulatedUser):
         self.users = _some(users, "Turns")
 
     @property
-    def gives(self) -> Gives:  # type: ignore[override]
-        """Scribbles where any of the users draws them."""
+    def gives(self) -> Kind:  # type: ignore[override]
+        """What the first of the users gives that doesn't click; else clicks."""
         return _gives(self.users)
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
@@ -60,5 +60,5 @@ def _some(users: Sequence[SimulatedUser], name: str) -> list[SimulatedUser]:
     return list(users)
 
 
-def _gives(users: Sequence[SimulatedUser]) -> Gives:
-    return "scribble" if any(user.gives == "scribble" for user in users) else "click"
+def _gives(users: Sequence[SimulatedUser]) -> Kind:
+    return next((user.gives for user in users if user.gives != Click.kind), Click.kind)

@@ -17,9 +17,10 @@ from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.ops.components import component_areas, connected_components, keep_components
 from zoo.ops.distance import distance_transform
+from zoo.ops.draws import Draw
 from zoo.ops.skeleton import skeletonize
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import draw
 
 Rule = Literal["every", "largest"]
 

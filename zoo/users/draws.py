@@ -1,37 +1,13 @@
-"""Which random numbers users draw: each kind has its own counter, so that no two share a number."""
+"""The random numbers that users draw."""
 
 from __future__ import annotations
-
-from enum import IntEnum
 
 import torch
 from torch import Tensor
 
+from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
 from zoo.users.base import Truth
-
-_STRIDE = 64
-
-
-class Draw(IntEnum):
-    """What a random number decides."""
-
-    # 3 is left out: `zoo.methods.base.TURN_DRAW` is of that residue.
-    INSIDE = 8
-    DROP_RATE = 9
-    DROP = 10
-    SHIFT_X = 11
-    SHIFT_Y = 12
-    THRESHOLD = 13
-    JITTER_LENGTH = 14
-    JITTER_ANGLE = 15
-    IN_ERROR = 16
-    MARGIN = 17
-    POSITIVE_COUNT = 18
-    NEGATIVE_COUNT = 19
-    POSITIVE = 20
-    NEGATIVE = 21
-    NEGATIVE_KIND = 22
 
 
 def draw(truth: Truth, turn: int, kind: Draw, item: int | Tensor = 0, sample: Tensor | None = None) -> Tensor:
@@ -47,7 +23,7 @@ def draw(truth: Truth, turn: int, kind: Draw, item: int | Tensor = 0, sample: Te
     ids, step = truth.sample_id, 0 if truth.step is None else truth.step
     if sample is not None:
         ids, step = ids[sample], step if isinstance(step, int) else step[sample]
-    return uniform(ids, step, turn, item * _STRIDE + int(kind))
+    return uniform(ids, step, turn, kind.of(item))
 
 
 def draws(truth: Truth, turn: int, kind: Draw, count: int) -> Tensor:

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.distance import distance_transform
+from zoo.ops.draws import Draw
 from zoo.ops.random import choose_pixel
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import draw
 
 
 class RandomInside(SimulatedUser):

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.interactions import Interactions
-from zoo.users.base import Gives, SimulatedUser, Truth
-from zoo.users.draws import Draw, draws
+from zoo.interactions import Interactions, Kind
+from zoo.ops.draws import Draw
+from zoo.users.base import SimulatedUser, Truth
+from zoo.users.draws import draws
 
 
 class Jitter(SimulatedUser):
@@ -31,7 +32,7 @@ class Jitter(SimulatedUser):
         self.sigma = sigma
 
     @property
-    def gives(self) -> Gives:  # type: ignore[override]
+    def gives(self) -> Kind:  # type: ignore[override]
         """What the user gives."""
         return self.user.gives
 

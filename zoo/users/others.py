@@ -7,8 +7,9 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.interactions import PADDING, Interactions
+from zoo.ops.draws import Draw
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import draw
 
 
 class OtherObjects(SimulatedUser):

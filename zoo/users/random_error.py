@@ -7,9 +7,10 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.interactions import PADDING, Interactions
+from zoo.ops.draws import Draw
 from zoo.ops.random import choose_pixel
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import draw
 from zoo.users.errors import larger_error
 
 

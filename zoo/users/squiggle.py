@@ -9,9 +9,10 @@ from torch import Tensor
 
 from zoo.interactions import Interactions
 from zoo.ops.distance import distance_transform
+from zoo.ops.draws import Draw
 from zoo.ops.skeleton import skeletonize
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.draws import Draw, draw
+from zoo.users.draws import draw
 
 
 class Squiggle(SimulatedUser):

@@ -11,9 +11,10 @@ from torch import Tensor
 from zoo.errors import ConfigError
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.dilation import dilate, erode
+from zoo.ops.draws import Draw
 from zoo.ops.random import choose_pixels
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.draws import Draw, draw, draws
+from zoo.users.draws import draw, draws
 
 
 class TrainingClicks(SimulatedUser):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zoo.errors import NotTrainableError
 from zoo.inference.engine import Engine, State
+from zoo.inference.precision import Precision
 from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import Interactions
 from zoo.methods.evaluated import EvaluatedModule
@@ -45,7 +46,7 @@ class ClassicalMethod(EvaluatedModule, Engine):
     def segment(self, image: Floats, positive: Mask, negative: Mask, previous: Mask | None = None) -> Mask:
         """The mask (H, W) from an image (H, W, 3) in 0..1, the pixels of both signs (H, W) and the previous mask."""
 
-    def engine(self) -> Engine:
+    def engine(self, precision: Precision = "trainer") -> Engine:
         """The method itself."""
         return self
 

@@ -1,0 +1,86 @@
+"""What inference asks of a method: the parts that an engine runs, and the engine itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+
+from torch import Tensor
+
+from zoo.inference.engine import Engine
+from zoo.inference.precision import Precision
+from zoo.interactions import Interactions
+from zoo.networks.staged import Features
+
+
+class Segmenter(ABC):
+    """Segments crops from what was said of them; `NetworkEngine` gives it the crops.
+
+    Shapes: image (B, 3, h, w) float32 in 0..1, previous mask and probability (B, 1, h, w) float32; interactions are in
+    the crop's pixels.
+
+    Attributes:
+        warmup: turns before the first prediction, as `Engine` has it: 0 where `start` gives one.
+        threshold: probability above which a pixel belongs to the mask.
+    """
+
+    warmup: int = 1
+    threshold: float = 0.5
+
+    @abstractmethod
+    def start(self, image: Tensor, mask: Tensor | None) -> Tensor:
+        """The first probability and previous mask, from an initial mask or nothing."""
+
+    @abstractmethod
+    def predict(self, image: Tensor, interactions: Interactions, previous: Tensor) -> Tensor:
+        """The probability after everything that was said."""
+
+    @abstractmethod
+    def carry(self, probability: Tensor, previous: Tensor) -> Tensor:
+        """The previous mask of the next turn."""
+
+    @abstractmethod
+    def mask(self, probability: Tensor, interactions: Interactions) -> Tensor:
+        """(B, 1, H, W) bool from a probability of the image."""
+
+    @abstractmethod
+    def running(self) -> AbstractContextManager[object]:
+        """Within it predictions are made as at test time, whatever is being trained around it."""
+
+
+class Refinable(Segmenter):
+    """A segmenter that can be stopped on the way, where a refiner intervenes."""
+
+    @abstractmethod
+    def channels(self, point: str) -> int:
+        """Channels of the features at a point.
+
+        Raises:
+            ConfigError: there is no such point.
+        """
+
+    @abstractmethod
+    def guide(self, interactions: Interactions, image: Tensor) -> Tensor:
+        """Guidance (B, C, h, w) float32."""
+
+    @abstractmethod
+    def trunk(self, image: Tensor, guidance: Tensor, previous: Tensor, point: str) -> Features:
+        """What has been computed when a point is reached."""
+
+    @abstractmethod
+    def rest(self, features: Features, point: str) -> Tensor:
+        """Logits (B, 1, h, w) from what was computed up to a point."""
+
+
+class Method(ABC):
+    """What is loaded from a checkpoint and used in sessions.
+
+    Attributes:
+        mpp: micrometres per pixel that it works at; None: unknown or any.
+    """
+
+    mpp: float | None = None
+
+    @abstractmethod
+    def engine(self, precision: Precision = "trainer") -> Engine:
+        """The method as it is used at test time; `precision` is that of its network, if it has one."""

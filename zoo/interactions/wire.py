@@ -1,0 +1,76 @@
+"""Interactions as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import InteractionError
+from zoo.interactions.single import KINDS, Interaction
+
+SCHEMA = "isegzoo.interactions/1"
+
+
+def write_json(path: str | Path, objects: Sequence[Sequence[Interaction]]) -> None:
+    """Write the interactions of one image, one list an object."""
+    rows = [{"interactions": [{"type": each.kind, **asdict(each)} for each in said]} for said in objects]
+    Path(path).write_text(json.dumps({"schema": SCHEMA, "objects": rows}, indent=1) + "\n")
+
+
+def read_json(path: str | Path) -> list[list[Interaction]]:
+    """The interactions of one image, one list an object, as `write_json` writes them.
+
+    Raises:
+        InteractionError: the file is missing, not JSON, of another schema, or an entry is malformed.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise InteractionError(f"{path}: no such file; give a JSON file of interactions") from None
+    except (ValueError, OSError) as error:
+        raise InteractionError(f"{path}: not readable as JSON ({error})") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise InteractionError(f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}"')
+    try:
+        return [[_parse(entry) for entry in each["interactions"]] for each in content["objects"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InteractionError(
+            f"{path}: malformed entry ({error!r}); expected "
+            '{"objects": [{"interactions": [{"type": "click", "x": 12.5, "y": 8.5, "positive": true}]}]}'
+        ) from None
+
+
+def _parse(entry: dict[str, Any]) -> Interaction:
+    read: dict[str, Callable[[Any], Any]] = {
+        "positive": _flag,
+        "turn": _whole,
+        "points": _places,
+    }
+    values: dict[str, Any] = {k: read[k](v) if k in read else _number(v) for k, v in entry.items() if k != "type"}
+    return KINDS[entry["type"]](**values)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _places(value: Any) -> tuple[tuple[float, float], ...]:
+    return tuple((_number(x), _number(y)) for x, y in value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
