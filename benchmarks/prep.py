@@ -20,7 +20,7 @@ from data_prep.annotations import Outline, Polygons
 from data_prep.common import Plan, Shard
 from data_prep.run import run as carry_out
 from data_prep.slides import add_slide_arguments, slide_shard
-from tests.slides import mosaic, write_pyramid
+from tests.helpers.slides import mosaic, write_pyramid
 from zoo.slides import Slide
 
 SIDE, TILE = 8192, 512

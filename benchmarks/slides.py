@@ -7,7 +7,7 @@ import numpy as np
 import openslide
 
 from benchmarks.common import Row, best_of
-from tests.slides import mosaic, write_pyramid
+from tests.helpers.slides import mosaic, write_pyramid
 from zoo.slides import open_slide
 
 WIDTH, HEIGHT, TILE = 4096, 3072, 1024

@@ -1,1 +1,1 @@
-"""Tests, mirroring the packages; `contracts` holds suites that every class of a kind inherits."""
+"""Tests, mirroring the packages; `helpers` holds what they share."""

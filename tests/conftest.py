@@ -19,7 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `zoo fit` left `experiment.yaml`, `last.ckpt` (with averaged weights) and its logs."""
-    from tests.tiny import tiny_experiment
+    from tests.helpers.tiny import tiny_experiment
     from zoo.cli import main
 
     folder = tmp_path_factory.mktemp("trained")

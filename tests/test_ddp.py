@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tiny import tiny_image
 from zoo.cli import main
 from zoo.store.writer import StoreWriter
+from zoo.testing import tiny_image
 
 TRAINED, TESTED = 11, 7
 

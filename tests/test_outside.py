@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tiny import tiny_experiment
+from tests.helpers.tiny import tiny_experiment
 from zoo.cli import main
 
 ENCODER = """

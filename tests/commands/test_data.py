@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from tests.data.stores import ABOUT, HEIGHT, IDS, WIDTH, instance_store, instances, picture, region_store
+from tests.helpers.stores import ABOUT, HEIGHT, IDS, WIDTH, instance_store, instances, picture, region_store
 from zoo.cli import main
 from zoo.images.drawing import INSTANCES, label_outlines
 from zoo.store.check import problems

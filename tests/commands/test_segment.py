@@ -6,11 +6,12 @@ import pytest
 from PIL import Image
 
 from tests.hub.checkpoints import nuclick_folder, watershed_folder
-from tests.tiny import DISKS, tiny_image
 from zoo import Click, Scribble
 from zoo.cli import main
 from zoo.images.labels import read_labels
 from zoo.interactions import write_json
+from zoo.testing import tiny_image
+from zoo.testing.stores import DISKS
 
 OBJECTS = [[Click(column + 0.5, row + 0.5)] for row, column in DISKS[:3]]
 OBJECTS.append([Scribble(((DISKS[3][1] - 2.0, DISKS[3][0] + 0.5), (DISKS[3][1] + 2.0, DISKS[3][0] + 0.5)))])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.stores import region_store
-from tests.regions import guide_folder
+from tests.helpers.regions import guide_folder
+from tests.helpers.stores import region_store
 from zoo.cli import main
 from zoo.comparison.result import read
 from zoo.config.cli import ZooCLI, run

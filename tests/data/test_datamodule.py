@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DistributedSampler
 
-from tests.data.stores import ABOUT, IDS, instance_store, instances, picture, region_store
+from tests.helpers.stores import ABOUT, IDS, instance_store, instances, picture, region_store
 from zoo.data.datamodule import EpochSampler, PatchDataModule, open_stores
 from zoo.data.datasets import WholeImages
 from zoo.data.objects import ObjectWindows

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from tests.data.stores import HEIGHT, IDS, RECTANGLES, WIDTH, instance_store, instances, picture, region_store
+from tests.helpers.stores import HEIGHT, IDS, RECTANGLES, WIDTH, instance_store, instances, picture, region_store
 from zoo.data.batch import Sample, collate
 from zoo.data.datasets import WholeImages
 from zoo.data.objects import ObjectWindows

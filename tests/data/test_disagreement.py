@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.regions import write_regions
+from tests.helpers.regions import write_regions
 from zoo.data.datamodule import PatchDataModule
 from zoo.data.disagreement import Disagreement
 from zoo.errors import ConfigError

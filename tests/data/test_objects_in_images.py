@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.data.stores import ABOUT, HEIGHT, IDS, WIDTH, instances, picture, region_store
+from tests.helpers.stores import ABOUT, HEIGHT, IDS, WIDTH, instances, picture, region_store
 from zoo.data.datamodule import PatchDataModule
 from zoo.data.equal_sizes import EqualSizes
 from zoo.data.objects import ObjectsInImages, ObjectWindows

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from tests.data.stores import ABOUT, instance_store
+from tests.helpers.stores import ABOUT, instance_store
 from zoo.data.batch import collate
 from zoo.data.datamodule import PatchDataModule, read_list
 from zoo.data.transforms import Augment

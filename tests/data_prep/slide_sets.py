@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from data_prep.cli import main
-from tests.slides import mosaic, write_pyramid
+from tests.helpers.slides import mosaic, write_pyramid
 from zoo.store.reader import Store
 
 WIDTH, HEIGHT = 500, 400

@@ -7,7 +7,7 @@ import pytest
 from distributed import LocalCluster
 
 from data_prep import cli
-from tests import made
+from tests.helpers import made
 from zoo.errors import ConfigError, DataError
 from zoo.store.reader import Store
 

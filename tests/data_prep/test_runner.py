@@ -20,7 +20,7 @@ from data_prep.ahead import ahead
 from data_prep.common import Plan, Shard
 from data_prep.records import GroupRecord, split_table
 from data_prep.run import run
-from tests import made
+from tests.helpers import made
 from zoo.errors import DataError, StoreError
 from zoo.store.reader import Store
 from zoo.store.writer import StoreWriter
@@ -258,7 +258,7 @@ def start(tmp_path: Path, files: dict[str, str], *more: str, **environment: str)
         (raw / f"{stem}.txt").write_text(text)
     arguments = ["made", "--source", str(raw), "--out", str(tmp_path / "out"), *more]
     return subprocess.Popen(
-        [sys.executable, "-c", "from tests.made import main; main()", *arguments],
+        [sys.executable, "-c", "from tests.helpers.made import main; main()", *arguments],
         cwd=ROOT,
         env=os.environ | environment,
         text=True,

@@ -13,7 +13,7 @@ from benchmarks.prep import made_slide, peak
 from data_prep.annotations import Outline, Polygons
 from data_prep.shard import Job, carry_out
 from data_prep.slides import add_slide_arguments, slide_shard
-from tests.slides import mosaic, tissue, write_pyramid
+from tests.helpers.slides import mosaic, tissue, write_pyramid
 from zoo.store.reader import Store
 
 WIDTH, HEIGHT = 2600, 2100

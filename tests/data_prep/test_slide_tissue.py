@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data_prep.slides.tissue import Tissue, saturation_threshold, tissue_mask
-from tests.slides import mosaic, tissue
+from tests.helpers.slides import mosaic, tissue
 
 
 @pytest.fixture(scope="module")

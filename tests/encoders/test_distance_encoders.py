@@ -3,10 +3,10 @@ import pytest
 import torch
 from encoder_reference import distances
 
-from tests.contracts.encoders import SIZE, EncoderContract, some_interactions
 from zoo.encoders import DistanceEncoder, Gaussians, InverseDistance, TanhDistance, TruncatedDistance
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.testing.encoders import SIZE, EncoderContract, some_interactions
 
 
 class DistanceContract(EncoderContract):

@@ -3,11 +3,11 @@ import pytest
 import torch
 from encoder_reference import distances
 
-from tests.contracts.encoders import BATCH, SIZE, EncoderContract, some_interactions
-from tests.geodesic import slow_geodesic
+from tests.helpers.geodesic import slow_geodesic
 from zoo.encoders import GeodesicDistance
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.testing.encoders import BATCH, SIZE, EncoderContract, some_interactions
 
 
 def slow(given: Interactions, image: np.ndarray, weight: float, limit: float) -> np.ndarray:

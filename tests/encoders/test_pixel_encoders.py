@@ -3,10 +3,10 @@ import pytest
 import torch
 from encoder_reference import per_sign, same_pixel
 
-from tests.contracts.encoders import SIZE, EncoderContract, some_interactions
 from zoo.encoders import Concat, Disks, InclusionExclusion, NoGuidance, Pixels, StrokeRaster, TanhDistance
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.testing.encoders import SIZE, EncoderContract, some_interactions
 
 
 class TestPixels(EncoderContract):

@@ -3,8 +3,6 @@ import pytest
 import torch
 from lightning import Trainer
 
-from tests.contracts.engines import EngineContract
-from tests.tiny import tiny_store
 from zoo import Click, Session
 from zoo.data import PatchDataModule
 from zoo.errors import NotTrainableError
@@ -12,6 +10,7 @@ from zoo.inference.engine import Engine
 from zoo.interactions import Interactions
 from zoo.methods import RegionGrowing, Watershed
 from zoo.methods.classical import stain_map
+from zoo.testing import EngineContract, tiny_store
 
 HEIGHT, WIDTH = 40, 50
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
@@ -184,14 +183,12 @@ def test_an_image_that_fits_the_window_is_seen_as_it_is():
 
 
 class TestRegionGrowingInWindows(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return RegionGrowing(window=24)
 
 
 class TestWatershedInWindows(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return Watershed(window=24, foreground=False)
 
 

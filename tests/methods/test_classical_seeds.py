@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.contracts.engines import EngineContract
 from tests.methods.test_classical import HEIGHT, LEFT, NOTHING, RIGHT, TWO, WIDTH, at, batch, disk, picture
 from zoo import Click, Scribble, Session
 from zoo.errors import ConfigError
 from zoo.inference.engine import Engine
 from zoo.interactions import Interactions
 from zoo.methods import ActiveContour, GrabCut, RandomWalker, RegionGrowing, Watershed
+from zoo.testing import EngineContract
 
 BOTH = LEFT | RIGHT
 APART = disk(20, 12, 8), disk(20, 37, 8)
@@ -210,24 +210,20 @@ def test_turns_before_the_first_prediction(make, turns):
 
 
 class TestRandomWalker(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return RandomWalker(grid=32)
 
 
 class TestRandomWalkerInWindows(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return RandomWalker(window=24)
 
 
 class TestGrabCut(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return GrabCut(window=24)
 
 
 class TestActiveContour(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return ActiveContour()

@@ -11,9 +11,7 @@ import yaml
 from lightning import Trainer
 from torch import Tensor, nn
 
-from tests.contracts.engines import EngineContract, images, said
-from tests.regions import TinyNet
-from tests.tiny import tiny_image, tiny_store
+from tests.helpers.regions import TinyNet
 from zoo.cli import main
 from zoo.data.batch import Batch
 from zoo.data.datamodule import PatchDataModule
@@ -28,6 +26,8 @@ from zoo.losses import BinaryCrossEntropy, NormalizedFocalLoss
 from zoo.methods import IFCN, RITM, FBRSBase, InteractiveMethod
 from zoo.methods.ritm import ritm_user
 from zoo.networks import DeepLabV3Plus, FCN8s
+from zoo.testing import tiny_image, tiny_store
+from zoo.testing.engines import EngineContract, images, said
 from zoo.users import NextClick, RandomInError, TrainingClicks, Truth
 
 CHANNELS = {RITM: 6, FBRSBase: 5, IFCN: 5}
@@ -66,8 +66,7 @@ class Spy(nn.Module):
 class EngineOf(EngineContract):
     kind: type[InteractiveMethod]
 
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return make(self.kind).engine()
 
 
@@ -84,8 +83,7 @@ class TestIFCN(EngineOf):
 
 
 class TestRITMZoomsIn(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return make(RITM, zoom=ZoomIn(side=32, least=20), flip=True).engine()
 
 
@@ -243,7 +241,7 @@ def test_ritm_from_a_yaml_and_back(tmp_path: Path) -> None:
         "model": {
             "class_path": "zoo.methods.RITM",
             "init_args": {
-                "network": {"class_path": "tests.regions.TinyNet", "init_args": {"in_channels": 6}},
+                "network": {"class_path": "tests.helpers.regions.TinyNet", "init_args": {"in_channels": 6}},
                 "user": {
                     "class_path": "zoo.users.Turns",
                     "init_args": {

@@ -1,15 +1,14 @@
 from functools import cache
 
-import pytest
 import torch
 from torch import nn
 
-from tests.contracts.engines import EngineContract, images
 from zoo.inference.engine import Engine
 from zoo.inference.zoom import InteractionWindow, WholeImage, Zoom
 from zoo.methods import NuClick, RegionGrowing, Watershed
 from zoo.methods.nuclick import PostProcess
 from zoo.networks import NuClickNet
+from zoo.testing.engines import EngineContract, images
 
 
 @cache
@@ -31,24 +30,20 @@ def nuclick(zoom: Zoom) -> Engine:
 
 
 class TestNuClickWindows(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return nuclick(InteractionWindow(32))
 
 
 class TestNuClickWholeImages(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return nuclick(WholeImage())
 
 
 class TestWatershed(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return Watershed()
 
 
 class TestRegionGrowing(EngineContract):
-    @pytest.fixture
-    def engine(self) -> Engine:
+    def make(self) -> Engine:
         return RegionGrowing()

@@ -13,8 +13,7 @@ from lightning import Trainer
 from torch import Tensor
 
 import zoo
-from tests.contracts.engines import said
-from tests.regions import HEIGHT, WIDTH, TinyNet, guide_folder, region_image, write_regions
+from tests.helpers.regions import HEIGHT, WIDTH, TinyNet, guide_folder, region_image, write_regions
 from zoo.cli import main
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import SplitError
@@ -23,6 +22,7 @@ from zoo.hub.load import load_method
 from zoo.inference.session import as_images
 from zoo.losses import BinaryCrossEntropy
 from zoo.methods import GuideNet
+from zoo.testing.engines import said
 
 PATIENTS = {"p0": "train", "p1": "train", "p2": "val", "p3": "test", "p4": "test"}
 
@@ -53,7 +53,7 @@ def write_experiment(path: Path, store: Path) -> Path:
         "model": {
             "class_path": "zoo.methods.GuideNet",
             "init_args": {
-                "network": {"class_path": "tests.regions.TinyNet"},
+                "network": {"class_path": "tests.helpers.regions.TinyNet"},
                 "loss": {"class_path": "zoo.losses.BinaryCrossEntropy"},
                 "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.05}},
                 "mpp": 1.0,

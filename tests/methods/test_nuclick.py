@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from tests.tiny import tiny_experiment, tiny_image
+from tests.helpers.tiny import tiny_experiment
 from zoo import Click
 from zoo.cli import main
 from zoo.data.batch import Batch
@@ -20,6 +20,7 @@ from zoo.interactions import Interactions
 from zoo.methods import NuClick
 from zoo.methods.nuclick import PostProcess, training_user
 from zoo.networks import NuClickNet
+from zoo.testing import tiny_image
 from zoo.users.base import SimulatedUser, Truth
 
 

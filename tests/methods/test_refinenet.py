@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.contracts.engines import EngineContract
 from zoo import Click, Scribble, Session
 from zoo.inference.engine import Engine
 from zoo.methods import GuideNet, RefineNet
 from zoo.networks import Unet
+from zoo.testing import EngineContract
 
 LARGE = (1000, 1300)
 
@@ -56,15 +56,15 @@ def unet() -> nn.Module:
     return Unet(6, "test_efficientnet", decoder_channels=(16, 8, 8, 4, 4))
 
 
+@pytest.mark.usefixtures("guide")
 class TestRefineNetWhole(EngineContract):
-    @pytest.fixture
-    def engine(self, guide) -> Engine:
+    def make(self) -> Engine:
         return refine(unet()).engine()
 
 
+@pytest.mark.usefixtures("guide")
 class TestRefineNetTiled(EngineContract):
-    @pytest.fixture
-    def engine(self, guide) -> Engine:
+    def make(self) -> Engine:
         return refine(tile=32, overlap=8).engine()
 
 

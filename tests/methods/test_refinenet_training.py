@@ -12,7 +12,7 @@ from lightning import Trainer
 from torch import Tensor
 
 import zoo
-from tests.regions import TinyNet, guide_folder, region_image, write_regions
+from tests.helpers.regions import TinyNet, guide_folder, region_image, write_regions
 from zoo.cli import main
 from zoo.data.batch import Batch
 from zoo.data.datamodule import PatchDataModule
@@ -63,7 +63,7 @@ def write_experiment(folder: Path, guide: Path) -> Path:
         "model": {
             "class_path": "zoo.methods.RefineNet",
             "init_args": {
-                "network": {"class_path": "tests.regions.TinyNet", "init_args": {"in_channels": 6}},
+                "network": {"class_path": "tests.helpers.regions.TinyNet", "init_args": {"in_channels": 6}},
                 "guide": str(guide),
                 "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.01}},
                 "scheduler": {

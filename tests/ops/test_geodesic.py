@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.geodesic import slow_geodesic
+from tests.helpers.geodesic import slow_geodesic
 from zoo.ops.device import pure_torch
 from zoo.ops.geodesic import geodesic_distance
 

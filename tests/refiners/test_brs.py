@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
-from tests.refiners.tiny import SIDE, clicks, network, view
+from tests.helpers.views import SIDE, clicks, network, view
 from zoo.errors import ConfigError
 from zoo.ops.frame import Frame
 from zoo.refiners import CGAM, FBRS, FBRSA, FBRSB, FBRSC, RGBBRS, BatchedLBFGS, DistMapBRS, Minimizer, ScipyLBFGSB

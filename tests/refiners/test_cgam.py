@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.views import SIDE, clicks, network, view
 from tests.refiners.test_brs import SAID, Counted, Probe, refine
-from tests.refiners.tiny import SIDE, clicks, network, view
 from zoo.interactions import Interactions
 from zoo.refiners import CGAM, BatchedAdam
 

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from tests.refiners.tiny import clicks, view
+from tests.helpers.views import clicks, view
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 from zoo.refiners.marks import click_marks

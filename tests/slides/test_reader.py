@@ -9,8 +9,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.contracts.slides import SlideContract, Written
-from tests.slides import mosaic, write_pyramid
+from tests.helpers.slide_contract import SlideContract, Written
+from tests.helpers.slides import mosaic, write_pyramid
 from zoo.errors import DataError
 from zoo.slides import SlideReader, open_slide
 from zoo.slides.openslide_reader import OpenSlideReader, _rgb

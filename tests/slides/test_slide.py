@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.slides import mosaic, write_pyramid
+from tests.helpers.slides import mosaic, write_pyramid
 from zoo.errors import DataError
 from zoo.slides import Slide, open_slide
 from zoo.slides import slide as slide_module

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.data.stores import ABOUT, HEIGHT, WIDTH, instances, picture
+from tests.helpers.stores import ABOUT, HEIGHT, WIDTH, instances, picture
 from zoo.errors import StoreError
 from zoo.store.reader import Store
 from zoo.store.schema import IGNORE, OBJECT_DTYPE, PARENT_DTYPE, object_table

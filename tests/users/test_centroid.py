@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from tests.contracts.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth
 from zoo.interactions import Interactions
+from zoo.testing.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth
 from zoo.users import Centroid, SimulatedUser, Truth
 
 

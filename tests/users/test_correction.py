@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from tests.contracts.users import SIZE, UserContract, some_prediction, some_truth
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.ops.draws import Draw
+from zoo.testing.users import SIZE, UserContract, some_prediction, some_truth
 from zoo.users import CorrectionScribbles, Truth
 from zoo.users.correction import longest_path
 from zoo.users.draws import draw

@@ -5,8 +5,8 @@ import pytest
 import torch
 from user_reference import allowed_inside
 
-from tests.contracts.users import UserContract, some_truth
 from zoo.interactions import Interactions
+from zoo.testing.users import UserContract, some_truth
 from zoo.users import RandomInside, SimulatedUser, Truth
 
 

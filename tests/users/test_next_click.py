@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from user_reference import next_click
 
-from tests.contracts.users import UserContract
 from zoo.interactions import PADDING, Interactions
+from zoo.testing import UserContract
 from zoo.users import NextClick, SimulatedUser, Truth
 
 SIZE = (21, 26)

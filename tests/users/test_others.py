@@ -5,9 +5,9 @@ import pytest
 import torch
 from user_reference import centroids
 
-from tests.contracts.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.testing.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth
 from zoo.users import OtherObjects, SimulatedUser
 
 

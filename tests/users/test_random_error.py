@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from test_next_click import SIZE, masks
 from user_reference import allowed_in_error
 
-from tests.contracts.users import UserContract
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.testing import UserContract
 from zoo.users import RandomInError, SimulatedUser, Truth
 
 

@@ -3,9 +3,9 @@ import torch
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from tests.contracts.users import BATCH, SIZE, UserContract, some_prediction, some_truth
 from zoo.interactions import Interactions
 from zoo.ops.draws import Draw
+from zoo.testing.users import BATCH, SIZE, UserContract, some_prediction, some_truth
 from zoo.users import SimulatedUser, Squiggle
 from zoo.users.draws import draw
 

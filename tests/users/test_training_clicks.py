@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from user_reference import training_places
 
-from tests.contracts.users import UserContract, some_prediction, some_truth
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.testing.users import UserContract, some_prediction, some_truth
 from zoo.users import SimulatedUser, TrainingClicks, Truth
 
 SIZE = (24, 30)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.contracts.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.testing.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth
 from zoo.users import Centroid, Jitter, NextClick, OtherObjects, RandomInside, SimulatedUser, Squiggle, Together, Turns
 
 

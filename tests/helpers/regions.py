@@ -60,7 +60,7 @@ def guide_folder(folder: Path, patients: tuple[str, ...] = (), seed: int = 0) ->
     config: dict[str, Any] = {
         "class_path": "zoo.methods.GuideNet",
         "init_args": {
-            "network": {"class_path": "tests.regions.TinyNet"},
+            "network": {"class_path": "tests.helpers.regions.TinyNet"},
             "loss": {"class_path": "zoo.losses.BinaryCrossEntropy"},
         },
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.slides import mosaic, write_pyramid
+from tests.helpers.slides import mosaic, write_pyramid
 from zoo.errors import DataError
 from zoo.slides import SlideReader
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zoo.store.reader import Store
 
-EMBEDDED = Path(__file__).parents[1] / "experiments" / "data" / "dsb2018.h5"
+EMBEDDED = Path(__file__).parents[2] / "experiments" / "data" / "dsb2018.h5"
 GLASS = 243
 CELL = (256, 320)
 

@@ -1,37 +1,11 @@
-"""A store, an experiment and a training that take a second."""
+"""An experiment and a training that take a second."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from zoo.store.writer import StoreWriter
-
-DISKS = [(14, 16), (40, 20), (26, 46), (52, 50)]
-
-
-def tiny_image(seed: int = 0, side: int = 64) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """An image (64, 64, 3) with four dark disks of radius 7, and its label image."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:side, :side]
-    labels = np.zeros((side, side), np.int32)
-    for number, (row, column) in enumerate(DISKS, 1):
-        labels[(rows - row) ** 2 + (columns - column) ** 2 <= 49] = number
-    image = rng.integers(200, 230, (side, side, 3)).astype(np.uint8)
-    image[labels > 0] = image[labels > 0] // 3
-    return image, labels
-
-
-def tiny_store(path: Path) -> Path:
-    """A store with one image in each split."""
-    about = {"dataset": "Tiny", "licence": "CC0-1.0", "citation": "nobody", "source_checksum": "0" * 64}
-    with StoreWriter(path, **about) as writer:
-        for seed, split in enumerate(("train", "val", "test")):
-            image, labels = tiny_image(seed)
-            writer.add_group(split, image[None], labels[None], slide=split, patient=split, split=split, mpp=0.25)
-    return path
+from zoo.testing import tiny_store
 
 
 def tiny_experiment(folder: Path, **trainer: Any) -> Path:

@@ -1,1 +1,0 @@
-"""Suites that every encoder, user and method inherits."""
