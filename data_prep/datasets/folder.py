@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
+from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
 from zoo.images.reading import IMAGE_SUFFIXES, read_image

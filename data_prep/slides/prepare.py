@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.ahead import ahead
-from data_prep.common import Group, Patch, Shard, Skipped
+from data_prep.plan import Group, Patch, Shard, Skipped
 from data_prep.slides.grid import Grid, Parents
 from data_prep.slides.options import Setting, settings
 from data_prep.slides.preview import draw
@@ -45,7 +45,7 @@ class SlideJob:
         return open_slide(self.slide, mpp=self.mpp, magnification=self.magnification, backend=self.backend)
 
 
-class Place(NamedTuple):
+class KeptPlace(NamedTuple):
     """A place of the grid that is kept: its corner in level-0 pixels, its label, and its window in its parent."""
 
     origin: tuple[int, int]
@@ -139,7 +139,7 @@ def preview(store: Path, job: SlideJob) -> NDArray[np.uint8]:
 
 
 def _patches(
-    slide: Slide, grid: Grid, places: Iterator[Place | Skipped]
+    slide: Slide, grid: Grid, places: Iterator[KeptPlace | Skipped]
 ) -> Generator[Patch | Skipped, None, list[tuple[int, int]]]:
     """Read what is kept; labels are drawn meanwhile in a thread of their own. Returns the patches' origins in order."""
     kept = []
@@ -162,7 +162,7 @@ def _places(
     setting: Setting,
     grid: Grid,
     parents: Parents | None,
-) -> Iterator[Place | Skipped]:
+) -> Iterator[KeptPlace | Skipped]:
     """The grid row by row: what is kept, and why the rest is not."""
     for row in grid.rows(*slide.size):
         enough = tissue.fraction(row, grid.extent) >= setting.min_tissue
@@ -179,7 +179,7 @@ def _places(
             if why := setting.reject(label, labels):
                 yield Skipped(why)
                 continue
-            yield Place((x, y), label, window)
+            yield KeptPlace((x, y), label, window)
 
 
 def _about(slide: Slide, tissue: Tissue, annotation: "Annotation") -> dict[str, float]:

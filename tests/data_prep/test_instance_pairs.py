@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 from scipy.io import savemat
 
-from data_prep.common import Group, Plan
+from data_prep.plan import Group, Plan
 from zoo.errors import DataError
 from zoo.store.reader import Store
 from zoo.store.writer import StoreWriter
