@@ -17,7 +17,7 @@ from distributed import LocalCluster
 
 from benchmarks.common import Row, best_of
 from data_prep.annotations import Outline, Polygons
-from data_prep.common import Plan, Shard
+from data_prep.plan import Plan, Shard
 from data_prep.run import run as carry_out
 from data_prep.slides import add_slide_arguments, slide_shard
 from tests.helpers.slides import mosaic, write_pyramid

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import data_prep.datasets
-from data_prep.common import wrong_layout
+from data_prep.plan import wrong_layout
 from data_prep.run import Interrupted, counts, report, run
 
 # What does not change the content of a store.
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "zoo prep") -> int:
         raise wrong_layout(args.source, "no such folder", args.module.LAYOUT)
     plan = args.module.plan(args.source, args)
     try:
-        records = run(
+        outcomes = run(
             plan, args.out, parameters=parameters, force=args.force, workers=args.workers, scheduler=args.scheduler
         )
     except Interrupted as stop:
@@ -83,9 +83,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "zoo prep") -> int:
         print(f"interrupted: {done} of {len(plan.shards)}; the same command goes on from there", file=sys.stderr)
         return 130
     if args.json:
-        rows = [record.row() for record in records]
+        rows = [outcome.row() for outcome in outcomes]
         print(json.dumps({"dataset": plan.dataset, "licence": plan.licence, "shards": rows}, indent=1))
-    report(plan, args.out, records)
+    report(plan, args.out, outcomes)
     return 0
 
 

@@ -14,7 +14,7 @@ import dask
 from distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 
-from data_prep.records import Record
+from data_prep.outcomes import ShardOutcome
 from data_prep.shard import Job, carry_out, remove_leftovers
 from zoo.errors import ConfigError
 
@@ -26,7 +26,7 @@ _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPEN
 TIMEOUT = 10.0  # seconds to wait for an existing scheduler
 
 
-def carry_out_all(jobs: Sequence[Job], workers: int, scheduler: str | None = None) -> Generator[Record]:
+def carry_out_all(jobs: Sequence[Job], workers: int, scheduler: str | None = None) -> Generator[ShardOutcome]:
     """Records of all jobs, as they are done.
 
     A job whose worker dies is done by another one; after the third death (an existing cluster may have another limit)
@@ -56,7 +56,7 @@ def carry_out_all(jobs: Sequence[Job], workers: int, scheduler: str | None = Non
             yield from _carry_out(client, jobs, dict(enumerate(jobs)))
 
 
-def _carry_out(client: Client, jobs: Sequence[Job], left: dict[int, Job]) -> Iterator[Record]:
+def _carry_out(client: Client, jobs: Sequence[Job], left: dict[int, Job]) -> Iterator[ShardOutcome]:
     # Keys of one name make one group of tasks, which the scheduler hands out one by one: with a worker only the shard
     # it is at is lost.
     keys = [(f"shard-{uuid4().hex}", number) for number in range(len(jobs))]
@@ -64,23 +64,23 @@ def _carry_out(client: Client, jobs: Sequence[Job], left: dict[int, Job]) -> Ite
     try:
         for future in as_completed(futures):
             job = left.pop(future.key[1])
-            yield _record(job, future)
+            yield _outcome(job, future)
             future.release()
     finally:
         client.cancel(futures)
 
 
-def _record(job: Job, future: Any) -> Record:
+def _outcome(job: Job, future: Any) -> ShardOutcome:
     try:
-        record: Record = future.result()
+        outcome: ShardOutcome = future.result()
     except KilledWorker:
         remove_leftovers(job)
         reason = "every process that tried it died; was memory short? Fewer --workers need less"
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
     else:
-        return record
-    return Record(job.shard.stem, job.path, "failed", reason)
+        return outcome
+    return ShardOutcome(job.shard.stem, job.path, "failed", reason)
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def _kill(cluster: Any) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep what Dask logs about workers that die or are stopped to itself: records say what matters."""
+    """Keep what Dask logs about workers that die or are stopped to itself: outcomes say what matters."""
     loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.common import Group, Patch, Shard, wrong_layout
+from data_prep.plan import Group, Patch, Shard, wrong_layout
 from zoo.errors import DataError
 from zoo.images.reading import read_image
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from data_prep.common import Plan
-from data_prep.records import STATUSES, Record, Status, slide_table, split_table, write_csv
+from data_prep.outcomes import STATUSES, ShardOutcome, Status, slide_table, split_table, write_csv
+from data_prep.plan import Plan
 from data_prep.shard import Job, carry_out
 from zoo.errors import DataError
 
@@ -37,7 +37,7 @@ def run(
     force: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
-) -> list[Record]:
+) -> list[ShardOutcome]:
     """Write all shards of a plan that are not up to date, with a progress bar on stderr.
 
     Args:
@@ -49,7 +49,7 @@ def run(
         scheduler: address of an existing Dask cluster, which replaces `workers`.
 
     Returns:
-        A record of each shard, in the order of the plan.
+        The outcome of each shard, in the order of the plan.
 
     Raises:
         DataError: two shards of one name.
@@ -69,7 +69,7 @@ def run(
         raise DataError(f"{plan.dataset}: two shards named {repeated[0]!r}; rename one of their source files")
     workers = min(workers or cores(), len(jobs))
     if scheduler is None and workers < 2:
-        made: Generator[Record] = (carry_out(job) for job in jobs)
+        made: Generator[ShardOutcome] = (carry_out(job) for job in jobs)
     else:
         from data_prep.cluster import carry_out_all
 
@@ -77,21 +77,21 @@ def run(
     return _watch(made, plan.dataset, [job.shard.stem for job in jobs])
 
 
-def _watch(made: Generator[Record], title: str, stems: list[str]) -> list[Record]:
-    records: list[Record] = []
+def _watch(made: Generator[ShardOutcome], title: str, stems: list[str]) -> list[ShardOutcome]:
+    outcomes: list[ShardOutcome] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[counts]}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress, closing(made):
         found = Counter[Status]()
         task = progress.add_task(title, total=len(stems), counts="")
         try:
-            for record in made:
-                records.append(record)
-                found[record.status] += 1
+            for outcome in made:
+                outcomes.append(outcome)
+                found[outcome.status] += 1
                 progress.update(task, advance=1, counts=counts(found))
         except KeyboardInterrupt:
             raise Interrupted(found) from None
     place = {stem: number for number, stem in enumerate(stems)}
-    return sorted(records, key=lambda record: place[record.stem])
+    return sorted(outcomes, key=lambda outcome: place[outcome.stem])
 
 
 def counts(found: Mapping[Status, int]) -> str:
@@ -99,14 +99,14 @@ def counts(found: Mapping[Status, int]) -> str:
     return ", ".join(f"{found[status]} {status}" for status in STATUSES if found.get(status))
 
 
-def report(plan: Plan, out: Path, records: Sequence[Record]) -> None:
+def report(plan: Plan, out: Path, outcomes: Sequence[ShardOutcome]) -> None:
     """Tables of what was made on stderr, and OUT/summary.csv.
 
     Raises:
         DataError: shards failed; each is named with its reason.
     """
-    groups = [group for record in records for group in record.groups]
-    found = Counter(record.status for record in records)
+    groups = [group for outcome in outcomes for group in outcome.groups]
+    found = Counter(outcome.status for outcome in outcomes)
     console = Console(stderr=True)
     if groups:
         slides = slide_table(groups)
@@ -117,7 +117,7 @@ def report(plan: Plan, out: Path, records: Sequence[Record]) -> None:
     console.print(
         f"{plan.dataset}: {counts(found)}, in {out}. Licence: {plan.licence}", highlight=False, soft_wrap=True
     )
-    failed = [record for record in records if record.status == "failed"]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failed:
-        reasons = "".join(f"\n  {record.stem}: {record.reason}" for record in failed)
-        raise DataError(f"{len(failed)} of {len(records)} failed:{reasons}")
+        reasons = "".join(f"\n  {outcome.stem}: {outcome.reason}" for outcome in failed)
+        raise DataError(f"{len(failed)} of {len(outcomes)} failed:{reasons}")

@@ -14,8 +14,8 @@ from typing import Any
 from PIL import Image
 
 from data_prep.ahead import ahead
-from data_prep.common import Group, Patch, Shard, Skipped
-from data_prep.records import Record, describe
+from data_prep.outcomes import ShardOutcome, describe
+from data_prep.plan import Group, Patch, Shard, Skipped
 from zoo.errors import DataError, StoreError, ZooError
 from zoo.files import replacing
 from zoo.store.reader import Store
@@ -42,8 +42,8 @@ class Job:
         return self.out / f"{self.shard.stem}.png"
 
 
-def carry_out(job: Job) -> Record:
-    """Write a shard unless it is up to date; what goes wrong is told in the record."""
+def carry_out(job: Job) -> ShardOutcome:
+    """Write a shard unless it is up to date; what goes wrong is told in the outcome."""
     try:
         written = _write_if_needed(job)
         preview = job.shard.preview
@@ -53,13 +53,13 @@ def carry_out(job: Job) -> Record:
                     temporary, compress_level=1
                 )  # a sixth larger, in a third of the time
         groups = describe(job.path)
-        return Record(job.shard.stem, job.path, "written" if written else "up to date", groups=groups)
+        return ShardOutcome(job.shard.stem, job.path, "written" if written else "up to date", groups=groups)
     except ZooError as error:
         reason = str(error)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
-    return Record(job.shard.stem, job.path, "failed", reason)
+    return ShardOutcome(job.shard.stem, job.path, "failed", reason)
 
 
 def files_checksum(files: Iterable[Path]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from data_prep.common import Patch
+from data_prep.plan import Patch
 from data_prep.smear import Cell, Ground, lay
 from zoo.errors import ConfigError
 

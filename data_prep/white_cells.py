@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.common import wrong_layout
 from data_prep.pairs import find_pairs
+from data_prep.plan import wrong_layout
 from zoo.errors import DataError
 from zoo.images.labels import read_labels
 from zoo.images.reading import read_image
@@ -37,7 +37,7 @@ _TYPES = {"1": "neutrophil", "2": "lymphocyte", "3": "monocyte", "4": "eosinophi
 
 
 @dataclass(frozen=True)
-class Sample:
+class CellImage:
     """One image with its mask; `kind` is the type of the cell, '' where it is not told."""
 
     dataset: int
@@ -48,11 +48,11 @@ class Sample:
 
     @property
     def name(self) -> str:
-        """Unique among all samples, e.g. 'dataset1-001'."""
+        """Unique among all images, e.g. 'dataset1-001'."""
         return f"dataset{self.dataset}-{self.image.stem}"
 
 
-def find_samples(source: Path) -> dict[int, list[Sample]]:
+def find_images(source: Path) -> dict[int, list[CellImage]]:
     """Samples of each data set that is there, by its number, in the order of their names.
 
     The first seven tenths are 'train', one tenth 'val' and the rest 'test': the publisher tells no patients, and
@@ -67,7 +67,7 @@ def find_samples(source: Path) -> dict[int, list[Sample]]:
     return {number: _find(source, number) for number in numbers}
 
 
-def read_sample(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.bool_]]:
+def read_cells(found: CellImage) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.bool_]]:
     """Image (H, W, 3), whole cells (H, W) int32 with ids from 1, and their nuclei (H, W) bool.
 
     Cells are the pieces (8-connected) of nucleus and cytoplasm together.
@@ -75,26 +75,26 @@ def read_sample(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.int32], N
     Raises:
         DataError: a mask of another size, or without any cell.
     """
-    image, grey = read_image(sample.image), read_labels(sample.mask)
+    image, grey = read_image(found.image), read_labels(found.mask)
     if grey.shape != image.shape[:2]:
-        raise DataError(f"{sample.mask}: {grey.shape}, but {sample.image.name} is {image.shape[:2]}; download it again")
+        raise DataError(f"{found.mask}: {grey.shape}, but {found.image.name} is {image.shape[:2]}; download it again")
     if grey.max() < CYTOPLASM:
         raise DataError(
-            f"{sample.mask}: values up to {grey.max()}, so no cell; a mask holds 255 (nucleus) and 128 (cytoplasm)"
+            f"{found.mask}: values up to {grey.max()}, so no cell; a mask holds 255 (nucleus) and 128 (cytoplasm)"
         )
     cells = _pieces(grey >= CYTOPLASM)
     return image, cells, (grey >= NUCLEUS) & (cells > 0)
 
 
-def _find(source: Path, number: int) -> list[Sample]:
+def _find(source: Path, number: int) -> list[CellImage]:
     pairs = find_pairs(source, f"Dataset {number}/*.bmp", f"Dataset {number}/*.png", LAYOUT)
     kinds = _read_kinds(source / f"Class Labels of Dataset {number}.csv")
-    samples = []
+    images = []
     for place, (image, mask) in enumerate(pairs):
         part = (place + 0.5) / len(pairs)
         split = "train" if part < TRAIN else "val" if part < TRAIN + VAL else "test"
-        samples.append(Sample(number, image, mask, split, kinds.get(image.stem.lstrip("0"), "")))
-    return samples
+        images.append(CellImage(number, image, mask, split, kinds.get(image.stem.lstrip("0"), "")))
+    return images
 
 
 def _read_kinds(path: Path) -> dict[str, str]:

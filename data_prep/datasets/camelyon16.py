@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from data_prep.annotations import Annotation, Polygons, check_inside, read_asap_xml
-from data_prep.common import Plan, wrong_layout
+from data_prep.plan import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
 from zoo.errors import DataError
 from zoo.slides import Slide

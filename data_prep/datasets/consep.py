@@ -13,9 +13,9 @@ https://github.com/vqdang/hover_net reads them. Licence: https://github.com/Proj
 import argparse
 from pathlib import Path
 
-from data_prep.common import Plan
 from data_prep.inst_map import read_inst_map, read_inst_types
 from data_prep.pairs import find_pairs, pair_shard
+from data_prep.plan import Plan
 
 LAYOUT = """\
   Train/Images/train_*.png    and   Train/Labels/train_*.mat

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-from data_prep.common import Plan
 from data_prep.pairs import find_pairs, pair_shard
+from data_prep.plan import Plan
 from zoo.errors import DataError
 from zoo.images.labels import as_labels
 

@@ -11,9 +11,9 @@ of the .mat files.
 import argparse
 from pathlib import Path
 
-from data_prep.common import Plan
 from data_prep.inst_map import read_inst_map
 from data_prep.pairs import find_pairs, pair_shard
+from data_prep.plan import Plan
 
 LAYOUT = """\
   train/Images/image_*.png    and   train/Labels/image_*.mat

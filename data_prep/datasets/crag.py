@@ -12,8 +12,8 @@ https://warwick.ac.uk/fac/cross_fac/tia/data/mildnet/ as the source.
 import argparse
 from pathlib import Path
 
-from data_prep.common import Plan
 from data_prep.pairs import find_pairs, pair_shard
+from data_prep.plan import Plan
 from zoo.images.labels import read_labels
 
 LAYOUT = """\

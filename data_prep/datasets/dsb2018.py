@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.appearance import fields, stains
-from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
+from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
 from zoo.images.labels import read_labels
 from zoo.images.reading import read_image
@@ -34,7 +34,7 @@ EMBEDDED_COUNTS = {"train": 14, "val": 4, "test": 10}
 
 
 @dataclass(frozen=True)
-class Sample:
+class StainedImage:
     """One image with its mask files and, once known, its field and stain."""
 
     name: str
@@ -62,23 +62,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def plan(source: Path, args: argparse.Namespace) -> Plan:
     """One shard with one group per image."""
     embedded = args.subset == "embedded"
-    samples, images = [], []
-    for sample in _samples(source):
-        image = read_image(sample.image)
+    tiles, images = [], []
+    for tile in _tiles(source):
+        image = read_image(tile.image)
         grey = (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
         if not grey and (not embedded or image.shape[:2] == EMBEDDED_SIZE):
-            samples.append(sample)
+            tiles.append(tile)
             images.append(image)
-    if not samples:
+    if not tiles:
         raise wrong_layout(source, "no image of stained tissue", LAYOUT)
-    samples = [
-        Sample(sample.name, sample.image, sample.masks, int(field), int(stain))
-        for sample, field, stain in zip(samples, fields(images), stains(images), strict=True)
+    tiles = [
+        StainedImage(tile.name, tile.image, tile.masks, int(field), int(stain))
+        for tile, field, stain in zip(tiles, fields(images), stains(images), strict=True)
     ]
     if embedded:
-        samples = _embedded(samples)
-    files = [path for sample in samples for path in (sample.image, *sample.masks)]
-    shard = Shard("dsb2018", files, partial(_read, samples))
+        tiles = _embedded(tiles)
+    files = [path for tile in tiles for path in (tile.image, *tile.masks)]
+    shard = Shard("dsb2018", files, partial(_read, tiles))
     return Plan("DSB2018 stained" + (" (embedded subset)" if embedded else ""), "CC0 1.0", CITATION, [shard])
 
 
@@ -97,7 +97,7 @@ def read_instances(masks: tuple[Path, ...], shape: tuple[int, int]) -> NDArray[n
     return label
 
 
-def _samples(source: Path) -> Iterator[Sample]:
+def _tiles(source: Path) -> Iterator[StainedImage]:
     folders = sorted(path for path in source.iterdir() if path.is_dir())
     if not folders:
         raise wrong_layout(source, "no folders in it", LAYOUT)
@@ -106,32 +106,32 @@ def _samples(source: Path) -> Iterator[Sample]:
         if len(images) != 1 or not masks:
             problem = f"{folder.name} has {len(images)} images and {len(masks)} masks"
             raise wrong_layout(source, problem, LAYOUT)
-        yield Sample(folder.name, images[0], tuple(masks))
+        yield StainedImage(folder.name, images[0], tuple(masks))
 
 
-def _embedded(samples: list[Sample]) -> list[Sample]:
+def _embedded(tiles: list[StainedImage]) -> list[StainedImage]:
     """The tile with most nuclei of every field, then the second of every field, until each split is full."""
     rank: dict[str, int] = {}
     taken: dict[int, int] = {}
-    for sample in sorted(samples, key=lambda sample: (-len(sample.masks), sample.name)):
-        rank[sample.name] = taken.get(sample.field, 0)
-        taken[sample.field] = rank[sample.name] + 1
-    ordered = sorted(samples, key=lambda sample: (rank[sample.name], sample.field))
+    for tile in sorted(tiles, key=lambda tile: (-len(tile.masks), tile.name)):
+        rank[tile.name] = taken.get(tile.field, 0)
+        taken[tile.field] = rank[tile.name] + 1
+    ordered = sorted(tiles, key=lambda tile: (rank[tile.name], tile.field))
     return [
-        sample
+        tile
         for split, count in EMBEDDED_COUNTS.items()
-        for sample in [sample for sample in ordered if sample.split == split][:count]
+        for tile in [tile for tile in ordered if tile.split == split][:count]
     ]
 
 
-def _read(samples: list[Sample]) -> Iterator[Group]:
-    for sample in samples:
-        image = read_image(sample.image)
-        label = read_instances(sample.masks, image.shape[:2])
+def _read(tiles: list[StainedImage]) -> Iterator[Group]:
+    for tile in tiles:
+        image = read_image(tile.image)
+        label = read_instances(tile.masks, image.shape[:2])
         yield Group(
-            sample.name[:16],
+            tile.name[:16],
             [Patch(image, label)],
-            slide=f"field-{sample.field:02d}",
-            patient=f"stain-{sample.stain}",
-            split=sample.split,
+            slide=f"field-{tile.field:02d}",
+            patient=f"stain-{tile.stain}",
+            split=tile.split,
         )

@@ -1,10 +1,10 @@
 r"""Your own data: a folder of images and a folder of label images, matched by file name.
 
 A label image holds one integer per pixel: 0 = background, each object its own id (--labels instances), or
-1 = region and 255 = ignore (--labels region). PNG, TIFF, BMP, JPEG (images only) or NPY. A mask, 0 outside and one
-other value inside (mostly 255), needs --binary: each piece of it becomes an object, pixels that touch at a corner
-being one piece, or with --labels region its inside the region. Objects that touch in a mask can't be told apart. What
-holds nothing but 0 and 255 is refused without --binary or --no-binary, since it could be either.
+1 = region and 255 = ignore (--labels region). PNG, TIFF, BMP, NPY, or JPEG and WebP (images only). A mask, 0 outside
+and one other value inside (mostly 255), needs --binary: each piece of it becomes an object, pixels that touch at a
+corner being one piece, or with --labels region its inside the region. Objects that touch in a mask can't be told apart.
+What holds nothing but 0 and 255 is refused without --binary or --no-binary, since it could be either.
 Every image is its own patient unless --patient-regex finds the patient in its name, e.g. '^(\w+)_' for 'anna_3.png'.
 With folders train/, val/ and test/ in --source those are the splits; without them everything is 'train'.
 """
@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
+from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
 from zoo.images.reading import IMAGE_SUFFIXES, read_image

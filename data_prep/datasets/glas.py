@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
+from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
 from zoo.images.labels import read_labels
 from zoo.images.reading import read_image
@@ -76,7 +76,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Place:
+class TilePlace:
     """Where a tile lies in its field; rows and columns count from the top left."""
 
     field: str
@@ -143,12 +143,12 @@ def read_grades(source: Path, path: Path) -> dict[str, tuple[str, str, str]]:
     return grades
 
 
-def read_places() -> dict[str, Place]:
-    """Place of each tile that has neighbours, from the table that comes with the package."""
+def read_places() -> dict[str, TilePlace]:
+    """TilePlace of each tile that has neighbours, from the table that comes with the package."""
     text = files("data_prep").joinpath("tables/glas_fields.csv").read_text()
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return {
-        row["tile"]: Place(f"field_{int(row['field']):02}", int(row["row"]), int(row["col"]), row["patient"])
+        row["tile"]: TilePlace(f"field_{int(row['field']):02}", int(row["row"]), int(row["col"]), row["patient"])
         for row in rows
     }
 
@@ -165,7 +165,7 @@ def split_of(part: str, patient: str) -> str:
     return "val" if patient in VAL_PATIENTS else "train"
 
 
-def _read(tile: Tile, place: Place | None) -> Iterator[Group]:
+def _read(tile: Tile, place: TilePlace | None) -> Iterator[Group]:
     image, label = tile.read()
     field = place.field if place else tile.name
     height, width = label.shape

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.common import Group, Patch, Plan, Shard
 from data_prep.datasets import glas
 from data_prep.datasets.glas import Tile
 from data_prep.mosaic import shrink, shrink_region, stitch, stitch_labels
+from data_prep.plan import Group, Patch, Plan, Shard
 from zoo.errors import DataError
 
 LAYOUT = glas.LAYOUT
@@ -37,7 +37,7 @@ PART_OF = {
 }
 VAL_PATIENTS = {"1", "3"}
 
-Grid = tuple[tuple[Tile, Tile], tuple[Tile, Tile]]
+TwoByTwo = tuple[tuple[Tile, Tile], tuple[Tile, Tile]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     return Plan(f"GlaS fields ({args.magnification}x)", glas.LICENCE, glas.CITATION, shards, labels="region")
 
 
-def complete_fields(tiles: dict[str, Tile]) -> dict[str, Grid]:
+def complete_fields(tiles: dict[str, Tile]) -> dict[str, TwoByTwo]:
     """The 2x2 tiles of each complete field, by the field's name.
 
     Raises:
@@ -85,7 +85,7 @@ def split_of(patient: str) -> str:
     return "val" if patient in VAL_PATIENTS else "train"
 
 
-def _read(field: str, grid: Grid, magnification: int) -> Iterator[Group]:
+def _read(field: str, grid: TwoByTwo, magnification: int) -> Iterator[Group]:
     read = [[tile.read() for tile in row] for row in grid]
     images = [[image for image, _ in row] for row in read]
     labels = [[label for _, label in row] for row in read]

@@ -15,10 +15,10 @@ https://github.com/TissueImageAnalytics/tiatoolbox on its pretrained models.
 import argparse
 from pathlib import Path
 
-from data_prep.common import Plan
 from data_prep.datasets import monuseg
 from data_prep.inst_map import read_inst_map
 from data_prep.pairs import find_pairs, pair_shard
+from data_prep.plan import Plan
 
 LAYOUT = """\
   train/Images/TCGA-*.tif        and   train/Labels/TCGA-*.mat

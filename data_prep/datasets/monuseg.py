@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data_prep.annotations.aperio import regions
 from data_prep.annotations.outlines import coordinates
-from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
+from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from data_prep.polygons import fill_polygon
 from zoo.errors import DataError
 

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from data_prep.annotations import Annotation, MaskSlide, Polygons, check_inside, read_aperio_xml
-from data_prep.common import Plan, wrong_layout
+from data_prep.plan import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
 from data_prep.splits import add_split_arguments, split_of
 from zoo.errors import DataError

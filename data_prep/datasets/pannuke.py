@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.common import Group, Patch, Plan, Shard, wrong_layout
+from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import ConfigError, DataError
 
 LAYOUT = """\

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from data_prep.annotations import Annotation, Polygons, check_inside, read_geojson
 from data_prep.annotations.geojson import read_classes
-from data_prep.common import Plan, wrong_layout
 from data_prep.datasets.folder import SPLITS, patient_of
+from data_prep.plan import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
 from data_prep.splits import add_split_arguments, split_of
 from zoo.errors import ConfigError, DataError

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from data_prep.common import Group, Patch, Plan, Shard
-from data_prep.white_cells import CITATION, LAYOUT, LICENCE, Sample, find_samples, read_sample
+from data_prep.plan import Group, Patch, Plan, Shard
+from data_prep.white_cells import CITATION, LAYOUT, LICENCE, CellImage, find_images, read_cells
 
 __all__ = ["LAYOUT", "add_arguments", "plan"]
 
@@ -31,22 +31,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def plan(source: Path, args: argparse.Namespace) -> Plan:
     """One shard per data set, one group per image."""
     shards = []
-    for number, samples in find_samples(source).items():
-        files = [path for sample in samples for path in (sample.image, sample.mask)]
+    for number, images in find_images(source).items():
+        files = [path for found in images for path in (found.image, found.mask)]
         labels = source / f"Class Labels of Dataset {number}.csv"
         files += [labels] if labels.is_file() else []
-        shards.append(Shard(f"wbc-dataset{number}", files, partial(_read, samples, args.target, args.split)))
+        shards.append(Shard(f"wbc-dataset{number}", files, partial(_read, images, args.target, args.split)))
     return Plan(f"WBC ({args.target})", LICENCE, CITATION, shards, split_unit="field")
 
 
-def _read(samples: list[Sample], target: str, split: str) -> Iterator[Group]:
-    for sample in samples:
-        image, cells, nuclei = read_sample(sample)
+def _read(images: list[CellImage], target: str, split: str) -> Iterator[Group]:
+    for found in images:
+        image, cells, nuclei = read_cells(found)
         yield Group(
-            sample.name,
+            found.name,
             [Patch(image, cells if target == "cell" else cells * nuclei)],
-            slide=sample.name,
-            patient=sample.name,
-            split="test" if split == "test" else sample.split,
-            attributes={"kind": sample.kind} if sample.kind else {},
+            slide=found.name,
+            patient=found.name,
+            split="test" if split == "test" else found.split,
+            attributes={"kind": found.kind} if found.kind else {},
         )

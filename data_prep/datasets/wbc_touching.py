@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.common import Group, Plan, Shard
+from data_prep.plan import Group, Plan, Shard
 from data_prep.smear import Cell, Ground, take_apart
 from data_prep.touching import canvas
-from data_prep.white_cells import CITATION, LAYOUT, LICENCE, Sample, find_samples, read_sample
+from data_prep.white_cells import CITATION, LAYOUT, LICENCE, CellImage, find_images, read_cells
 from zoo.errors import ConfigError, DataError
 
 __all__ = ["LAYOUT", "add_arguments", "plan"]
@@ -42,27 +42,27 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
             f"--canvases {args.canvases}, --seed {args.seed}, --cells {args.cells}; needed are at least 1 canvas, "
             "a seed of 0 or more, and at least 1 cell up to a number that is not smaller"
         )
-    data = find_samples(source)
+    data = find_images(source)
     total = sum(map(len, data.values()))
     shards = []
-    for number, samples in data.items():
+    for number, images in data.items():
         for split in SPLITS:
-            part = [sample for sample in samples if sample.split == split]
+            part = [found for found in images if found.split == split]
             count = round(args.canvases * len(part) / total)
             for start in range(0, count, PER_STORE):
                 stem = f"wbc-touching-dataset{number}-{split}-{start // PER_STORE:03}"
                 which = range(start, min(start + PER_STORE, count))
-                files = [path for sample in part for path in (sample.image, sample.mask)]
+                files = [path for found in part for path in (found.image, found.mask)]
                 read = partial(_read, stem, part, which, args.size, (args.cells[0], args.cells[1]), args.seed)
                 shards.append(Shard(stem, files, read))
     return Plan("WBC touching (synthetic)", LICENCE, CITATION, shards, split_unit="field")
 
 
 def _read(
-    stem: str, samples: Sequence[Sample], which: Sequence[int], size: int, number: tuple[int, int], seed: int
+    stem: str, images: Sequence[CellImage], which: Sequence[int], size: int, number: tuple[int, int], seed: int
 ) -> Iterator[Group]:
-    dataset, split = samples[0].dataset, samples[0].split
-    cells, grounds = _library(samples)
+    dataset, split = images[0].dataset, images[0].split
+    cells, grounds = _library(images)
     seeds = [[seed, dataset, SPLITS.index(split), index] for index in which]
     yield Group(
         stem,
@@ -74,17 +74,17 @@ def _read(
     )
 
 
-def _library(samples: Sequence[Sample]) -> tuple[list[Cell], list[Ground]]:
+def _library(images: Sequence[CellImage]) -> tuple[list[Cell], list[Ground]]:
     cells: list[Cell] = []
     grounds: list[Ground] = []
-    for sample in samples:
-        image, label, _ = read_sample(sample)
+    for found in images:
+        image, label, _ = read_cells(found)
         found, ground = take_apart(image, label)
         cells += found
         grounds += [ground] if ground else []
     if not cells or not grounds:
         raise DataError(
-            f"{samples[0].image.parent}: {len(cells)} whole cells and {len(grounds)} backgrounds in the "
-            f"{len(samples)} images of '{samples[0].split}'; take the whole download"
+            f"{images[0].image.parent}: {len(cells)} whole cells and {len(grounds)} backgrounds in the "
+            f"{len(images)} images of '{images[0].split}'; take the whole download"
         )
     return cells, grounds

@@ -1,7 +1,7 @@
 """One slide to one shard: its patches at one magnification, or pairs of two."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.ahead import ahead
-from data_prep.common import Group, Patch, Shard, Skipped
+from data_prep.plan import Group, Patch, Shard, Skipped
 from data_prep.slides.grid import Grid, Parents
 from data_prep.slides.options import Setting, settings
 from data_prep.slides.preview import draw
 from data_prep.slides.tissue import Tissue
+from data_prep.stream import Stream
 from zoo.errors import ConfigError, DataError
 from zoo.slides import Slide, open_slide
 from zoo.store.schema import IGNORE, Labels
@@ -44,7 +45,7 @@ class SlideJob:
         return open_slide(self.slide, mpp=self.mpp, magnification=self.magnification, backend=self.backend)
 
 
-class Place(NamedTuple):
+class KeptPlace(NamedTuple):
     """A place of the grid that is kept: its corner in level-0 pixels, its label, and its window in its parent."""
 
     origin: tuple[int, int]
@@ -112,11 +113,11 @@ def read(stem: str, job: SlideJob) -> Iterator[Group]:
         about = _about(slide, tissue, annotation)
         parents: Parents | None = None
         for number, (setting, grid) in enumerate(zip(job.settings, grids, strict=True)):
-            kept: list[tuple[int, int]] = []
-            places = _places(slide, tissue, annotation, job.labels, setting, grid, parents, kept)
+            places = _places(slide, tissue, annotation, job.labels, setting, grid, parents)
+            patches = Stream(_patches(slide, grid, places))
             yield Group(
                 setting.name,
-                _patches(slide, grid, places),
+                patches,
                 slide=stem,
                 patient=job.patient,
                 split=job.split,
@@ -126,9 +127,9 @@ def read(stem: str, job: SlideJob) -> Iterator[Group]:
                 attributes=about | {"downsample": grid.downsample},
             )
             if number + 1 < len(grids):
-                if not kept:  # nothing to be inside of
+                if not patches.result:  # nothing to be inside of
                     return
-                parents = Parents(kept, grid, grids[number + 1])
+                parents = Parents(patches.result, grid, grids[number + 1])
 
 
 def preview(store: Path, job: SlideJob) -> NDArray[np.uint8]:
@@ -137,15 +138,20 @@ def preview(store: Path, job: SlideJob) -> NDArray[np.uint8]:
         return draw(store, slide, job.annotation(slide))
 
 
-def _patches(slide: Slide, grid: Grid, places: Iterator[Place | Skipped]) -> Iterator[Patch | Skipped]:
-    """Read what is kept; labels are drawn meanwhile in a thread of their own."""
+def _patches(
+    slide: Slide, grid: Grid, places: Iterator[KeptPlace | Skipped]
+) -> Generator[Patch | Skipped, None, list[tuple[int, int]]]:
+    """Read what is kept; labels are drawn meanwhile in a thread of their own. Returns the patches' origins in order."""
+    kept = []
     with closing(ahead(places)) as found:
         for place in found:
             if isinstance(place, Skipped):
                 yield place
             else:
                 image = slide.read(*place.origin, grid.size, grid.size, grid.downsample)
+                kept.append(place.origin)
                 yield Patch(image, place.label, place.origin, place.parent)
+    return kept
 
 
 def _places(
@@ -156,9 +162,8 @@ def _places(
     setting: Setting,
     grid: Grid,
     parents: Parents | None,
-    kept: list[tuple[int, int]],
-) -> Iterator[Place | Skipped]:
-    """The grid row by row; the origins of what is kept are added to `kept` in order."""
+) -> Iterator[KeptPlace | Skipped]:
+    """The grid row by row: what is kept, and why the rest is not."""
     for row in grid.rows(*slide.size):
         enough = tissue.fraction(row, grid.extent) >= setting.min_tissue
         for (x, y), holds in zip(row.tolist(), enough, strict=True):
@@ -174,8 +179,7 @@ def _places(
             if why := setting.reject(label, labels):
                 yield Skipped(why)
                 continue
-            kept.append((x, y))
-            yield Place((x, y), label, window)
+            yield KeptPlace((x, y), label, window)
 
 
 def _about(slide: Slide, tissue: Tissue, annotation: "Annotation") -> dict[str, float]:

@@ -18,7 +18,7 @@ from zoo.images.drawing import INSTANCES, label_outlines
 from zoo.store.check import problems
 from zoo.store.preview import choose
 from zoo.store.reader import Store
-from zoo.store.summary import records
+from zoo.store.summary import contents
 from zoo.store.writer import StoreWriter
 
 EMBEDDED = Path(__file__).parents[2] / "experiments/data/dsb2018.h5"
@@ -397,7 +397,7 @@ def test_the_preview_has_a_cell_for_each_sample(plain, tmp_path, capsys, asked, 
 
 
 def test_samples_are_spread_seeded_and_in_order(plain):
-    members = records(Store(plain))
+    members = contents(Store(plain))
 
     def names(count: int, seed: int = 0) -> list[tuple[str, int]]:
         return [(record.group.name, item) for record, item in choose(members, count, seed)]

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from data_prep.cli import main
-from data_prep.common import Group
 from data_prep.datasets import glas
+from data_prep.plan import Group
 from tests.data_prep.glas_copy import HEADER, write_copy, write_grades
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import DataError

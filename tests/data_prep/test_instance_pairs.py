@@ -1,9 +1,6 @@
 """CRAG, CPM-15, CPM-17, CoNSeP and Kumar: tiny copies with the publishers' file names and encodings."""
 
 import json
-import pickle
-from argparse import ArgumentParser
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +9,8 @@ import tifffile
 from PIL import Image
 from scipy.io import savemat
 
-from data_prep.common import Group, Plan
+from data_prep.plan import Group
+from tests.data_prep.plans import groups, plan
 from zoo.errors import DataError
 from zoo.store.reader import Store
 from zoo.store.writer import StoreWriter
@@ -87,21 +85,6 @@ def make(name: str, source: Path) -> tuple[Path, Path]:
             write_labels(label, objects(255 if name == "crag" else 1000))
             write_image(source / folder / "Overlay" / f"{stem}.png")
     return files_of(name, source, *next((folder, stems[0]) for folder, stems in FOLDERS[name].items()))
-
-
-def plan(name: str, source: Path, *more: str) -> Plan:
-    module, parser = import_module(f"data_prep.datasets.{name}"), ArgumentParser()
-    if hasattr(module, "add_arguments"):
-        module.add_arguments(parser)
-    return module.plan(source, parser.parse_args(more))
-
-
-def groups(name: str, source: Path, *more: str) -> dict[str, Group]:
-    shards = pickle.loads(pickle.dumps(plan(name, source, *more).shards))  # as a worker gets them
-    read = {shard.stem: group for shard in shards for group in shard.read()}
-    assert len(read) == len(shards)
-    assert all(group.name == group.slide == stem for stem, group in read.items())
-    return read
 
 
 def splits(made: dict[str, Group]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from data_prep.cli import main
-from data_prep.common import Group, Plan
 from data_prep.datasets import pannuke
+from data_prep.plan import Group, Plan
 from zoo.errors import ConfigError, DataError
 from zoo.store.reader import Store
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from data_prep import cli
 from data_prep.ahead import ahead
-from data_prep.common import Plan, Shard
-from data_prep.records import GroupRecord, split_table
+from data_prep.outcomes import GroupOutcome, split_table
+from data_prep.plan import Plan, Shard
 from data_prep.run import run
 from tests.helpers import made
 from zoo.errors import DataError, StoreError
@@ -107,7 +107,7 @@ def test_options_that_earlier_versions_did_not_have_are_not_given(command, tmp_p
 def test_patients_without_a_patch_are_not_counted():
     about = {"slide": "s", "split": "train", "objects": 0, "width": 8, "height": 8}
     about |= dict.fromkeys(("mpp", "magnification", "tissue_fraction", "tumour_fraction"))
-    groups = [GroupRecord("s", "g", patient=str(n), patches=patches, **about) for n, patches in enumerate((2, 0, 1))]
+    groups = [GroupOutcome("s", "g", patient=str(n), patches=patches, **about) for n, patches in enumerate((2, 0, 1))]
     assert [list(column.cells) for column in split_table(groups).columns][:3] == [["train"], ["3"], ["2"]]
 
 

@@ -9,9 +9,9 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from data_prep.cli import main
-from data_prep.common import Group
 from data_prep.datasets import wbc
-from data_prep.white_cells import Sample, read_sample
+from data_prep.plan import Group
+from data_prep.white_cells import CellImage, read_cells
 from tests.data_prep.slow_pieces import pieces
 from zoo.errors import DataError
 from zoo.store.reader import Store
@@ -104,15 +104,15 @@ def test_pixels_against_a_slow_reference(tmp_path_factory, grey):
     folder = tmp_path_factory.mktemp("wbc")
     Image.fromarray(np.zeros((12, 12, 3), np.uint8)).save(folder / "1.bmp")
     Image.fromarray(grey).save(folder / "1.png")
-    sample = Sample(1, folder / "1.bmp", folder / "1.png", "train", "")
+    sample = CellImage(1, folder / "1.bmp", folder / "1.png", "train", "")
     left = {(row, column) for row, column in np.ndindex(12, 12) if grey[row, column] > 63.9}
     if not left:
         with pytest.raises(DataError, match="so no cell"):
-            read_sample(sample)
+            read_cells(sample)
         return
     found = pieces(left)
     expected = {piece for piece in found if len(piece) >= 0.05 * max(map(len, found))}
-    _, cells, nuclei = read_sample(sample)
+    _, cells, nuclei = read_cells(sample)
     found = {frozenset(zip(*np.nonzero(cells == value), strict=True)) for value in range(1, cells.max() + 1)}
     assert found == expected
     np.testing.assert_array_equal(nuclei, (grey > 191.5) & (cells > 0))

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from data_prep.cli import main
-from data_prep.common import Group, Plan
 from data_prep.datasets import wbc_touching
+from data_prep.plan import Group, Plan
 from data_prep.smear import Cell, lay, take_apart
 from data_prep.touching import HIDDEN, canvas, deform
 from zoo.errors import ConfigError, DataError

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep import cli
-from data_prep.common import Group, Patch, Plan, Shard, Skipped
+from data_prep.plan import Group, Patch, Plan, Shard, Skipped
 from zoo.commands.interrupts import interruptible
 from zoo.errors import DataError
 from zoo.store.reader import Store

@@ -5,7 +5,7 @@ import tifffile
 from PIL import Image
 
 from zoo.errors import DataError
-from zoo.images.reading import read_image
+from zoo.images.reading import IMAGE_SUFFIXES, read_image
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 GREY = COLOUR[..., 0]
@@ -20,6 +20,15 @@ def test_kinds_of_files(tmp_path, suffix, saved, expected):
     Image.fromarray(saved).save(path)
     np.testing.assert_array_equal(read_image(path), expected)
     assert read_image(path).dtype == np.uint8
+
+
+def test_webp(tmp_path):
+    Image.fromarray(COLOUR).save(tmp_path / "a.webp", lossless=True)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.webp"), COLOUR)
+    assert ".webp" in IMAGE_SUFFIXES
+    (tmp_path / "a.webp").write_bytes((tmp_path / "a.webp").read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"a\.webp: not a readable"):
+        read_image(tmp_path / "a.webp")
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])

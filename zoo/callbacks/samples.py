@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 from zoo.data.batch import collate
 from zoo.evaluation.stages import Panel, stage_pictures
-from zoo.images.drawing import Pixels
+from zoo.images.drawing import Picture
 from zoo.methods.evaluated import EvaluatedModule
 
 
@@ -58,7 +58,7 @@ class SampleLogger(Callback):
         return out
 
     @staticmethod
-    def _log(trainer: Trainer, name: str, stage: str, picture: Pixels) -> None:
+    def _log(trainer: Trainer, name: str, stage: str, picture: Picture) -> None:
         for logger in trainer.loggers:
             tag = f"{name}/{_plain(stage)}"
             if isinstance(logger, TensorBoardLogger):

@@ -18,7 +18,7 @@ from zoo.errors import DataError, StoreError
 from zoo.files import write_bytes
 from zoo.store.check import problems
 from zoo.store.reader import Store, store_paths
-from zoo.store.summary import Counts, Record, Summary, parsed, records, summarise
+from zoo.store.summary import Counts, GroupContent, Summary, contents, parsed, summarise
 
 _DESCRIPTION = """\
 Look into HDF5 stores: what they hold, whether they are whole, and what their labels look like.
@@ -68,18 +68,18 @@ def main(argv: list[str]) -> int:
     found, wrong = _paths(args.files)
     # Whole images are read once, so that nothing is worth caching.
     stores = [Store(path, cache_bytes=0) for path in found]
-    good: list[tuple[Store, list[Record]]] = []
+    good: list[tuple[Store, list[GroupContent]]] = []
     unreadable: list[str] = []
     for store in stores:
         try:
-            good.append((store, records(store)))
+            good.append((store, contents(store)))
         except StoreError as error:
             unreadable.append(str(error))
         store.close()
     # The check meets unreadable files again, and says more about them.
     wrong += _check(stores, good) if args.check else unreadable
     if args.preview:
-        members = [record for _, members in good for record in members]
+        members = [content for _, members in good for content in members]
         wrong += [
             message for message in _preview(args.preview, members, args.samples, args.seed) if message not in wrong
         ]
@@ -106,26 +106,26 @@ def _paths(patterns: Sequence[str]) -> tuple[list[Path], list[str]]:
     return sorted(found.values()), wrong
 
 
-def _check(stores: Sequence[Store], good: Sequence[tuple[Store, Sequence[Record]]]) -> list[str]:
-    images = sum(record.group.count for _, members in good for record in members)
+def _check(stores: Sequence[Store], good: Sequence[tuple[Store, Sequence[GroupContent]]]) -> list[str]:
+    images = sum(content.group.count for _, members in good for content in members)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Checking", total=images)
         return list(problems(stores, lambda count: progress.advance(task, count)))
 
 
-def _preview(path: Path, members: Sequence[Record], samples: int, seed: int) -> list[str]:
+def _preview(path: Path, members: Sequence[GroupContent], samples: int, seed: int) -> list[str]:
     """Draw what can be read; messages about what can't."""
-    from zoo.store.preview import choose, contact_sheet, panel  # torch and matplotlib take seconds
+    from zoo.store.preview import captioned, choose, contact_sheet  # torch and matplotlib take seconds
 
-    panels, damaged = [], []
-    for sample in choose(members, samples, seed):
+    pictures, damaged = [], []
+    for chosen in choose(members, samples, seed):
         try:
-            panels.append(panel(sample))
+            pictures.append(captioned(chosen))
         except StoreError as error:
             damaged.append(str(error))
-    if panels:
-        write_bytes(path, contact_sheet(panels))
-        print(f"{path}: {len(panels)} image(s)", file=sys.stderr)
+    if pictures:
+        write_bytes(path, contact_sheet(pictures))
+        print(f"{path}: {len(pictures)} image(s)", file=sys.stderr)
     else:
         damaged.append(f"{path}: not drawn, since there is no image to draw; give a store that holds some")
     return damaged

@@ -15,7 +15,7 @@ from skimage.segmentation import find_boundaries
 if TYPE_CHECKING:  # label images are drawn where torch is not loaded
     from zoo.interactions import Interactions
 
-Pixels = NDArray[np.uint8]
+Picture = NDArray[np.uint8]
 
 # Told apart by people with any colour vision, and from hematoxylin and eosin.
 TARGET = (0, 229, 255)
@@ -32,13 +32,13 @@ JPEG = {"quality": 90, "subsampling": 0}
 
 
 def overlay(
-    image: Pixels,
+    image: Picture,
     target: NDArray[Any] | None = None,
     prediction: NDArray[Any] | None = None,
     interactions: Interactions | None = None,
     scale: int = 3,
     width: int = 1,
-) -> Pixels:
+) -> Picture:
     """Enlarge an image and draw the target's outline, the prediction's, and what was said.
 
     The target's outline lies just inside the object, the prediction's just outside, so that both are seen where they
@@ -74,7 +74,7 @@ def overlay(
     return out
 
 
-def label_outlines(image: Pixels, labels: NDArray[Any], width: int = 1, ignore: int | None = None) -> Pixels:
+def label_outlines(image: Picture, labels: NDArray[Any], width: int = 1, ignore: int | None = None) -> Picture:
     """The image with an outline just inside each label, in several colours; ignored pixels are hatched grey.
 
     Args:
@@ -128,7 +128,7 @@ def square(mask: NDArray[Any], smallest: int, largest: int = 512, margin: float 
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
-def montage(rows: Sequence[Sequence[Pixels]], gap: int = 6) -> Pixels:
+def montage(rows: Sequence[Sequence[Picture]], gap: int = 6) -> Picture:
     """Pictures in rows on white, each in a cell of the largest one's size."""
     height = max(picture.shape[0] for row in rows for picture in row)
     width = max(picture.shape[1] for row in rows for picture in row)
@@ -141,14 +141,14 @@ def montage(rows: Sequence[Sequence[Pixels]], gap: int = 6) -> Pixels:
     return out
 
 
-def png(picture: Pixels) -> bytes:
+def png(picture: Picture) -> bytes:
     """The picture as PNG."""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def jpeg(picture: Pixels) -> bytes:
+def jpeg(picture: Picture) -> bytes:
     """The picture as JPEG, a quarter of the PNG's size; no difference is seen, not at coloured outlines either."""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", **JPEG)
@@ -172,7 +172,7 @@ def _enlarge(array: NDArray[Any], scale: int) -> NDArray[Any]:
     return array.repeat(scale, 0).repeat(scale, 1)
 
 
-def _strokes(out: Pixels, positive: NDArray[np.bool_], negative: NDArray[np.bool_], width: int) -> None:
+def _strokes(out: Picture, positive: NDArray[np.bool_], negative: NDArray[np.bool_], width: int) -> None:
     """Lines that are `width` wide, widened where that is little for the picture, with a white rim."""
     missing = round(min(out.shape[:2]) / 100) - width
     rim = 1 if missing > 0 else 0
@@ -188,7 +188,7 @@ def _widened(raster: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     return wide
 
 
-def _sign(out: Pixels, x: int, y: int, arm: int, positive: bool) -> None:
+def _sign(out: Picture, x: int, y: int, arm: int, positive: bool) -> None:
     """A plus or minus of `2 * arm + 1` pixels with a white halo."""
     thick = max(0, arm // 4)
     strips = [(arm, thick)] + ([(thick, arm)] if positive else [])
@@ -199,7 +199,7 @@ def _sign(out: Pixels, x: int, y: int, arm: int, positive: bool) -> None:
             out[max(0, y - dy) : max(0, y + dy + 1), max(0, x - dx) : max(0, x + dx + 1)] = colour
 
 
-def _rectangle(out: Pixels, x0: int, y0: int, x1: int, y1: int) -> None:
+def _rectangle(out: Picture, x0: int, y0: int, x1: int, y1: int) -> None:
     height, width = out.shape[:2]
     x0, x1 = (min(max(v, 0), width - 1) for v in (x0, x1 - 1))
     y0, y1 = (min(max(v, 0), height - 1) for v in (y0, y1 - 1))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from zoo.errors import DataError
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".npy")
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".webp", ".npy")
 EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
 READERS: dict[str, Callable[[Path], Any]] = {".tif": tifffile.imread, ".tiff": tifffile.imread, ".npy": np.load}
 
@@ -36,7 +36,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         # Pillow knows neither NPY nor every kind of TIFF.
         if path.suffix.lower() not in READERS:
-            raise DataError(f"{path}: not a readable image ({error}); give a PNG, JPEG or TIFF") from None
+            raise DataError(f"{path}: not a readable image ({error}); give a PNG, JPEG, WebP or TIFF") from None
         array = _read_array(path)
         if array.dtype == np.uint8 and array.ndim == 2:
             return np.repeat(array[..., None], 3, 2)

@@ -16,7 +16,7 @@ MICROMETRES = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, centimetr
 
 
 class PictureReader:
-    """A PNG, JPEG, BMP, NPY or untiled TIFF; see `SlideReader`. Only a TIFF's resolution tags tell its mpp.
+    """A PNG, JPEG, WebP, BMP, NPY or untiled TIFF; see `SlideReader`. Only a TIFF's resolution tags tell its mpp.
 
     Raises:
         DataError: not a picture, or a tiled TIFF, which is too large to be held in memory.

@@ -15,46 +15,46 @@ from skimage.transform import resize
 
 from zoo.images.drawing import label_outlines
 from zoo.store.schema import IGNORE, Window
-from zoo.store.summary import SPLIT_ORDER, Record
+from zoo.store.summary import SPLIT_ORDER, GroupContent
 
 COLUMNS, CELL = 4, 480  # cells in a row; pixels of a picture's long side
 SMALLEST = 18  # pixels of the sheet that a usual object's diameter is given, by showing only a part of the image
 LONGEST = 38  # characters of a caption's line
 
-Sample = tuple[Record, int]
-Drawn = tuple[NDArray[np.uint8], str]
+Chosen = tuple[GroupContent, int]
+Captioned = tuple[NDArray[np.uint8], str]
 
 
-def choose(records: Sequence[Record], count: int, seed: int = 0) -> list[Sample]:
+def choose(contents: Sequence[GroupContent], count: int, seed: int = 0) -> list[Chosen]:
     """Images spread over splits, then files and groups, by chance; ordered by split, file, group and item.
 
     The first of every group come before the second of any.
 
     Args:
-        records: all stacks.
+        contents: all stacks.
         count: of images; fewer if there are no more.
         seed: other images for another one.
     """
     rng = np.random.default_rng(seed)
-    by_split: dict[str, list[Sample]] = {}
-    for split in sorted({record.group.split for record in records}):
-        members = [record for record in records if record.group.split == split]
+    by_split: dict[str, list[Chosen]] = {}
+    for split in sorted({content.group.split for content in contents}):
+        members = [content for content in contents if content.group.split == split]
         queue = [members[i] for i in rng.permutation(len(members))]
         items = [rng.choice(r.group.count, min(count, r.group.count), replace=False) for r in queue]
         turns = [list(zip(queue, turn, strict=True)) for turn in zip_longest(*items)]
-        by_split[split] = [(record, int(item)) for turn in turns for record, item in turn if item is not None]
-    mixed = [sample for turn in zip_longest(*by_split.values()) for sample in turn if sample is not None]
+        by_split[split] = [(content, int(item)) for turn in turns for content, item in turn if item is not None]
+    mixed = [chosen for turn in zip_longest(*by_split.values()) for chosen in turn if chosen is not None]
     return sorted(mixed[:count], key=_place)
 
 
-def panel(sample: Sample) -> Drawn:
+def captioned(chosen: Chosen) -> Captioned:
     """Picture of an image with its labels' outlines, and the caption: group, split, patient, resolution, objects.
 
     Raises:
         StoreError: the image or its labels are damaged.
     """
-    record, item = sample
-    store, group = record.store, record.group
+    content, item = chosen
+    store, group = content.store, content.group
     region = store.info.labels == "region"
     objects = store.objects(group.name)
     objects = objects[objects["item"] == item]
@@ -64,14 +64,14 @@ def panel(sample: Sample) -> Drawn:
     rows, columns = (max(1, round(length * scale)) for length in label.shape)
     image = np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.LANCZOS))
     label = resize(label, (rows, columns), order=0, preserve_range=True, anti_aliasing=False).astype(label.dtype)
-    return label_outlines(image, label, 2, IGNORE if region else None), _caption(record, item, window, len(objects))
+    return label_outlines(image, label, 2, IGNORE if region else None), _caption(content, item, window, len(objects))
 
 
-def contact_sheet(panels: Sequence[Drawn]) -> bytes:
+def contact_sheet(pictures: Sequence[Captioned]) -> bytes:
     """PNG of pictures in rows of four, each with its caption."""
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    tallest = max(picture.shape[0] for picture, _ in panels) / CELL
+    columns = min(COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
+    tallest = max(picture.shape[0] for picture, _ in pictures) / CELL
     size = 3.0
     figure = Figure(
         figsize=(columns * size, rows * (size * tallest + 0.62)), dpi=CELL / size, layout="constrained", facecolor="w"
@@ -79,7 +79,7 @@ def contact_sheet(panels: Sequence[Drawn]) -> bytes:
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
-    for axes, (picture, caption) in zip(grid, panels, strict=False):
+    for axes, (picture, caption) in zip(grid, pictures, strict=False):
         axes.imshow(picture, interpolation="antialiased")
         axes.set_anchor("N")
         axes.set_title(caption, fontsize=7, pad=3, linespacing=1.25)
@@ -88,11 +88,11 @@ def contact_sheet(panels: Sequence[Drawn]) -> bytes:
     return buffer.getvalue()
 
 
-def _place(sample: Sample) -> tuple[Any, ...]:
-    record, item = sample
-    split = record.group.split
+def _place(chosen: Chosen) -> tuple[Any, ...]:
+    content, item = chosen
+    split = content.group.split
     return (split not in SPLIT_ORDER, SPLIT_ORDER.index(split) if split in SPLIT_ORDER else split,
-            str(record.store.path), record.group.name, item)  # fmt: skip
+            str(content.store.path), content.group.name, item)  # fmt: skip
 
 
 def _window(objects: NDArray[np.void], width: int, height: int) -> Window:
@@ -109,8 +109,8 @@ def _window(objects: NDArray[np.void], width: int, height: int) -> Window:
     return x0, y0, min(x0 + side, width), min(y0 + side, height)
 
 
-def _caption(record: Record, item: int, window: Window, objects: int) -> str:
-    group, stem = record.group, record.store.path.stem
+def _caption(content: GroupContent, item: int, window: Window, objects: int) -> str:
+    group, stem = content.group, content.store.path.stem
     name = group.name if group.name == stem else f"{stem} / {group.name}"
     facts = [f"{group.magnification:g}x" if group.magnification else "", f"{group.mpp:g} µm/px" if group.mpp else ""]
     x0, y0, x1, y1 = window
@@ -119,7 +119,7 @@ def _caption(record: Record, item: int, window: Window, objects: int) -> str:
     else:
         facts.append(f"{x1 - x0}x{y1 - y0} of {group.width}x{group.height} px")
     facts.append(
-        f"{record.positive[item]:.0%} labelled" if record.store.info.labels == "region" else f"{objects} objects"
+        f"{content.positive[item]:.0%} labelled" if content.store.info.labels == "region" else f"{objects} objects"
     )
     lines = (
         _short(name) + (f", image {item}" if group.count > 1 else ""),

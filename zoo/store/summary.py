@@ -19,9 +19,10 @@ SPLIT_ORDER = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
-class Record:
-    """One stack of a store: `areas` (M,) of objects in pixels, `positive` (N,) share of each image that is labelled.
+class GroupContent:
+    """What one stack of a store holds.
 
+    `areas` (M,) are those of its objects in pixels, `positive` (N,) is the share of each image that is labelled,
     `around` is the parent's magnification, None where it is unknown or there is no parent.
     """
 
@@ -113,8 +114,8 @@ class Summary:
     empty: int
 
 
-def records(store: Store) -> list[Record]:
-    """A record of each stack of a store.
+def contents(store: Store) -> list[GroupContent]:
+    """What each stack of a store holds.
 
     Raises:
         StoreError: the file can't be read, or its tables are not what they should be.
@@ -129,7 +130,7 @@ def records(store: Store) -> list[Record]:
         pixels = np.bincount(objects["item"], weights=objects["area"], minlength=group.count)
         parent = groups.get(group.parent or "")
         found.append(
-            Record(
+            GroupContent(
                 store,
                 group,
                 objects["area"].astype(np.int64),
@@ -140,9 +141,9 @@ def records(store: Store) -> list[Record]:
     return found
 
 
-def summarise(found: Iterable[tuple[Store, Sequence[Record]]]) -> list[Summary]:
-    """One summary a data set and licence, sorted by name, of stores with their records."""
-    alike: dict[tuple[str, ...], list[tuple[Store, Sequence[Record]]]] = {}
+def summarise(found: Iterable[tuple[Store, Sequence[GroupContent]]]) -> list[Summary]:
+    """One summary a data set and licence, sorted by name, of stores with their contents."""
+    alike: dict[tuple[str, ...], list[tuple[Store, Sequence[GroupContent]]]] = {}
     for store, members in found:
         info = store.info
         key = (info.dataset, info.labels, info.split_unit, info.licence, info.citation)
@@ -159,21 +160,21 @@ def parsed(text: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _summary(files: Sequence[tuple[Store, Sequence[Record]]]) -> Summary:
+def _summary(files: Sequence[tuple[Store, Sequence[GroupContent]]]) -> Summary:
     infos = [store.info for store, _ in files]
-    every = [record for _, members in files for record in members]
-    by_row: dict[tuple[float, int, str], list[Record]] = {}
-    by_magnification: dict[float, list[Record]] = {}
+    every = [content for _, members in files for content in members]
+    by_row: dict[tuple[float, int, str], list[GroupContent]] = {}
+    by_magnification: dict[float, list[GroupContent]] = {}
     pairs: Counter[tuple[float | None, float | None]] = Counter()
-    for record in every:
-        magnification, split = record.group.magnification or 0.0, record.group.split
+    for content in every:
+        magnification, split = content.group.magnification or 0.0, content.group.split
         place = SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER)
-        by_row.setdefault((magnification, place, split), []).append(record)
-        by_magnification.setdefault(magnification, []).append(record)
-        if record.group.parent is not None:
-            pairs[record.group.magnification, record.around] += record.group.count
+        by_row.setdefault((magnification, place, split), []).append(content)
+        by_magnification.setdefault(magnification, []).append(content)
+        if content.group.parent is not None:
+            pairs[content.group.magnification, content.around] += content.group.count
     empty = [about for info in infos for about in parsed(info.empty).values()]
-    attributes, sums, ranges = _attributes([record.group.attributes for record in every], empty)
+    attributes, sums, ranges = _attributes([content.group.attributes for content in every], empty)
     info = infos[0]
     return Summary(
         info.dataset,
@@ -217,10 +218,10 @@ def _attributes(
     return by_name[0], by_name[1], ranges
 
 
-def _counts(members: Sequence[Record], split: str | None) -> Counts:
-    groups = [record.group for record in members]
-    areas = np.concatenate([record.areas for record in members])
-    positive = np.concatenate([record.positive for record in members])
+def _counts(members: Sequence[GroupContent], split: str | None) -> Counts:
+    groups = [content.group for content in members]
+    areas = np.concatenate([content.areas for content in members])
+    positive = np.concatenate([content.positive for content in members])
     pixels = np.concatenate([np.full(group.count, group.height * group.width) for group in groups])
     sizes: Counter[str] = Counter()
     for group in groups:

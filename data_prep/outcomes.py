@@ -20,7 +20,7 @@ STATUSES: tuple[Status, ...] = ("written", "up to date", "failed")
 
 
 @dataclass(frozen=True)
-class GroupRecord:
+class GroupOutcome:
     """One group of a store; fractions are 0 to 1 and None where the data set gives none."""
 
     store: str
@@ -54,14 +54,14 @@ class GroupRecord:
 
 
 @dataclass(frozen=True)
-class Record:
+class ShardOutcome:
     """What became of one shard: `reason` says why it failed, `groups` are in its file."""
 
     stem: str
     path: Path
     status: Status
     reason: str = ""
-    groups: Sequence[GroupRecord] = ()
+    groups: Sequence[GroupOutcome] = ()
 
     def row(self) -> dict[str, Any]:
         """All of it, for JSON."""
@@ -71,7 +71,7 @@ class Record:
         }
 
 
-def describe(path: Path) -> list[GroupRecord]:
+def describe(path: Path) -> list[GroupOutcome]:
     """Records of all groups of a store, those without any patch included."""
     with closing(Store(path)) as store:
         found = [_group(path, group, len(store.objects(group.name))) for group in store.groups]
@@ -82,9 +82,9 @@ def describe(path: Path) -> list[GroupRecord]:
     return found
 
 
-def _group(path: Path, group: GroupInfo, objects: int) -> GroupRecord:
+def _group(path: Path, group: GroupInfo, objects: int) -> GroupOutcome:
     about: Mapping[str, Any] = group.attributes
-    return GroupRecord(
+    return GroupOutcome(
         path.stem,
         group.name,
         group.slide,
@@ -102,12 +102,12 @@ def _group(path: Path, group: GroupInfo, objects: int) -> GroupRecord:
     )
 
 
-def split_table(groups: Iterable[GroupRecord]) -> Table:
+def split_table(groups: Iterable[GroupOutcome]) -> Table:
     """Images, patients, objects and megapixels of each split."""
     table = Table("split")
     for name in ("images", "patients", "objects", "megapixels"):
         table.add_column(name, justify="right")
-    by_split: dict[str, list[GroupRecord]] = {}
+    by_split: dict[str, list[GroupOutcome]] = {}
     for group in groups:
         by_split.setdefault(group.split, []).append(group)
     for split, members in by_split.items():
@@ -118,7 +118,7 @@ def split_table(groups: Iterable[GroupRecord]) -> Table:
     return table
 
 
-def slide_table(groups: Iterable[GroupRecord]) -> Table | None:
+def slide_table(groups: Iterable[GroupOutcome]) -> Table | None:
     """Patches of each group that was cut from a slide, and what was left out; None if there is no such group."""
     table = Table("slide", "group")
     for name in ("patches", "tissue %", "tumour %"):
@@ -132,7 +132,7 @@ def slide_table(groups: Iterable[GroupRecord]) -> Table | None:
     return table if table.row_count else None
 
 
-def write_csv(path: Path, groups: Sequence[GroupRecord]) -> None:
+def write_csv(path: Path, groups: Sequence[GroupOutcome]) -> None:
     """One row per group."""
     text = io.StringIO()
     rows = [group.row() | {"skipped": json.dumps(dict(group.skipped))} for group in groups]
