@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from zoo.store.writer import StoreWriter
 
+SAMPLES = {"class_path": "zoo.data.ObjectWindows", "init_args": {"side": 32}}
 DISKS = [(14, 16), (40, 20), (26, 46), (52, 50)]
 
 
@@ -77,7 +78,7 @@ def tiny_experiment(folder: Path, **trainer: Any) -> Path:
                 "mpp": 0.25,
             },
         },
-        "data": {"files": [str(tiny_store(folder / "tiny.h5"))], "side": 32, "batch_size": 4},
+        "data": {"files": [str(tiny_store(folder / "tiny.h5"))], "train": SAMPLES, "batch_size": 4},
     }
     path = folder / "experiment.yaml"
     path.write_text(yaml.safe_dump(content))
