@@ -12,6 +12,7 @@ from benchmarks.common import Row, best_of
 from benchmarks.training import STORE
 from zoo.data.batch import Batch, collate
 from zoo.data.datamodule import open_stores
+from zoo.data.datasets import Selection
 from zoo.data.objects import ObjectWindows
 from zoo.evaluation import Interactive
 from zoo.evaluation.speed import TimedEngine
@@ -72,7 +73,7 @@ class _Timing:
 
 def _sessions() -> list[tuple[Tensor, Truth]]:
     """Images and targets of nuclei, enlarged."""
-    windows = ObjectWindows(open_stores([str(STORE)]), "test", OBJECT, min_area=200)
+    windows = ObjectWindows(Selection(open_stores([str(STORE)]), "test"), OBJECT, min_area=200)
     out = []
     for k in range(SESSIONS):
         batch = collate([windows[k * len(windows) // SESSIONS]])

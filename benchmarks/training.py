@@ -1,12 +1,13 @@
 """Training samples with simulated users, beside forward and backward passes of the network on a ready batch."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from benchmarks.common import Row, best_of
-from zoo.data.datamodule import PatchDataModule
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.data.transforms import Augment
 from zoo.inference.session import as_images
 from zoo.interactions import Interactions
@@ -20,7 +21,8 @@ BATCHES, BATCH, SIDE = 3, 16, 128
 def run() -> list[Row]:
     """Time NuClick at width 1/4 on the embedded training images: reading, augmenting, clicking, loss and gradients."""
     torch.manual_seed(0)
-    data = PatchDataModule([str(STORE)], side=SIDE, shift=8, min_area=20, batch_size=BATCH, augment=Augment())
+    windows = partial(ObjectWindows, side=SIDE, shift=8, min_area=20)
+    data = PatchDataModule([str(STORE)], train=windows, batch_size=BATCH, augment=Augment())
     data.setup("fit")
     method = NuClick(NuClickNet(width=0.25)).train()
     batch = next(iter(data.train_dataloader()))

@@ -18,6 +18,7 @@ import numpy as np
 
 from zoo.commands.guard import guarded
 from zoo.data.datamodule import open_stores
+from zoo.data.datasets import Selection
 from zoo.data.objects import ObjectsInImages
 from zoo.errors import DataError
 from zoo.files import write_text
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
     args = parser.parse_args(arguments)
 
-    objects = ObjectsInImages(open_stores(args.files), "test")
+    objects = ObjectsInImages(Selection(open_stores(args.files), "test"))
     attributes = {(store.path.name, info.name): info.attributes for store, info in objects.sources}
     strata: dict[str, list[str]] = defaultdict(list)
     for number in range(len(objects)):

@@ -22,7 +22,8 @@ from rich.progress import track
 from zoo.commands.guard import guarded
 from zoo.data.batch import collate
 from zoo.data.datamodule import open_stores
-from zoo.data.windows import RegionWindows
+from zoo.data.datasets import Selection
+from zoo.data.windows import GridWindows
 from zoo.evaluation.interactive import iou
 from zoo.files import write_text
 from zoo.hub.load import load_method
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
     args = parser.parse_args(arguments)
 
-    windows = RegionWindows(open_stores(args.files), "test", args.side, args.stride)
+    windows = GridWindows(Selection(open_stores(args.files), "test"), args.side, args.stride)
     guide = load_method(args.guide)
     found: dict[int, list[str]] = defaultdict(list)
     for number in track(range(len(windows)), "guide"):

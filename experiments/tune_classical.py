@@ -19,8 +19,8 @@ import torch
 from zoo.commands.guard import guarded
 from zoo.data.batch import Batch, collate
 from zoo.data.datamodule import open_stores
-from zoo.data.datasets import StoreDataset, WholeImages
-from zoo.data.windows import RegionWindows, Share
+from zoo.data.datasets import Selection, StoreDataset, WholeImages
+from zoo.data.windows import GridWindows
 from zoo.evaluation import Interactive
 from zoo.evaluation.oneshot import click_objects
 from zoo.inference.engine import Engine
@@ -114,7 +114,7 @@ def spread(dataset: StoreDataset, count: int) -> list[Batch]:
 
 def on_objects(stores: Sequence[Store], count: int) -> Score:
     """Mean AJI from one click an object."""
-    batches = spread(WholeImages(stores, "train"), count)
+    batches = spread(WholeImages(Selection(stores, "train")), count)
     clicks = [click_objects(Centroid(), batch.truth, torch.device("cpu")) for batch in batches]
 
     def score(engine: Engine) -> float:
@@ -129,9 +129,9 @@ def on_objects(stores: Sequence[Store], count: int) -> Score:
 
 def on_windows(stores: Sequence[Store], count: int) -> Score:
     """Mean IoU over interactions."""
-    batches = spread(RegionWindows(stores, "train", 384, stride=128, share=Share(0.2, 0.8)), count)
+    batches = spread(GridWindows(Selection(stores, "train"), 384, 128, min_positive=0.2, max_positive=0.8), count)
     user = CorrectionScribbles(rule="largest", limit=0.0005, min_area=20)
-    protocol = Interactive(user, max_interactions=8, samples="windows", start="prediction")
+    protocol = Interactive(user, max_interactions=8, samples=GridWindows, start="prediction")
 
     def score(engine: Engine) -> float:
         traces = [protocol.run(engine, b) for b in batches]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.helpers.tiny import SAMPLES
 from zoo.cli import main
 from zoo.store.writer import StoreWriter
 from zoo.testing import tiny_image
@@ -58,7 +59,10 @@ def folder(tmp_path_factory):
             "enable_model_summary": False,
             "enable_checkpointing": False,
         },
-        "protocol": {"class_path": "zoo.evaluation.Interactive", "init_args": {"max_interactions": 3}},
+        "protocol": {
+            "class_path": "zoo.evaluation.Interactive",
+            "init_args": {"max_interactions": 3, "samples": SAMPLES},
+        },
         "model": {
             "class_path": "zoo.methods.NuClick",
             "init_args": {
@@ -70,7 +74,7 @@ def folder(tmp_path_factory):
                 "postprocess": {"class_path": "zoo.methods.nuclick.PostProcess", "init_args": {"min_object": 1}},
             },
         },
-        "data": {"files": ["tiny.h5"], "side": 32, "batch_size": 2},
+        "data": {"files": ["tiny.h5"], "train": SAMPLES, "batch_size": 2},
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(content))
     (folder / "probe.py").write_text(PROBE)

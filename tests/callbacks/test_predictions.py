@@ -23,7 +23,7 @@ def experiment(tmp_path, monkeypatch):
         "trainer": {"logger": False, "enable_progress_bar": False, "accelerator": "cpu"},
         "protocol": {"class_path": "zoo.evaluation.OneShotProtocol"},
         "model": {"class_path": "zoo.methods.Watershed", "init_args": {"window": 32}},
-        "data": {"files": ["tiny.h5"], "side": 32, "batch_size": 3},
+        "data": {"files": ["tiny.h5"], "batch_size": 3},
     }
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.chdir(tmp_path)
@@ -51,6 +51,7 @@ def test_one_shot_gives_label_images(experiment, capsys):
 
 def test_interactive_gives_masks(experiment):
     arguments = ["--protocol=zoo.evaluation.Interactive", "--protocol.max_interactions=2"]
+    arguments += ["--protocol.samples=zoo.data.ObjectWindows", "--protocol.samples.init_args.side=32"]
     assert main(["predict", "-c", "mine.yaml", *arguments, "--trainer.default_root_dir=out"]) == 0
     folder = experiment / "out" / "predictions"
     pair = [f"tiny-pair-{item}-object-{number}.png" for item in (0, 1) for number in range(1, 5)]
@@ -73,5 +74,5 @@ def test_without_a_protocol(experiment, capsys):
     content = yaml.safe_load((experiment / "mine.yaml").read_text())
     del content["protocol"]
     (experiment / "mine.yaml").write_text(yaml.safe_dump(content))
-    assert main(["predict", "-c", "mine.yaml", "--data.eval_samples=images"]) == 2
+    assert main(["predict", "-c", "mine.yaml", "--data.train=zoo.data.WholeImages"]) == 2
     assert "no protocol" in capsys.readouterr().err

@@ -11,9 +11,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.evaluation.blobs import write_store
 from zoo.callbacks import SampleLogger
-from zoo.data.datamodule import PatchDataModule
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.evaluation import Interactive, OneShotProtocol
 from zoo.methods import RITM, Watershed
+
+WINDOWS = partial(ObjectWindows, side=64)
 
 
 class Small(torch.nn.Module):
@@ -27,9 +29,9 @@ class Small(torch.nn.Module):
 
 def validate(tmp_path: Path, loggers: list, callback: SampleLogger, oneshot: bool = False, times: int = 1) -> None:
     method = Watershed()
-    method.protocol = OneShotProtocol() if oneshot else Interactive(max_interactions=4)
-    data = PatchDataModule([str(write_store(tmp_path / "blobs.h5"))], side=64, batch_size=4)
-    data.eval_samples = method.protocol.samples
+    method.protocol = OneShotProtocol() if oneshot else Interactive(max_interactions=4, samples=WINDOWS)
+    data = PatchDataModule([str(write_store(tmp_path / "blobs.h5"))], batch_size=4)
+    data.evaluated = method.protocol.samples
     trainer = Trainer(
         accelerator="cpu", logger=loggers, callbacks=[callback], inference_mode=False, default_root_dir=tmp_path,
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
@@ -98,7 +100,7 @@ def test_samples_are_shown_by_the_weights_that_are_validated(tmp_path):
     torch.manual_seed(0)
     method = RITM(Small(), optimizer=partial(torch.optim.SGD, lr=1.0))
     method.protocol = Interactive(max_interactions=1)
-    data = PatchDataModule([str(write_store(tmp_path / "blobs.h5"))], side=64, batch_size=2)
+    data = PatchDataModule([str(write_store(tmp_path / "blobs.h5"))], train=WINDOWS, batch_size=2)
     callbacks = [EMAWeightAveraging(decay=0.5), Shown(samples=1)]
     trainer = Trainer(
         accelerator="cpu", max_steps=2, callbacks=callbacks, default_root_dir=tmp_path, num_sanity_val_steps=0,

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from tests.evaluation.blobs import write_experiment, write_store
 from zoo.cli import main
 from zoo.commands.compare import side_by_side
 from zoo.comparison.result import read
-from zoo.data.datamodule import PatchDataModule
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.evaluation import Interactive, OneShotProtocol
 from zoo.methods import RegionGrowing, Watershed
 from zoo.store.reader import Store
 
 ROOT = Path(__file__).parents[2]
+WINDOWS = partial(ObjectWindows, side=64)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,8 @@ def results(folder: Path) -> list[dict]:
 
 def direct(folder: Path, method, protocol) -> dict[str, float]:
     """The same numbers without Lightning, command line and batches of several samples."""
-    data = PatchDataModule([str(folder / "blobs.h5")], side=64, batch_size=1)
-    data.eval_samples = protocol.samples
+    data = PatchDataModule([str(folder / "blobs.h5")], batch_size=1)
+    data.evaluated = protocol.samples
     data.setup("test")
     metric = protocol.metric()
     for batch in data.test_dataloader():
@@ -57,8 +59,8 @@ def direct(folder: Path, method, protocol) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("number", "method", "protocol"),
     [
-        (0, Watershed, Interactive(max_interactions=4)),
-        (1, RegionGrowing, Interactive(max_interactions=4)),
+        (0, Watershed, Interactive(max_interactions=4, samples=WINDOWS)),
+        (1, RegionGrowing, Interactive(max_interactions=4, samples=WINDOWS)),
         (2, Watershed, OneShotProtocol()),
         (3, RegionGrowing, OneShotProtocol()),
     ],
@@ -75,7 +77,7 @@ def test_numbers_are_those_of_the_protocol(run, number, method, protocol):
 
 def test_the_first_session_by_hand(run):
     """The trace's IoU after the first click is that of a mask made from the trace's own click."""
-    data = PatchDataModule([str(run / "blobs.h5")], side=64, batch_size=1)
+    data = PatchDataModule([str(run / "blobs.h5")], train=WINDOWS, batch_size=1)
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
     trace = json.loads((run / "out" / "traces" / "a.jsonl").read_text().splitlines()[0])

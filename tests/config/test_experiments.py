@@ -119,7 +119,7 @@ def test_regions_are_evaluated_one_session_an_image(tmp_path):
         f"--data.files=[{store.path}]",
         "--model=zoo.methods.Watershed",
         "--protocol=zoo.evaluation.Interactive",
-        "--protocol.init_args.samples=images",
+        "--protocol.init_args.samples=zoo.data.WholeImages",
         "--protocol.init_args.max_interactions=2",
     ]
     cli = run(arguments, run_verb=False)

@@ -37,7 +37,8 @@ def fit(store, folder, *more):
         "model.network": "zoo.networks.NuClickNet",
         "model.network.init_args.width": 0.0625,
         "data.files": f"[{store}]",
-        "data.side": 64,
+        "data.train": "zoo.data.ObjectWindows",
+        "data.train.init_args.side": 64,
         "data.batch_size": 2,
         "data.augment": "zoo.data.transforms.Augment",
     }

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,8 @@ from zoo.store.reader import Store, store_paths
 from zoo.store.splits import check_splits, split_conflicts
 from zoo.store.writer import StoreWriter
 
+SMALL = partial(ObjectWindows, side=16)
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,7 +30,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(folder: Path, stage: str = "fit", **options: object) -> PatchDataModule:
-    data = PatchDataModule(**({"files": [str(folder / "a.h5")], "side": 16, "batch_size": 5} | options))
+    evaluated = options.pop("evaluated", SMALL)
+    data = PatchDataModule(**({"files": [str(folder / "a.h5")], "train": SMALL, "batch_size": 5} | options))
+    data.evaluated = evaluated
     data.setup(stage)
     return data
 
@@ -49,25 +54,27 @@ def test_stages_open_what_they_need(folder):
 
 
 def test_kinds_of_samples(folder):
-    data = make(folder, train_samples="images", eval_samples="objects")
+    data = make(folder, train=WholeImages)
     assert isinstance(data.datasets["train"], WholeImages)
     assert isinstance(data.datasets["val"], ObjectWindows)
-    data = make(folder, train_samples="objects", eval_samples="images")
+    data = make(folder, evaluated=WholeImages)
     assert isinstance(data.datasets["train"], ObjectWindows)
     assert isinstance(data.datasets["val"], WholeImages)
 
 
 def test_options_reach_their_splits(folder):
+    large = partial(ObjectWindows, side=20, min_area=2)
     options = {
-        "side": 16, "eval_side": 20, "shift": 3, "min_area": 2, "val_per_image": 3, "test_per_image": 2,
-        "augment": Augment(), "files": [str(folder / "*.h5")], "test_limit": 2,
+        "train": partial(ObjectWindows, side=16, shift=3, min_area=2), "val": partial(large, per_image=3),
+        "evaluated": partial(large, per_image=2), "augment": Augment(), "files": [str(folder / "*.h5")],
+        "test_limit": 2,
     }  # fmt: skip
     data = make(folder, **options)
     data.setup("test")
     train, val, test = (data.datasets[split] for split in ("train", "val", "test"))
     assert [len(train), len(val), len(test)] == [2 * (len(IDS) - 1), 3, 2 * 2]
     assert [d.side for d in (train, val, test)] == [16, 20, 20]
-    assert [d.shift for d in (train, val, test)] == [3, 3, 3]
+    assert [d.shift for d in (train, val, test)] == [3, 0, 0]
     assert train.augment is not None
     assert val.augment is None
     assert test.augment is None
@@ -76,10 +83,10 @@ def test_options_reach_their_splits(folder):
 
 
 def test_other_stores_for_testing(folder):
-    options = {"eval_samples": "images", "test_files": [str(folder / "b.h5")]}
+    options = {"evaluated": WholeImages, "test_files": [str(folder / "b.h5")]}
     assert len(make(folder, "test", **options).datasets["test"]) == 2
     assert len(make(folder, "fit", **options).datasets["val"]) == 1
-    assert len(make(folder, "test", eval_samples="images").datasets["test"]) == 1
+    assert len(make(folder, "test", evaluated=WholeImages).datasets["test"]) == 1
 
 
 def test_batches(folder):
@@ -88,7 +95,7 @@ def test_batches(folder):
     assert [len(batch) for batch in train] == [5, 5]  # full ones only: 12 samples
     assert [len(batch) for batch in data.val_dataloader()] == [5, 1]
     assert torch.cat([b.truth.sample_id for b in data.val_dataloader()]).tolist() == list(range(6))
-    images = make(folder, "test", eval_samples="images", files=[str(folder / "*.h5")])
+    images = make(folder, "test", evaluated=WholeImages, files=[str(folder / "*.h5")])
     assert [len(batch) for batch in images.test_dataloader()] == [1, 1, 1]
     assert [len(batch) for batch in images.predict_dataloader()] == [1, 1, 1]
 
@@ -177,7 +184,7 @@ def test_a_split_without_samples_is_an_error(folder):
     with pytest.raises(SplitError, match=r"b\.h5.*'train'.*files"):
         make(folder, files=[str(folder / "b.h5")])
     with pytest.raises(SplitError, match="'val'"):
-        make(folder, "validate", min_area=10_000)
+        make(folder, "validate", evaluated=partial(SMALL, min_area=10_000))
 
 
 def test_a_patient_in_two_splits_is_an_error(tmp_path):
@@ -189,7 +196,7 @@ def test_a_patient_in_two_splits_is_an_error(tmp_path):
     with pytest.raises(SplitError, match=r"'anna' is in 'train' \(.*a\.h5\) and in 'test' \(.*c\.h5, group 'g0'\)"):
         check_splits([one, wrong])
     with pytest.raises(SplitError, match="'anna'"):
-        PatchDataModule([str(tmp_path / "?.h5")], side=16).setup("test")
+        PatchDataModule([str(tmp_path / "?.h5")]).setup("test")
     with pytest.raises(SplitError, match="'dora'"):
         check_splits([two_groups(tmp_path / "d.h5", ("dora", "val"), ("dora", "test"))])
 
@@ -199,7 +206,8 @@ def test_patients_of_other_data_sets_and_fields_may_share_a_name(tmp_path):
     check_splits([one, two_groups(tmp_path / "b.h5", ("1", "test"), dataset="Another")])
     fields = two_groups(tmp_path / "c.h5", ("1", "train"), ("1", "test"), split_unit="field")
     check_splits([fields])
-    data = PatchDataModule([str(tmp_path / "c.h5")], side=16)
+    data = PatchDataModule([str(tmp_path / "c.h5")])
+    data.evaluated = SMALL
     data.setup("test")
     assert len(data.datasets["test"]) == len(IDS)
 
@@ -208,12 +216,12 @@ def test_a_field_in_two_splits_is_an_error(tmp_path):
     for name, split in (("a", "train"), ("b", "val")):
         two_groups(tmp_path / f"{name}.h5", ("1", split), split_unit="field")
     with pytest.raises(SplitError, match=r"field 'g0' is in 'train' .*; a field belongs to one split"):
-        PatchDataModule([str(tmp_path / "?.h5")], side=16).setup("fit")
+        PatchDataModule([str(tmp_path / "?.h5")]).setup("fit")
 
 
 def test_regions(tmp_path):
     region_store(tmp_path / "r.h5")
-    data = make(tmp_path, "test", files=[str(tmp_path / "r.h5")], eval_samples="images")
+    data = make(tmp_path, "test", files=[str(tmp_path / "r.h5")], evaluated=WholeImages)
     batches = list(data.test_dataloader())
     assert len(batches) == 2
     np.testing.assert_array_equal(batches[0].truth.ignore[0, 0, 30:], True)

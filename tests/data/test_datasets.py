@@ -1,5 +1,5 @@
 import pickle
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from tests.helpers.stores import HEIGHT, IDS, RECTANGLES, WIDTH, instance_store, instances, picture, region_store
 from zoo.data.batch import Sample, collate
-from zoo.data.datasets import WholeImages
+from zoo.data.datasets import Kind, Selection, WholeImages
 from zoo.data.objects import ObjectWindows
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
@@ -46,7 +46,7 @@ def chosen(dataset: ObjectWindows) -> set[tuple[str, int, int]]:
 @pytest.mark.parametrize("side", [1, 15, 16, HEIGHT])
 @pytest.mark.parametrize("shift", [0, 5])
 def test_a_window_is_a_part_of_its_image(store, side, shift):
-    dataset = ObjectWindows([store], "test", side, shift=min(shift, (side - 1) // 2))
+    dataset = ObjectWindows(Selection([store], "test"), side, shift=min(shift, (side - 1) // 2))
     assert len(dataset) == 3 * len(IDS)
     for number in range(len(dataset)):
         sample = dataset[number]
@@ -65,7 +65,7 @@ def test_a_window_is_a_part_of_its_image(store, side, shift):
 
 @pytest.mark.parametrize("side", [12, 13])
 def test_a_window_is_centred_where_the_image_allows(store, side):
-    dataset = ObjectWindows([store], "train", side)
+    dataset = ObjectWindows(Selection([store], "train"), side)
     for number in range(len(dataset)):
         row, column, height, width = BY_ID[int(dataset.describe(number)["object"])]
         x0 = min(max(column + width // 2 - side // 2, 0), WIDTH - side)
@@ -76,7 +76,7 @@ def test_a_window_is_centred_where_the_image_allows(store, side):
 @pytest.mark.parametrize("side", [12, 13])
 def test_the_largest_shift_leaves_the_middle_of_the_object_in_its_window(store, side):
     shift = (side - 1) // 2
-    dataset = ObjectWindows([store], "train", side, shift=shift)
+    dataset = ObjectWindows(Selection([store], "train"), side, shift=shift)
     seen: dict[int, set[tuple[int, int]]] = {}
     for epoch in range(80):
         for number in range(len(dataset)):
@@ -98,11 +98,11 @@ def test_the_largest_shift_leaves_the_middle_of_the_object_in_its_window(store, 
 def test_a_shift_that_loses_the_object_is_an_error(store):
     for side, shift in ((12, 6), (13, 7), (8, -1)):
         with pytest.raises(ConfigError, match=rf"shift={shift}.*{side}"):
-            ObjectWindows([store], "train", side, shift=shift)
+            ObjectWindows(Selection([store], "train"), side, shift=shift)
 
 
 def test_shifts_depend_on_sample_and_epoch_alone(store):
-    first, second = (ObjectWindows([store], "test", 16, shift=5) for _ in range(2))
+    first, second = (ObjectWindows(Selection([store], "test"), 16, shift=5) for _ in range(2))
     length = len(first)
     backwards = [corner(second[i]) for i in reversed(range(3 * length))][::-1]
     forwards = [corner(first[i]) for i in range(3 * length)]
@@ -112,10 +112,10 @@ def test_shifts_depend_on_sample_and_epoch_alone(store):
 
 
 def test_ids_are_positions_whatever_the_epoch(store):
-    for dataset in (ObjectWindows([store], "test", 16), WholeImages([store], "test")):
+    for dataset in (ObjectWindows(Selection([store], "test"), 16), WholeImages(Selection([store], "test"))):
         for index in (0, len(dataset) - 1, len(dataset), 5 * len(dataset) + 1):
             assert dataset[index].sample_id == index % len(dataset)
-    windows, images = ObjectWindows([store], "test", 16), WholeImages([store], "test")
+    windows, images = ObjectWindows(Selection([store], "test"), 16), WholeImages(Selection([store], "test"))
     for number in range(len(windows)):
         whole = images.describe(windows[number].image_id)
         assert {key: windows.describe(number)[key] for key in whole} == whole
@@ -124,23 +124,24 @@ def test_ids_are_positions_whatever_the_epoch(store):
 def test_small_objects_are_left_out(store):
     areas = {number: height * width for number, (_, _, height, width) in BY_ID.items()}
     for least in (1, 2, 30, 31, 10_000):
-        found = {each[2] for each in chosen(ObjectWindows([store], "test", 16, min_area=least))}
+        found = {each[2] for each in chosen(ObjectWindows(Selection([store], "test"), 16, min_area=least))}
         assert found == {number for number, area in areas.items() if area >= least}
 
 
 def test_at_most_so_many_objects_of_an_image(store):
     for count in (1, 2, 5, 6, 9):
-        found = chosen(ObjectWindows([store], "test", 16, per_image=count))
+        found = chosen(ObjectWindows(Selection([store], "test"), 16, per_image=count))
         for place in (("one", 0), ("one", 1), ("two", 0)):
             assert sum(each[:2] == place for each in found) == min(count, len(IDS))
-    few = chosen(ObjectWindows([store], "test", 16, per_image=1))
+    few = chosen(ObjectWindows(Selection([store], "test"), 16, per_image=1))
     assert len({each[2] for each in few}) > 1  # not the same object of every image
 
 
 def test_objects_are_drawn_alike_whatever_the_other_options(store, tmp_path):
     def drawn(*stores: Store, **options: object) -> set[tuple[str, int, int]]:
-        arguments = {"split": "test", "side": 16, "per_image": 2} | options
-        return {each for each in chosen(ObjectWindows(stores, **arguments)) if each[0] in ("one", "two")}
+        selection = Selection(stores, "test", limit=options.pop("limit", None))
+        arguments = {"side": 16, "per_image": 2} | options
+        return {each for each in chosen(ObjectWindows(selection, **arguments)) if each[0] in ("one", "two")}
 
     every = drawn(store)
     assert len(every) == 6
@@ -155,12 +156,12 @@ def test_objects_are_drawn_alike_whatever_the_other_options(store, tmp_path):
 
 def test_limit_counts_images(store):
     for limit, images in ((1, 1), (2, 2), (3, 3), (9, 3), (None, 3)):
-        assert len(WholeImages([store], "test", limit=limit)) == images
-        assert len(ObjectWindows([store], "test", 16, limit=limit)) == images * len(IDS)
+        assert len(WholeImages(Selection([store], "test", limit=limit))) == images
+        assert len(ObjectWindows(Selection([store], "test", limit=limit), 16)) == images * len(IDS)
 
 
 def test_whole_images_and_their_objects(store):
-    dataset = WholeImages([store], "test")
+    dataset = WholeImages(Selection([store], "test"))
     for number, seed in enumerate((0, 1, 20)):
         sample = dataset[number]
         np.testing.assert_array_equal(sample.image, picture(seed))
@@ -173,7 +174,7 @@ def test_whole_images_and_their_objects(store):
 
 
 def test_regions_and_what_is_ignored(regions):
-    dataset = WholeImages([regions], "test")
+    dataset = WholeImages(Selection([regions], "test"))
     for number in range(2):
         label = regions.label("r", number)
         sample = dataset[number]
@@ -188,18 +189,16 @@ def test_regions_and_what_is_ignored(regions):
 
 
 def test_windows_of_regions_or_larger_than_an_image_are_errors(store, regions):
-    with pytest.raises(DataError, match=r"r\.h5: labels are regions.*train_samples: images"):
-        ObjectWindows([regions], "test", 8)
+    with pytest.raises(DataError, match=r"r\.h5: labels are regions.*WholeImages"):
+        ObjectWindows(Selection([regions], "test"), 8)
     with pytest.raises(DataError, match=rf"a\.h5.*'one'.*{HEIGHT + 1} px do not fit.*{WIDTH}x{HEIGHT}"):
-        ObjectWindows([store], "test", HEIGHT + 1)
-    assert len(ObjectWindows([regions], "train", 8)) == 0  # nothing of the split, nothing to complain about
+        ObjectWindows(Selection([store], "test"), HEIGHT + 1)
+    assert len(ObjectWindows(Selection([regions], "train"), 8)) == 0  # nothing of the split, nothing to complain about
 
 
-@pytest.mark.parametrize(
-    "make", [lambda s, a: ObjectWindows([s], "test", 16, augment=a), lambda s, a: WholeImages([s], "test", a)]
-)
-def test_augmentation_follows_sample_and_epoch(store, make: Callable[[Store, Augment], WholeImages]):
-    dataset, again = make(store, Augment()), make(store, Augment())
+@pytest.mark.parametrize("kind", [partial(ObjectWindows, side=16), WholeImages])
+def test_augmentation_follows_sample_and_epoch(store, kind: Kind):
+    dataset, again = (kind(Selection([store], "test", Augment())) for _ in range(2))
     one, two = dataset[0], dataset[len(dataset)]
     assert not np.array_equal(one.image, two.image) or one.image.shape != two.image.shape
     for index in (len(dataset), 0):
@@ -209,7 +208,7 @@ def test_augmentation_follows_sample_and_epoch(store, make: Callable[[Store, Aug
 
 
 def test_augmentation_moves_image_and_labels_together(store):
-    dataset = ObjectWindows([store], "test", 16, augment=Augment(**FLIPS))
+    dataset = ObjectWindows(Selection([store], "test", Augment(**FLIPS)), 16)
     moved = 0
     for index in range(3 * len(dataset)):
         sample = dataset[index]
@@ -224,7 +223,8 @@ def test_stores_are_read_once_for_all_windows_of_an_image(store, monkeypatch):
     read = []
     original = Store.image
     monkeypatch.setattr(Store, "image", lambda self, *place: read.append(place) or original(self, *place))
-    dataset = ObjectWindows([store], "test", 16, cached_images=2)
+    monkeypatch.setattr(ObjectWindows, "cached_images", 2)
+    dataset = ObjectWindows(Selection([store], "test"), 16)
     for number in range(len(dataset)):
         _ = dataset[number]
     assert read == [("one", 0), ("one", 1), ("two", 0)]
@@ -233,7 +233,7 @@ def test_stores_are_read_once_for_all_windows_of_an_image(store, monkeypatch):
 
 
 def test_two_workers_give_the_same_samples(store):
-    dataset = ObjectWindows([store], "test", 16, shift=4, augment=Augment())
+    dataset = ObjectWindows(Selection([store], "test", Augment()), 16, shift=4)
     expected = [dataset[index] for index in range(len(dataset))]  # its handle and cache are filled before the fork
     batches = list(DataLoader(dataset, batch_size=5, num_workers=2, collate_fn=collate))
     assert torch.cat([batch.truth.sample_id for batch in batches]).tolist() == list(range(len(dataset)))
@@ -247,7 +247,7 @@ def test_two_workers_give_the_same_samples(store):
 
 
 def test_pickling_leaves_the_cache_behind(store):
-    dataset = ObjectWindows([store], "test", 16, shift=4)
+    dataset = ObjectWindows(Selection([store], "test"), 16, shift=4)
     _ = dataset[0]
     copy = pickle.loads(pickle.dumps(dataset))
     assert copy._cached is None
@@ -256,7 +256,7 @@ def test_pickling_leaves_the_cache_behind(store):
 
 
 def test_a_batch(store):
-    samples = [ObjectWindows([store], "test", 16)[number] for number in (4, 0, 17)]
+    samples = [ObjectWindows(Selection([store], "test"), 16)[number] for number in (4, 0, 17)]
     batch = collate(samples)
     assert len(batch) == 3
     assert batch.image.shape == (3, 3, 16, 16)
@@ -274,6 +274,6 @@ def test_a_batch(store):
 
 
 def test_images_of_several_sizes_are_no_batch(store):
-    windows = [ObjectWindows([store], "test", side)[0] for side in (16, 20)]
+    windows = [ObjectWindows(Selection([store], "test"), side)[0] for side in (16, 20)]
     with pytest.raises(DataError, match=r"16x16.*20x20.*batch_size: 1"):
         collate(windows)

@@ -1,11 +1,14 @@
 """Targets that are turned over in blobs."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from tests.helpers.regions import write_regions
 from zoo.data.datamodule import PatchDataModule
 from zoo.data.disagreement import Disagreement
+from zoo.data.windows import GridWindows, RandomWindows
 from zoo.errors import ConfigError
 from zoo.store.schema import IGNORE
 
@@ -46,10 +49,9 @@ def test_only_training_windows_disagree(tmp_path):
     store = write_regions(tmp_path / "r.h5", {"a": "train", "b": "val", "c": "test"})
     made = {}
     for name, disagreement in (("plain", None), ("turned", Disagreement(p=1.0, size=4))):
-        data = PatchDataModule(
-            [str(store)], train_samples="windows", eval_samples="windows", side=32, per_image=8, batch_size=2,
-            disagreement=disagreement,
-        )  # fmt: skip
+        train = partial(RandomWindows, side=32, per_image=8, disagreement=disagreement)
+        data = PatchDataModule([str(store)], train=train, batch_size=2)
+        data.evaluated = partial(GridWindows, side=32)
         data.setup("fit")
         data.setup("test")
         made[name] = {split: [each.sample(n, 0).target for n in range(4)] for split, each in data.datasets.items()}

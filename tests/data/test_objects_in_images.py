@@ -1,5 +1,6 @@
 """Objects in their whole images, in batches of one size."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from tests.helpers.stores import ABOUT, HEIGHT, IDS, WIDTH, instances, picture, region_store
 from zoo.data.datamodule import PatchDataModule
-from zoo.data.equal_sizes import EqualSizes
+from zoo.data.datasets import Kind, Selection
 from zoo.data.objects import ObjectsInImages, ObjectWindows
 from zoo.errors import DataError
 from zoo.store.reader import Store
@@ -31,14 +32,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(path)
 
 
-def module(store: Store, **options: object) -> PatchDataModule:
-    data = PatchDataModule([str(store.path)], **({"eval_samples": "objects_in_images", "batch_size": 5} | options))
+def module(store: Store, evaluated: Kind = ObjectsInImages, **options: object) -> PatchDataModule:
+    data = PatchDataModule([str(store.path)], batch_size=5, **options)
+    data.evaluated = evaluated
     data.setup("test")
     return data
 
 
 def test_a_sample_is_its_whole_image_with_one_target(store):
-    dataset = ObjectsInImages([store], "test")
+    dataset = ObjectsInImages(Selection([store], "test"))
     seen = []
     for number in range(len(dataset)):
         sample, place = dataset[number], dataset.describe(number)
@@ -60,8 +62,8 @@ def test_a_sample_is_its_whole_image_with_one_target(store):
 
 @pytest.mark.parametrize("size", [1, 4, 5, 100])
 def test_batches_hold_one_size_and_every_sample_once(store, size):
-    dataset = ObjectsInImages([store], "test")
-    batches = EqualSizes(dataset, size).batches
+    dataset = ObjectsInImages(Selection([store], "test"))
+    batches = dataset.batches(size)
     assert sorted(number for batch in batches for number in batch) == list(range(len(dataset)))
     of_size: dict[tuple[int, int], list[int]] = {}
     for batch in batches:
@@ -83,12 +85,12 @@ def test_the_datamodule_gives_them(store):
             np.testing.assert_array_equal(batch.truth.target[i, 0], dataset[number].target)
     assert torch.cat([batch.truth.sample_id for batch in batches]).unique().numel() == len(dataset)
     assert len(module(store, test_limit=1).datasets["test"]) == len(IDS)
-    assert len(module(store, test_per_image=2).datasets["test"]) == 2 * 4
-    assert len(module(store, min_area=2).datasets["test"]) == len(dataset) - 4
+    assert len(module(store, partial(ObjectsInImages, per_image=2)).datasets["test"]) == 2 * 4
+    assert len(module(store, partial(ObjectsInImages, min_area=2)).datasets["test"]) == len(dataset) - 4
 
 
 def test_lists_name_objects(store, tmp_path: Path):
-    dataset = ObjectsInImages([store], "test")
+    dataset = ObjectsInImages(Selection([store], "test"))
     numbers = [8, 2, 15]
     names = [dataset.name(number) for number in numbers]
     assert names[0] == f"s/a/1/{dataset[8].object_id}"
@@ -99,13 +101,13 @@ def test_lists_name_objects(store, tmp_path: Path):
     assert [chosen[k].image_id for k in range(3)] == [dataset[number].image_id for number in numbers]
     first = module(store, test_list=str(listed), test_limit=1).datasets["test"]
     assert [first.name(k) for k in range(len(first))] == names[1:2]
-    windows = module(store, eval_samples="objects", side=16, test_list=str(listed)).datasets["test"]
+    windows = module(store, partial(ObjectWindows, side=16), test_list=str(listed)).datasets["test"]
     assert isinstance(windows, ObjectWindows)
     assert [windows.name(k) for k in range(len(windows))] == names
     with pytest.raises(DataError, match="1 of 2 listed objects are not in the data, 's/a/0/41' first; use"):
-        ObjectsInImages([store], "test", min_area=2, names=["s/a/0/41", "s/a/0/7"])
+        ObjectsInImages(Selection([store], "test", names=["s/a/0/41", "s/a/0/7"]), min_area=2)
 
 
 def test_regions_have_no_objects(tmp_path: Path):
     with pytest.raises(DataError, match="labels are regions"):
-        ObjectsInImages([region_store(tmp_path / "r.h5")], "test")
+        ObjectsInImages(Selection([region_store(tmp_path / "r.h5")], "test"))

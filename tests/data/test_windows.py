@@ -1,6 +1,7 @@
 """Windows of regions: the grid, random places, shares, and lists of names."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from torch.utils.data import DataLoader
 from tests.helpers.stores import ABOUT, instance_store
 from zoo.data.batch import collate
 from zoo.data.datamodule import PatchDataModule, read_list
+from zoo.data.datasets import Kind, Selection, WholeImages
 from zoo.data.transforms import Augment
-from zoo.data.windows import RegionWindows, Share, steps
+from zoo.data.windows import GridWindows, RandomWindows, RegionWindows, Share, steps
 from zoo.errors import ConfigError, DataError, SplitError
 from zoo.store.reader import Store
 from zoo.store.schema import IGNORE
@@ -67,7 +69,7 @@ def test_steps_cover_an_axis_without_leaving_it(side, more, stride):
 
 
 def test_the_grid_moves_its_last_row_and_column_inside(store):
-    dataset = RegionWindows([store], "test", SIDE, 16)
+    dataset = GridWindows(Selection([store], "test"), SIDE, 16)
     # The row at 24 holds 8 rows that are not ignored; one at 32 would not fit.
     expected = [(seed, x0, y0) for seed in (0, 1, 10) for y0 in (0, 16, 24) for x0 in (0, 16, 32, 40)]
     assert [corner(dataset, n) for n in range(len(dataset))] == expected
@@ -84,7 +86,7 @@ def test_the_grid_moves_its_last_row_and_column_inside(store):
 
 
 def test_windows_without_a_valid_pixel_are_left_out(store):
-    sides = [corner(RegionWindows([store], "test", 8, 8), n)[2] for n in range(4 * 7)]
+    sides = [corner(GridWindows(Selection([store], "test"), 8, 8), n)[2] for n in range(4 * 7)]
     assert max(sides) == 24
 
 
@@ -127,19 +129,19 @@ def test_impossible_shares(limits):
 
 
 def test_a_share_chooses_windows_of_the_grid(store):
-    dataset = RegionWindows([store], "test", SIDE, 16, share=Share(0.2, 0.8))
+    dataset = GridWindows(Selection([store], "test"), SIDE, 16, min_positive=0.2, max_positive=0.8)
     # Of the columns at 0, 16, 32 and 40 only the one at 16 holds both.
     assert {corner(dataset, n)[1:] for n in range(len(dataset))} == {(16, 0), (16, 16), (16, 24)}
 
 
 def test_random_windows_follow_number_and_epoch_and_nothing_else(store):
-    dataset = RegionWindows([store], "test", SIDE, per_image=40)
+    dataset = RandomWindows(Selection([store], "test"), SIDE, per_image=40)
     assert len(dataset) == 120
     first = [corner(dataset, n) for n in range(120)]
     assert [seed for seed, *_ in first] == [0] * 40 + [1] * 40 + [10] * 40
     assert max(x for _, x, _ in first) > WIDTH - SIDE - 5
     assert all(0 <= x <= WIDTH - SIDE and 0 <= y <= HEIGHT - SIDE for _, x, y in first)
-    again = pickle.loads(pickle.dumps(RegionWindows([store], "test", SIDE, per_image=40)))
+    again = pickle.loads(pickle.dumps(RandomWindows(Selection([store], "test"), SIDE, per_image=40)))
     assert [corner(again, n) for n in reversed(range(120))] == first[::-1]
     second = [corner(dataset, 120 + n) for n in range(120)]
     assert sum(one[1:] != two[1:] for one, two in zip(first, second, strict=True)) > 100
@@ -147,13 +149,13 @@ def test_random_windows_follow_number_and_epoch_and_nothing_else(store):
 
 
 def test_random_windows_reach_every_place(store):
-    dataset = RegionWindows([store], "train", HEIGHT - 1, per_image=200)
+    dataset = RandomWindows(Selection([store], "train"), HEIGHT - 1, per_image=200)
     places = {corner(dataset, n)[1:] for n in range(200)}
     assert places == {(x, y) for x in range(WIDTH - HEIGHT + 2) for y in (0, 1)}
 
 
 def test_two_workers_give_the_same_random_windows(store):
-    dataset = RegionWindows([store], "test", SIDE, per_image=3, augment=Augment())
+    dataset = RandomWindows(Selection([store], "test", Augment()), SIDE, per_image=3)
     order = [8, 3, 12, 0, 9 + 5, 4]
     expected = [dataset[index] for index in order]
     loaded = list(DataLoader(dataset, 2, sampler=order, num_workers=2, collate_fn=collate))
@@ -165,26 +167,28 @@ def test_two_workers_give_the_same_random_windows(store):
 
 def test_random_windows_keep_to_the_share_where_a_place_does(store):
     share = Share(0.3, 0.7)
-    dataset = RegionWindows([store], "test", SIDE, per_image=60, share=share)
+    dataset = RandomWindows(
+        Selection([store], "test"), SIDE, per_image=60, min_positive=share.least, max_positive=share.most
+    )
     kept = [share.allows(np.where(s.ignore, IGNORE, s.target)) for s in (dataset[n] for n in range(180))]
     # A place is right with a probability of about 1/7: 32 tries in vain are rare.
     assert np.mean(kept) > 0.97
-    nowhere = RegionWindows([store], "test", SIDE, per_image=3, share=Share(0.97, 0.99))
+    nowhere = RandomWindows(Selection([store], "test"), SIDE, per_image=3, min_positive=0.97, max_positive=0.99)
     assert len([nowhere[n] for n in range(9)]) == 9
 
 
 def test_names_lead_back_to_the_same_windows(store, tmp_path):
-    grid = RegionWindows([store], "test", SIDE, 8)
+    grid = GridWindows(Selection([store], "test"), SIDE, 8)
     numbers = [40, 3, 17, 29]
     names = [grid.name(n) for n in numbers]
     assert names[1] == "w/a/0/24,0"
-    again = RegionWindows([store], "test", SIDE, 8, names=names)
+    again = GridWindows(Selection([store], "test", names=names), SIDE, 8)
     assert [again.name(n) for n in range(4)] == names
     assert [corner(again, k) for k in range(4)] == [corner(grid, n) for n in numbers]
     assert [again[k].image_id for k in range(4)] == [grid[n].image_id for n in numbers]
     listed = tmp_path / "list.txt"
     listed.write_text("# four windows\n\n" + "\n".join(f" {name}" for name in names) + "\n")
-    data = module(store, test_list=str(listed), stride=8)
+    data = module(store, partial(GridWindows, side=SIDE, stride=8), test_list=str(listed))
     data.setup("test")
     dataset = data.datasets["test"]
     assert [dataset.describe(k) for k in range(4)] == [again.describe(k) for k in range(4)]
@@ -192,20 +196,21 @@ def test_names_lead_back_to_the_same_windows(store, tmp_path):
 
 
 def test_a_limit_keeps_the_first_images_that_a_list_names(store):
-    grid = RegionWindows([store], "test", SIDE, 16)
+    grid = GridWindows(Selection([store], "test"), SIDE, 16)
     names = [grid.name(n) for n in (30, 13, 14)]  # images 2, 1, 1: none of image 0
-    limited = RegionWindows([store], "test", SIDE, 16, names=names, limit=1)
+    limited = GridWindows(Selection([store], "test", names=names, limit=1), SIDE, 16)
     assert [limited.name(n) for n in range(len(limited))] == names[1:]
-    assert len(RegionWindows([store], "test", SIDE, 16, limit=1)) == 12
+    assert len(GridWindows(Selection([store], "test", limit=1), SIDE, 16)) == 12
 
 
 def test_listed_windows_that_are_not_on_the_grid(store):
-    names = [RegionWindows([store], "test", SIDE, 8).name(n) for n in (0, 1)]
-    for options in ({"side": SIDE, "stride": 16}, {"side": SIDE, "stride": 8, "share": Share(0.1, 0.9)}):
+    names = [GridWindows(Selection([store], "test"), SIDE, 8).name(n) for n in (0, 1)]
+    listed = Selection([store], "test", names=names)
+    for options in ({"stride": 16}, {"stride": 8, "min_positive": 0.1, "max_positive": 0.9}):
         with pytest.raises(DataError, match=r"of 2 listed windows are not on the grid, 'w/a/0/\d+,0' first"):
-            RegionWindows([store], "test", **options, names=names)
+            GridWindows(listed, SIDE, **options)
     with pytest.raises(ConfigError, match="grid"):
-        RegionWindows([store], "test", SIDE, names=names)
+        RandomWindows(listed, SIDE)
 
 
 @pytest.mark.parametrize(
@@ -220,13 +225,15 @@ def test_lists_that_are_of_no_use(tmp_path, content, message):
         read_list(str(path))
 
 
-def module(store: Store, **options: object) -> PatchDataModule:
-    arguments = {"side": SIDE, "train_samples": "windows", "eval_samples": "windows", "batch_size": 4}
-    return PatchDataModule([str(store.path)], **(arguments | options))
+def module(store: Store, evaluated: Kind, **options: object) -> PatchDataModule:
+    train = partial(RandomWindows, side=SIDE, per_image=12)
+    data = PatchDataModule([str(store.path)], **({"train": train, "batch_size": 4} | options))
+    data.evaluated = evaluated
+    return data
 
 
 def test_the_datamodule_gives_random_windows_to_train_and_a_grid_to_evaluate(store):
-    data = module(store, per_image=12, eval_side=20)
+    data = module(store, partial(GridWindows, side=20))
     data.setup("fit")
     data.setup("test")
     assert len(data.datasets["train"]) == 12
@@ -237,20 +244,20 @@ def test_the_datamodule_gives_random_windows_to_train_and_a_grid_to_evaluate(sto
     assert sizes == {(20, 20)}
     # The columns at 0, 20 and 36 hold all, nothing and nothing.
     with pytest.raises(SplitError, match="no samples"):
-        module(store, stride=20, min_positive=0.2, max_positive=0.8, eval_side=20).setup("test")
+        module(store, partial(GridWindows, side=20, stride=20, min_positive=0.2, max_positive=0.8)).setup("test")
     assert data.patients("train") == {"Made up: t"}
     assert data.patients("test") == {"Made up: a", "Made up: b"}
 
 
 def test_wrong_options_are_named_errors(store, tmp_path):
     with pytest.raises(DataError, match=rf"'a': windows of {HEIGHT + 1} px do not fit images of {WIDTH}x{HEIGHT}"):
-        RegionWindows([store], "test", HEIGHT + 1)
+        GridWindows(Selection([store], "test"), HEIGHT + 1)
     with pytest.raises(DataError, match="labels are instances"):
-        RegionWindows([instance_store(tmp_path / "i.h5", ("x", "test", 1))], "test", 8)
-    for wrong in ({"side": 0}, {"side": 8, "stride": 0}, {"side": 8, "per_image": 0}):
+        GridWindows(Selection([instance_store(tmp_path / "i.h5", ("x", "test", 1))], "test"), 8)
+    for kind, wrong in ((GridWindows, {"side": 0}), (GridWindows, {"stride": 0}), (RandomWindows, {"per_image": 0})):
         with pytest.raises(ConfigError, match="at least 1"):
-            RegionWindows([store], "test", **wrong)
+            kind(Selection([store], "test"), **({"side": 8} | wrong))
     listed = tmp_path / "list.txt"
     listed.write_text("w/a/0/0,0\n")
-    with pytest.raises(ConfigError, match=r"test_list names windows.*images"):
-        module(store, eval_samples="images", test_list=str(listed)).setup("test")
+    with pytest.raises(DataError, match=r"1 of 1 listed images are not in the data, 'w/a/0/0,0' first; objects and"):
+        module(store, WholeImages, test_list=str(listed)).setup("test")

@@ -1,5 +1,6 @@
 import argparse
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from data_prep.cli import main
 from data_prep.datasets import glas
 from data_prep.plan import Group
 from tests.data_prep.glas_copy import HEADER, write_copy, write_grades
-from zoo.data.datamodule import PatchDataModule
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.errors import DataError
 from zoo.store.reader import Store
 
@@ -57,7 +58,7 @@ def test_stores_load(tmp_path):
     store = Store(tmp_path / "out" / "train_1.h5")
     assert (store.info.dataset, store.info.split_unit, store.info.labels) == ("GlaS", "field", "instances")
     assert store.info.licence.startswith("research only")
-    data = PatchDataModule([str(tmp_path / "out" / "*.h5")], side=16, batch_size=1)
+    data = PatchDataModule([str(tmp_path / "out" / "*.h5")], train=partial(ObjectWindows, side=16), batch_size=1)
     for stage, splits in {"fit": ("train", "val"), "test": ("test",)}.items():
         data.setup(stage)
         assert [len(data.datasets[split]) for split in splits] == [3 * n for n in ((2, 1) if stage == "fit" else (2,))]

@@ -9,7 +9,7 @@ from data_prep.cli import main
 from data_prep.datasets import glas, glas_fields
 from data_prep.plan import Group
 from tests.data_prep.glas_copy import tiles_of_fields, write_copy, write_grades
-from zoo.data.datamodule import PatchDataModule
+from zoo.data import PatchDataModule, WholeImages
 from zoo.errors import DataError
 from zoo.store.reader import Store
 
@@ -82,10 +82,9 @@ def test_stores_load(copy, tmp_path):
     store = Store(out / "guide-field_30.h5")
     assert (store.info.dataset, store.info.split_unit) == ("GlaS fields (20x)", "patient")
     assert store.info.labels == "region"
-    about = {"train_samples": "images", "eval_samples": "images", "batch_size": 1}
     counts = {"guide": (9, 4, 11), "refine": (10, 3, 11), "": (19, 7, 11)}
     for part, expected in counts.items():
-        data = PatchDataModule([str(out / f"{part}*.h5"), str(out / "test-*.h5")], **about)
+        data = PatchDataModule([str(out / f"{part}*.h5"), str(out / "test-*.h5")], train=WholeImages, batch_size=1)
         data.setup("fit")
         data.setup("test")
         assert tuple(len(data.datasets[split]) for split in ("train", "val", "test")) == expected

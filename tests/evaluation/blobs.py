@@ -8,6 +8,7 @@ import yaml
 from zoo.store.writer import StoreWriter
 
 SIDE = 96
+SAMPLES = {"class_path": "zoo.data.ObjectWindows", "init_args": {"side": 64}}
 
 
 def blob_image(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,13 +44,14 @@ def write_experiment(
     """An experiment YAML; interactive sessions have four turns."""
     protocol: dict[str, object] = {"class_path": "zoo.evaluation.OneShotProtocol"}
     if not oneshot:
-        protocol = {"class_path": "zoo.evaluation.Interactive", "init_args": {"max_interactions": 4}}
+        arguments = {"max_interactions": 4, "samples": SAMPLES}
+        protocol = {"class_path": "zoo.evaluation.Interactive", "init_args": arguments}
     content = {
         "title": f"{method} <{'one' if oneshot else 'many'}>",
         "trainer": {"accelerator": "cpu"},
         "protocol": protocol,
         "model": {"class_path": f"zoo.methods.{method}", "init_args": model},
-        "data": {"files": [str(store)], "side": 64, "batch_size": 3},
+        "data": {"files": [str(store)], "batch_size": 3},
     }
     path.write_text(yaml.safe_dump(content))
     return path

@@ -30,7 +30,8 @@ SIZES = {"s0": (96, 96), "s1": (48, 96), "s2": (96, 96)}
 
 def write(folder: Path, method: str, user: str, **trainer: object) -> Path:
     """An experiment YAML of three turns, in batches of at most three objects."""
-    arguments = {"max_interactions": 3, "samples": "objects_in_images", "user": USERS[user], "targets": [0.5, 0.8]}
+    samples = "zoo.data.ObjectsInImages"
+    arguments = {"max_interactions": 3, "samples": samples, "user": USERS[user], "targets": [0.5, 0.8]}
     content = {
         "title": method,
         "trainer": {"accelerator": "cpu"} | trainer,

@@ -7,6 +7,8 @@ import yaml
 
 from zoo.testing import tiny_store
 
+SAMPLES = {"class_path": "zoo.data.ObjectWindows", "init_args": {"side": 32}}
+
 
 def tiny_experiment(folder: Path, **trainer: Any) -> Path:
     """An experiment's YAML: NuClick at width 1/16 with averaged weights on a tiny store, three steps."""
@@ -51,7 +53,7 @@ def tiny_experiment(folder: Path, **trainer: Any) -> Path:
                 "mpp": 0.25,
             },
         },
-        "data": {"files": [str(tiny_store(folder / "tiny.h5"))], "side": 32, "batch_size": 4},
+        "data": {"files": [str(tiny_store(folder / "tiny.h5"))], "train": SAMPLES, "batch_size": 4},
     }
     path = folder / "experiment.yaml"
     path.write_text(yaml.safe_dump(content))

@@ -1,10 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from lightning import Trainer
 
 from zoo import Click, Session
-from zoo.data import PatchDataModule
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.errors import NotTrainableError
 from zoo.inference.engine import Engine
 from zoo.interactions import Interactions
@@ -194,7 +196,7 @@ class TestWatershedInWindows(EngineContract):
 
 @pytest.mark.parametrize("make", [Watershed, RegionGrowing])
 def test_there_is_nothing_to_fit(tmp_path, make):
-    data = PatchDataModule([str(tiny_store(tmp_path / "tiny.h5"))], side=32, batch_size=2)
+    data = PatchDataModule([str(tiny_store(tmp_path / "tiny.h5"))], train=partial(ObjectWindows, side=32), batch_size=2)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = Trainer(accelerator="cpu", max_epochs=1, enable_model_summary=False, default_root_dir=tmp_path, **quiet)
     with pytest.raises(NotTrainableError, match=f"{make.__name__}.*nothing to fit.*zoo test"):

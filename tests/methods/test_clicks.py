@@ -1,6 +1,7 @@
 """RITM, the base of f-BRS and iFCN: what they are given, how they train, and that they are engines like any other."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from lightning import Trainer
 from torch import Tensor, nn
 
 from tests.helpers.regions import TinyNet
+from tests.helpers.tiny import SAMPLES
 from zoo.cli import main
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.data.batch import Batch
-from zoo.data.datamodule import PatchDataModule
 from zoo.encoders import Disks, TanhDistance
 from zoo.errors import ConfigError
 from zoo.hub.load import load_method
@@ -212,7 +214,7 @@ def test_training_makes_better_masks(kind: type[InteractiveMethod]) -> None:
 
 @every
 def test_a_fit_of_one_step(kind: type[InteractiveMethod], tmp_path: Path) -> None:
-    data = PatchDataModule([str(tiny_store(tmp_path / "tiny.h5"))], side=32, batch_size=2)
+    data = PatchDataModule([str(tiny_store(tmp_path / "tiny.h5"))], train=partial(ObjectWindows, side=32), batch_size=2)
     method = kind(TinyNet(CHANNELS[kind]), zoom=ZoomIn(side=32))
     before = method.network.out.weight.clone()
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "barebones": False}
@@ -255,7 +257,7 @@ def test_ritm_from_a_yaml_and_back(tmp_path: Path) -> None:
                 "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}},
             },
         },
-        "data": {"files": [str(tiny_store(tmp_path / "tiny.h5"))], "side": 32, "batch_size": 2},
+        "data": {"files": [str(tiny_store(tmp_path / "tiny.h5"))], "train": SAMPLES, "batch_size": 2},
     }
     (tmp_path / "ritm.yaml").write_text(yaml.safe_dump(content))
     assert main(["fit", "-c", str(tmp_path / "ritm.yaml")]) == 0

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 import zoo
 from tests.helpers.regions import HEIGHT, WIDTH, TinyNet, guide_folder, region_image, write_regions
 from zoo.cli import main
-from zoo.data.datamodule import PatchDataModule
+from zoo.data import GridWindows, PatchDataModule, RandomWindows, WholeImages
 from zoo.errors import SplitError
 from zoo.evaluation import Automatic
 from zoo.hub.load import load_method
@@ -49,7 +50,10 @@ def write_experiment(path: Path, store: Path) -> Path:
                 }
             ],
         },
-        "protocol": {"class_path": "zoo.evaluation.Automatic"},
+        "protocol": {
+            "class_path": "zoo.evaluation.Automatic",
+            "init_args": {"samples": {"class_path": "zoo.data.GridWindows", "init_args": {"side": 32, "stride": 32}}},
+        },
         "model": {
             "class_path": "zoo.methods.GuideNet",
             "init_args": {
@@ -61,10 +65,7 @@ def write_experiment(path: Path, store: Path) -> Path:
         },
         "data": {
             "files": [str(store)],
-            "train_samples": "windows",
-            "side": 32,
-            "per_image": 2,
-            "stride": 32,
+            "train": {"class_path": "zoo.data.RandomWindows", "init_args": {"side": 32, "per_image": 2}},
             "batch_size": 2,
         },
     }
@@ -104,7 +105,7 @@ def test_test_gives_the_scores_of_its_masks(trained, exported, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     experiment = write_experiment(tmp_path / "guide.yaml", trained / "store.h5")
     assert main(["test", "-c", str(experiment), "--ckpt_path", str(trained / "last.ckpt")]) == 0
-    data = PatchDataModule([str(trained / "store.h5")], side=32, stride=32, eval_samples="windows")
+    data = PatchDataModule([str(trained / "store.h5")], train=partial(GridWindows, side=32, stride=32))
     data.setup("test")
     method, both, either, ious = load_method(str(exported)), 0, 0, []
     for k in range(len(data.datasets["test"])):
@@ -161,7 +162,7 @@ def test_the_engine_predicts_once_and_keeps_to_it():
 
 
 def test_the_loss_sees_the_target_and_not_what_is_ignored(trained):
-    data = PatchDataModule([str(trained / "store.h5")], side=72, train_samples="images", eval_samples="images")
+    data = PatchDataModule([str(trained / "store.h5")], train=WholeImages)
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
     assert batch.truth.ignore.any()
@@ -192,7 +193,7 @@ def trainer(folder: Path) -> Trainer:
 
 
 def windows(store: Path) -> PatchDataModule:
-    return PatchDataModule([str(store)], side=32, train_samples="windows", eval_samples="windows", batch_size=1)
+    return PatchDataModule([str(store)], train=partial(RandomWindows, side=32), batch_size=1)
 
 
 def test_weights_bring_their_patients_along(exported, tmp_path):
@@ -234,7 +235,7 @@ def test_a_session_shows_the_prediction(exported):
 
 def evaluated(folder: Path) -> tuple[Automatic, list, Tensor]:
     """The protocol, its records on the guide's own test windows, and the masks."""
-    data = PatchDataModule([str(folder / "store.h5")], side=48, stride=40, eval_samples="windows", batch_size=4)
+    data = PatchDataModule([str(folder / "store.h5")], train=partial(GridWindows, side=48, stride=40), batch_size=4)
     data.setup("test")
     protocol, records, masks = Automatic(), [], []
     metric = protocol.metric()

@@ -1,6 +1,7 @@
 """RefineNet's training: its frozen guide, its turns, its patients, its checkpoints."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from torch import Tensor
 import zoo
 from tests.helpers.regions import TinyNet, guide_folder, region_image, write_regions
 from zoo.cli import main
+from zoo.data import GridWindows, PatchDataModule, RandomWindows
 from zoo.data.batch import Batch
-from zoo.data.datamodule import PatchDataModule
 from zoo.errors import SplitError
 from zoo.evaluation import Interactive
 from zoo.hub.load import load_method
@@ -25,6 +26,7 @@ from zoo.methods import RefineNet
 from zoo.users import CorrectionScribbles
 from zoo.users.base import SimulatedUser, Truth
 
+SHARE = {"min_positive": 0.1, "max_positive": 0.9}
 PATIENTS = {"r0": "train", "r1": "train", "r2": "val", "r3": "test"}
 
 
@@ -54,7 +56,7 @@ def write_experiment(folder: Path, guide: Path) -> Path:
         "protocol": {
             "class_path": "zoo.evaluation.Interactive",
             "init_args": {
-                "samples": "windows",
+                "samples": {"class_path": "zoo.data.GridWindows", "init_args": {"side": 32, **SHARE}},
                 "start": "prediction",
                 "max_interactions": 2,
                 "user": {"class_path": "zoo.users.CorrectionScribbles", "init_args": {"rule": "largest"}},
@@ -74,11 +76,7 @@ def write_experiment(folder: Path, guide: Path) -> Path:
         },
         "data": {
             "files": [str(write_regions(folder / "store.h5", PATIENTS))],
-            "train_samples": "windows",
-            "side": 32,
-            "per_image": 6,
-            "min_positive": 0.1,
-            "max_positive": 0.9,
+            "train": {"class_path": "zoo.data.RandomWindows", "init_args": {"side": 32, "per_image": 6, **SHARE}},
             "batch_size": 4,
             "augment": {"class_path": "zoo.data.transforms.Augment"},
         },
@@ -102,9 +100,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, guide: Path) -> Path:
 
 
 def windows(store: Path) -> PatchDataModule:
-    return PatchDataModule(
-        [str(store)], side=32, train_samples="windows", eval_samples="windows", per_image=2, batch_size=4
-    )
+    return PatchDataModule([str(store)], train=partial(RandomWindows, side=32, per_image=2), batch_size=4)
 
 
 def batch(folder: Path) -> Batch:
@@ -233,7 +229,7 @@ def test_testing_on_anybodys_patients_is_refused(trained, tmp_path, patient, who
     store = write_regions(tmp_path / "store.h5", {patient: "test", "fresh": "test"})
     method = load_method(str(trained / "last.ckpt"))
     user = CorrectionScribbles("largest")
-    method.protocol = Interactive(user, max_interactions=2, samples="windows", start="prediction")
+    method.protocol = Interactive(user, max_interactions=2, samples=GridWindows, start="prediction")
     if who is None:
         trainer(tmp_path).test(method, windows(store), verbose=False)
         assert 0 <= method.scores["iou@1"] <= 1

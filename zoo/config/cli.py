@@ -21,13 +21,15 @@ from zoo.data.datamodule import PatchDataModule
 from zoo.errors import ConfigError
 from zoo.evaluation.protocol import Protocol
 
-# What a user can do nothing about. The datamodule skips what a killed training has seen; Lightning can't know.
+# What a user can do nothing about. Lightning can't know that the datamodule skips what a killed training has seen, and
+# that samples have their numbers.
 WARNINGS = (
     "LightningCLI's args parameter",
     "You're resuming from a checkpoint that ended before the epoch ended",
     r".*isinstance\(treespec, LeafSpec\)",
     ".*does not have many workers",
     "Checkpoint directory .* exists and is not empty",
+    "Couldn't infer the batch indices",
 )
 VERBS = ("fit", "validate", "test", "predict")
 
@@ -65,7 +67,7 @@ class ZooCLI(LightningCLI):
         protocol = self._value("protocol", self.config_init)
         if protocol is not None:
             self.model.protocol = protocol
-            self.datamodule.eval_samples = protocol.samples
+            self.datamodule.evaluated = protocol.samples
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Everything into one folder; logs to CSV files and TensorBoard when the experiment names no logger."""

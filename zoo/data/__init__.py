@@ -1,5 +1,19 @@
-"""Samples and batches of stores: the datamodule, its data sets and augmentations."""
+"""Samples and batches of stores: the datamodule, the kinds of samples and augmentations."""
 
 from zoo.data.datamodule import PatchDataModule
+from zoo.data.datasets import Selection, StoreDataset, WholeImages
+from zoo.data.disagreement import Disagreement
+from zoo.data.objects import ObjectsInImages, ObjectWindows
+from zoo.data.windows import GridWindows, RandomWindows
 
-__all__ = ["PatchDataModule"]
+__all__ = [
+    "Disagreement",
+    "GridWindows",
+    "ObjectWindows",
+    "ObjectsInImages",
+    "PatchDataModule",
+    "RandomWindows",
+    "Selection",
+    "StoreDataset",
+    "WholeImages",
+]

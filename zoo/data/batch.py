@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,6 @@ from torch import Tensor
 
 from zoo.errors import DataError
 from zoo.users.base import Truth
-
-Samples = Literal["objects", "objects_in_images", "images", "windows"]
-"""What a sample is: an object in a window around it, an object in its whole image, an image, or a window of one."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     first = samples[0]
     sizes = sorted({f"{s.image.shape[1]}x{s.image.shape[0]}" for s in samples})
     if len(sizes) > 1:
-        raise DataError(f"images of {', '.join(sizes)} px in one batch; use windows (objects) or batch_size: 1")
+        raise DataError(f"images of {', '.join(sizes)} px in one batch; use windows or batch_size: 1")
     truth = Truth(
         target=_stack([s.target for s in samples]),
         sample_id=torch.tensor([s.sample_id for s in samples]),

@@ -10,13 +10,11 @@ from pathlib import Path
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, DistributedSampler
 
-from zoo.data.batch import Batch, Samples, collate
-from zoo.data.datasets import StoreDataset, WholeImages
-from zoo.data.disagreement import Disagreement
-from zoo.data.equal_sizes import EqualSizes
-from zoo.data.objects import ObjectsInImages, ObjectWindows
+from zoo.data.batch import Batch, collate
+from zoo.data.batches import Batches
+from zoo.data.datasets import Samples, Selection, StoreDataset
+from zoo.data.objects import ObjectWindows
 from zoo.data.transforms import Augment
-from zoo.data.windows import RegionWindows, Share
 from zoo.errors import ConfigError, DataError, SplitError
 from zoo.store.reader import Store, store_paths
 from zoo.store.splits import check_splits
@@ -39,69 +37,47 @@ class EpochSampler(DistributedSampler[int]):
 class PatchDataModule(LightningDataModule):
     """Training, validation and test samples from HDF5 stores, split by the groups' `split` attribute.
 
+    A kind of samples is a class such as `zoo.data.ObjectWindows`, in an experiment a `class_path` with `init_args`, in
+    Python the class itself or a `functools.partial` of it.
+
     Args:
         files: stores, folders of them or glob patterns.
         test_files: other stores for testing; None: `files`.
-        train_samples: `objects` (a window around each object), `objects_in_images` (each object in its whole image),
-            `images` (whole images or stored patches) or `windows` (of region images: at random places in training, on a
-            grid in evaluation).
-        eval_samples: the same for validation and test; the protocol decides, when there is one.
-        side: side of the windows in training, in pixels.
-        eval_side: side of the windows in validation and test; None: `side`.
-        shift: how far a window's centre may lie from its object's, in pixels.
-        min_area: objects of fewer pixels are left out (not from whole images).
-        val_per_image: at most so many objects of an image in validation; None for all.
-        test_per_image: the same in test.
-        per_image: random windows of an image in an epoch, for training on `windows`.
-        stride: of the grid of `windows` in evaluation, in pixels; None: half a side.
-        min_positive: smallest share of the region in a window.
-        max_positive: largest share.
-        test_list: file that names one object of the test split, or one window of the test's grid, a line; None for
-            all of them.
+        train: kind of the training samples; None: `zoo.data.ObjectWindows`.
+        val: kind of the validation samples, where it differs from the test's; None: `evaluated`.
+        test_list: file that names one test sample a line, as the data set's `name` does; None for all of them.
         test_limit: only the first so many images in test; None for all.
-        batch_size: of training and, but for `images`, of evaluation.
+        batch_size: of training, and the largest in evaluation.
         num_workers: processes that load.
         augment: training augmentation.
-        disagreement: for training on `windows`: turns parts of the targets over, so that the user has to be heard.
         seed: of the shuffling.
+
+    Attributes:
+        evaluated: kind of the samples of validation and test: `samples` of the experiment's protocol; without one, the
+            kind of the training samples.
     """
 
     def __init__(
         self,
         files: list[str],
         test_files: list[str] | None = None,
-        train_samples: Samples = "objects",
-        eval_samples: Samples = "objects",
-        side: int = 128,
-        eval_side: int | None = None,
-        shift: int = 0,
-        min_area: int = 1,
-        val_per_image: int | None = None,
-        test_per_image: int | None = None,
-        per_image: int = 1,
-        stride: int | None = None,
-        min_positive: float = 0.0,
-        max_positive: float = 1.0,
+        train: Samples | None = None,
+        val: Samples | None = None,
         test_list: str | None = None,
         test_limit: int | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
         augment: Augment | None = None,
-        disagreement: Disagreement | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.files, self.test_files = files, test_files
-        self.train_samples, self.eval_samples = train_samples, eval_samples
-        self.side, self.eval_side, self.shift = side, eval_side or side, shift
-        self.min_area = min_area
-        self.val_per_image, self.test_per_image = val_per_image, test_per_image
-        self.per_image, self.stride = per_image, stride
-        self.share = Share(min_positive, max_positive)
+        self.train, self.val = train or ObjectWindows, val
+        self.evaluated: Samples = self.train
         self.test_list, self.test_limit = test_list, test_limit
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.augment, self.disagreement = augment, disagreement
+        self.augment = augment
         self.datasets: dict[str, StoreDataset] = {}
 
     def setup(self, stage: str) -> None:
@@ -115,26 +91,15 @@ class PatchDataModule(LightningDataModule):
                 raise SplitError(f"{stores[0].path} and its like hold no samples of split {split!r}; check `files`")
 
     def _dataset(self, stores: Sequence[Store], split: str) -> StoreDataset:
-        training = split == "train"
-        augment = self.augment if training else None
-        limit = self.test_limit if split == "test" else None
-        samples = self.train_samples if training else self.eval_samples
-        side = self.side if training else self.eval_side
-        names = read_list(self.test_list) if split == "test" and self.test_list else None
-        if names and samples == "images":
-            raise ConfigError("test_list names windows or objects, but the samples are images; use another protocol")
-        if samples == "images":
-            return WholeImages(stores, split, augment, limit=limit)
-        if samples == "windows":
-            stride = None if training else max(side // 2, 1) if self.stride is None else self.stride
-            disagreement = self.disagreement if training else None
-            return RegionWindows(
-                stores, split, side, stride, self.per_image, self.share, names, augment, disagreement, limit
-            )
-        per_image = {"train": None, "val": self.val_per_image, "test": self.test_per_image}[split]
-        if samples == "objects_in_images":
-            return ObjectsInImages(stores, split, self.min_area, per_image, names, augment, limit=limit)
-        return ObjectWindows(stores, split, side, self.shift, self.min_area, per_image, names, augment, limit=limit)
+        if split == "train":
+            return self.train(Selection(stores, split, self.augment))
+        if split == "val":
+            return (self.val or self.evaluated)(Selection(stores, split))
+        names = read_list(self.test_list) if self.test_list else None
+        dataset = self.evaluated(Selection(stores, split, names=names, limit=self.test_limit))
+        if names is not None and not {dataset.name(k) for k in range(len(dataset))} <= set(names):
+            raise ConfigError(f"{self.test_list}: {type(dataset).__name__} samples others too; it can't follow a list")
+        return dataset
 
     def patients(self, split: str) -> frozenset[str]:
         """`data set: patient` of a split that was set up; without those of data sets that are split by field."""
@@ -163,24 +128,18 @@ class PatchDataModule(LightningDataModule):
         return self._loader(dataset, self.batch_size, sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """In order; whole images one at a time, objects in images in batches of one image size."""
-        return self._eval_loader("val")
+        """In order, in the batches that the data set asks for."""
+        return self._loader(Batches(self.datasets["val"], self.batch_size), None)
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """As `val_dataloader`."""
-        return self._eval_loader("test")
+        return self._loader(Batches(self.datasets["test"], self.batch_size), None)
 
     predict_dataloader = test_dataloader
 
-    def _eval_loader(self, split: str) -> DataLoader[Batch]:
-        dataset = self.datasets[split]
-        if isinstance(dataset, ObjectsInImages):
-            return self._loader(EqualSizes(dataset, self.batch_size), None)
-        return self._loader(dataset, 1 if self.eval_samples == "images" else self.batch_size)
-
     def _loader(
         self,
-        dataset: StoreDataset | EqualSizes,
+        dataset: StoreDataset | Batches,
         batch_size: int | None,
         sampler: EpochSampler | None = None,
         drop_last: bool = False,

@@ -1,10 +1,11 @@
-"""Samples from stores: what all have in common, and whole images or patches."""
+"""Kinds of samples from stores: what all have in common, and whole images or patches."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
-from functools import lru_cache
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +25,55 @@ from zoo.store.schema import IGNORE
 Pixels = tuple[NDArray[np.uint8], NDArray[np.integer]]
 
 
-class StoreDataset(Dataset[Sample]):
-    """Samples of the groups of one split, in a fixed order: a sample's id is its position.
+@dataclass(frozen=True)
+class Selection:
+    """What a data set takes its samples from, whatever their kind; the datamodule gives it.
 
-    An index of `n + epoch * len(dataset)` gives sample `n` with the randomness of that epoch.
-
-    Args:
+    Attributes:
         stores: where to read from.
         split: the groups' split.
         augment: changes image and labels together, seeded per sample and epoch.
-        cached_images: how many whole images to keep in memory; several windows are read from each.
-        limit: only the first so many images; None for all.
+        names: only the samples of these names (see `StoreDataset.name`), in this order; None for all.
+        limit: only the samples of the first so many images; with `names`, of those that they are from. None for all.
     """
 
-    def __init__(
-        self,
-        stores: Sequence[Store],
-        split: str,
-        augment: Augment | None = None,
-        cached_images: int = 64,
-        limit: int | None = None,
-    ) -> None:
-        self.sources = [(store, info) for store in stores for info in store.groups if info.split == split]
-        self.split = split
-        self.augment = augment
-        self.cached_images = cached_images
-        items = [(source, item) for source, (_, info) in enumerate(self.sources) for item in range(info.count)]
-        self._items = items[:limit]
-        self._item_of = {place: number for number, place in enumerate(self._items)}
+    stores: Sequence[Store]
+    split: str
+    augment: Augment | None = None
+    names: Sequence[str] | None = None
+    limit: int | None = None
+
+
+class StoreDataset(Dataset[Sample], ABC):
+    """Samples of the groups of one split, in a fixed order: a sample's id is its position.
+
+    A kind of samples is a class of its own, which an experiment names by `class_path`. Its first argument is the
+    selection; what else decides its samples are arguments with a default. An index of `n + epoch * len(dataset)` gives
+    sample `n` with the randomness of that epoch.
+
+    Args:
+        selection: what to take samples from.
+
+    Attributes:
+        kind: as results print it; only results of one kind are compared. A class without its own prints its name.
+        sources: stores and their groups of the split.
+        items: source and item of each image.
+        image_ids: the position in `items` by source and item.
+        cached_images: how many whole images to keep in memory; several windows are read from each.
+    """
+
+    kind: str
+    cached_images = 64
+
+    def __init__(self, selection: Selection) -> None:
+        self.split, self.augment = selection.split, selection.augment
+        self.sources = [
+            (store, info) for store in selection.stores for info in store.groups if info.split == selection.split
+        ]
+        items = [(number, item) for number, (_, info) in enumerate(self.sources) for item in range(info.count)]
+        # With names it counts the images that these are from.
+        self.items = items[: selection.limit if selection.names is None else None]
+        self.image_ids = {place: number for number, place in enumerate(self.items)}
         self._cached: Any = None
 
     @abstractmethod
@@ -70,6 +92,10 @@ class StoreDataset(Dataset[Sample]):
         place = self.describe(number)
         return f"{Path(str(place['file'])).stem}/{place['group']}/{place['item']}"
 
+    def batches(self, batch_size: int) -> list[list[int]]:
+        """The samples of each batch in evaluation, all once: so many at most, and images of one size."""
+        return chunks(range(len(self)), batch_size)
+
     def __getitem__(self, index: int) -> Sample:
         epoch, number = divmod(int(index), len(self))
         return self.sample(number, epoch)
@@ -78,24 +104,28 @@ class StoreDataset(Dataset[Sample]):
         return self.__dict__ | {"_cached": None}
 
     @abstractmethod
-    def _image_of(self, number: int) -> tuple[int, int]:
-        """Source and item of a sample's image."""
+    def image_of(self, number: int) -> tuple[int, int]:
+        """Selection and item of a sample's image."""
 
-    def _listed(self, names: Sequence[str], limit: int | None, what: str, hint: str) -> list[int]:
-        """Numbers of the samples of these names, in this order; only of the first so many images among theirs.
+    def listed(self, selection: Selection, what: str, hint: str) -> list[int]:
+        """Numbers of the samples that the selection names, in this order; all of them where it names none.
 
         Raises:
             DataError: there is no sample of a name: so many are `what`, and a `hint`.
         """
+        names = selection.names
+        if names is None:
+            return list(range(len(self)))
         known = {self.name(number): number for number in range(len(self))}
         missing = [name for name in names if name not in known]
         if missing:
             raise DataError(f"{len(missing)} of {len(names)} {what}, {missing[0]!r} first; {hint}")
         numbers = [known[name] for name in names]
-        images = sorted({self._image_of(number) for number in numbers})[:limit]
-        return [number for number in numbers if self._image_of(number) in images]
+        images = sorted({self.image_of(number) for number in numbers})[: selection.limit]
+        return [number for number in numbers if self.image_of(number) in images]
 
-    def _place(self, source: int, item: int) -> dict[str, str | int]:
+    def place(self, source: int, item: int) -> dict[str, str | int]:
+        """What `describe` says of an image."""
         store, info = self.sources[source]
         return {
             "file": store.path.name,
@@ -105,7 +135,8 @@ class StoreDataset(Dataset[Sample]):
             "item": item,
         }
 
-    def _whole(self, source: int, item: int) -> Pixels:
+    def whole(self, source: int, item: int) -> Pixels:
+        """Image (H, W, 3) and label (H, W), as they are stored."""
         if self._cached is None:
             self._cached = lru_cache(self.cached_images)(self._read)
         pixels: Pixels = self._cached(source, item)
@@ -115,7 +146,8 @@ class StoreDataset(Dataset[Sample]):
         store, info = self.sources[source]
         return store.image(info.name, item), store.label(info.name, item)
 
-    def _augmented(self, pixels: Pixels, number: int, epoch: int) -> Pixels:
+    def augmented(self, pixels: Pixels, number: int, epoch: int) -> Pixels:
+        """A sample's image and label as a training sees them in an epoch."""
         if self.augment is None:
             return pixels
         seed = int(drawn_number(number, epoch, 0, Draw.AUGMENT) * 2**31)
@@ -126,25 +158,63 @@ class StoreDataset(Dataset[Sample]):
 
 
 class WholeImages(StoreDataset):
-    """One sample an image or patch: its objects together, or its region."""
+    """One sample an image or patch: its objects together, or its region. In evaluation they come one at a time.
+
+    Args:
+        selection: stores of instances or regions.
+
+    Raises:
+        DataError: there is no image of a name.
+    """
+
+    kind = "images"
+
+    def __init__(self, selection: Selection) -> None:
+        super().__init__(selection)
+        numbers = self.listed(selection, "listed images are not in the data", "objects and windows are other samples")
+        self.items = [self.items[number] for number in numbers]
+
+    def batches(self, batch_size: int) -> list[list[int]]:
+        """One image each: their sizes may differ."""
+        return chunks(range(len(self)), 1)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     def describe(self, number: int) -> dict[str, str | int]:
         """Where a sample comes from."""
-        return self._place(*self._items[number])
+        return self.place(*self.items[number])
 
-    def _image_of(self, number: int) -> tuple[int, int]:
-        return self._items[number]
+    def image_of(self, number: int) -> tuple[int, int]:
+        """Source and item of the image."""
+        return self.items[number]
 
     def sample(self, number: int, epoch: int) -> Sample:
         """One image; the target is everything that is labelled."""
-        source, item = self._items[number]
-        image, label = self._augmented(self._whole(source, item), number, epoch)
+        source, item = self.items[number]
+        image, label = self.augmented(self.whole(source, item), number, epoch)
         if self._regions(source):
             return Sample(image, (label > 0) & (label != IGNORE), None, label == IGNORE, 0, number, number)
         return Sample(image, label > 0, label.astype(np.int64), None, 0, number, number)
+
+
+Samples = Callable[[Selection], StoreDataset]
+"""What makes the data set of a selection: a class of samples, or a `functools.partial` of one."""
+
+
+def kind_name(kind: Samples) -> str:
+    """What results call a kind of samples: its class's own `kind`, or the name of the class."""
+    # The command line's partial is one of a function whose first argument is the class.
+    parts = (kind.func, *kind.args) if isinstance(kind, partial) else (kind,)
+    for part in parts:
+        if isinstance(part, type) and issubclass(part, StoreDataset):
+            return str(vars(part).get("kind") or part.__name__)
+    return str(getattr(parts[0], "__name__", type(parts[0]).__name__))
+
+
+def chunks(numbers: Sequence[int], size: int) -> list[list[int]]:
+    """The numbers in their order, `size` at a time; the last ones may be fewer."""
+    return [list(numbers[start : start + size]) for start in range(0, len(numbers), size)]
 
 
 def drawn_number(number: int, epoch: int, attempt: int, draw: Draw) -> float:

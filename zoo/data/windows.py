@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.batch import Sample
-from zoo.data.datasets import StoreDataset, drawn_number
+from zoo.data.datasets import Selection, StoreDataset, drawn_number
 from zoo.data.disagreement import Disagreement
-from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
 from zoo.ops.draws import Draw
-from zoo.store.reader import Store
 from zoo.store.schema import IGNORE
 
 _TRIES = 32
@@ -43,44 +42,26 @@ class Share:
 
 
 class RegionWindows(StoreDataset):
-    """Square windows of region images.
+    """Square windows of region images; the target is the region.
 
     Args:
-        stores: stores of regions.
-        split: the groups' split.
+        selection: stores of regions.
         side: of the windows, in pixels.
-        stride: of the grid, in pixels; the last column and row are moved inside. None: windows at random places.
-        per_image: random windows of each image in an epoch.
-        share: of the region in a window. A random place is drawn again up to 32 times until it fits.
-        names: only the grid's windows of these names (see `name`), in this order; None for all.
-        augment: changes image and labels together, seeded per sample and epoch.
-        disagreement: turns parts of training targets over.
-        limit: only the first so many images; with `names`, of those that it names.
+        min_positive: smallest share of the region in a window.
+        max_positive: largest share.
 
     Raises:
-        ConfigError: side, stride or the number of windows is below 1.
-        DataError: the labels are instances, an image is smaller than the window, or a name is not on the grid.
+        ConfigError: the side is below 1, or the shares are none.
+        DataError: the labels are instances, or an image is smaller than the window.
     """
 
     def __init__(
-        self,
-        stores: Sequence[Store],
-        split: str,
-        side: int,
-        stride: int | None = None,
-        per_image: int = 1,
-        share: Share | None = None,
-        names: Sequence[str] | None = None,
-        augment: Augment | None = None,
-        disagreement: Disagreement | None = None,
-        limit: int | None = None,
+        self, selection: Selection, side: int = 128, min_positive: float = 0.0, max_positive: float = 1.0
     ) -> None:
-        super().__init__(stores, split, augment, limit=limit if names is None else None)
-        self.disagreement = disagreement
-        if min(side, per_image, 1 if stride is None else stride) < 1:
-            raise ConfigError(f"side={side}, stride={stride} and per_image={per_image} must be at least 1")
-        self.side, self.stride, self.per_image = side, stride, per_image
-        self.share = share or Share()
+        super().__init__(selection)
+        if side < 1:
+            raise ConfigError(f"side={side} must be at least 1")
+        self.side, self.share = side, Share(min_positive, max_positive)
         for store, info in self.sources:
             if store.info.labels != "region":
                 raise DataError(f"{store.path}: labels are instances; windows of regions need a store of regions")
@@ -89,69 +70,143 @@ class RegionWindows(StoreDataset):
                     f"{store.path}, group {info.name!r}: windows of {side} px do not fit images of "
                     f"{info.width}x{info.height} px; choose a smaller side"
                 )
-        self._grid = None if stride is None else self._places(stride)
-        if names is not None:
-            self._grid = self._named(names, limit)
 
-    def __len__(self) -> int:
-        return len(self._items) * self.per_image if self._grid is None else len(self._grid)
+    @abstractmethod
+    def _place_of(self, number: int, epoch: int) -> Place:
+        """Where a window lies."""
 
     def name(self, number: int) -> str:
-        """What a committed list calls a window of the grid: `file/group/item/x0,y0`."""
+        """What a committed list calls a window: `file/group/item/x0,y0`."""
         _, _, x0, y0 = self._place_of(number, epoch=0)
         return f"{super().name(number)}/{x0},{y0}"
 
-    def _image_of(self, number: int) -> tuple[int, int]:
+    def image_of(self, number: int) -> tuple[int, int]:
+        """Source and item of the image."""
         return self._place_of(number, epoch=0)[:2]
 
     def describe(self, number: int) -> dict[str, str | int]:
         """Where a sample comes from; x0, y0 is the window's top-left corner in the image, side its size, in pixels."""
         source, item, x0, y0 = self._place_of(number, epoch=0)
-        return self._place(source, item) | {"x0": x0, "y0": y0, "side": self.side}
+        return self.place(source, item) | {"x0": x0, "y0": y0, "side": self.side}
 
     def sample(self, number: int, epoch: int) -> Sample:
-        """One window; the target is the region."""
+        """One window."""
         source, item, x0, y0 = self._place_of(number, epoch)
-        image, label = self._whole(source, item)
-        window = np.s_[y0 : y0 + self.side, x0 : x0 + self.side]
-        image, label = self._augmented((image[window], label[window]), number, epoch)
-        if self.disagreement is not None:
-            label = self.disagreement(label, int(drawn_number(number, epoch, 0, Draw.DISAGREEMENT) * 2**31))
+        image, label = self.whole(source, item)
+        image, label = self.augmented((self._cut(image, x0, y0), self._cut(label, x0, y0)), number, epoch)
+        label = self._target(label, number, epoch)
         ignore = label == IGNORE
-        return Sample(image, (label > 0) & ~ignore, None, ignore, 0, number, self._item_of[source, item])
+        return Sample(image, (label > 0) & ~ignore, None, ignore, 0, number, self.image_ids[source, item])
+
+    def _target(self, label: NDArray[np.integer], number: int, epoch: int) -> NDArray[np.integer]:
+        return label
+
+    def _cut(self, pixels: NDArray[Any], x0: int, y0: int) -> NDArray[Any]:
+        return pixels[y0 : y0 + self.side, x0 : x0 + self.side]
+
+
+class RandomWindows(RegionWindows):
+    """Windows at random places of region images, for training: other places in every epoch.
+
+    Args:
+        selection: stores of regions.
+        side: of the windows, in pixels.
+        per_image: windows of each image in an epoch.
+        min_positive: smallest share of the region in a window. A place is drawn again up to 32 times until it fits.
+        max_positive: largest share.
+        disagreement: turns parts of the targets over, so that the user has to be heard.
+
+    Raises:
+        ConfigError: the number of windows is below 1, or a list names some: random windows have no lasting names.
+        ConfigError, DataError: as `RegionWindows`.
+    """
+
+    kind = "random_windows"
+
+    def __init__(
+        self,
+        selection: Selection,
+        side: int = 128,
+        per_image: int = 1,
+        min_positive: float = 0.0,
+        max_positive: float = 1.0,
+        disagreement: Disagreement | None = None,
+    ) -> None:
+        super().__init__(selection, side, min_positive, max_positive)
+        if per_image < 1:
+            raise ConfigError(f"per_image={per_image} must be at least 1")
+        if selection.names is not None:
+            raise ConfigError("only windows of a grid have names that last; use zoo.data.GridWindows")
+        self.per_image, self.disagreement = per_image, disagreement
+
+    def __len__(self) -> int:
+        return len(self.items) * self.per_image
+
+    def _target(self, label: NDArray[np.integer], number: int, epoch: int) -> NDArray[np.integer]:
+        if self.disagreement is None:
+            return label
+        return self.disagreement(label, int(drawn_number(number, epoch, 0, Draw.DISAGREEMENT) * 2**31))
 
     def _place_of(self, number: int, epoch: int) -> Place:
-        if self._grid is not None:
-            return self._grid[number]
-        source, item = self._items[number // self.per_image]
+        source, item = self.items[number // self.per_image]
         info = self.sources[source][1]
-        label = self._whole(source, item)[1]
+        label = self.whole(source, item)[1]
         for attempt in range(_TRIES):
             x0 = int(drawn_number(number, epoch, attempt, Draw.WINDOW_X) * (info.width - self.side + 1))
             y0 = int(drawn_number(number, epoch, attempt, Draw.WINDOW_Y) * (info.height - self.side + 1))
-            if self.share.allows(label[y0 : y0 + self.side, x0 : x0 + self.side]):
+            if self.share.allows(self._cut(label, x0, y0)):
                 break
         return source, item, x0, y0
 
+
+class GridWindows(RegionWindows):
+    """All windows of a grid over region images, for evaluation.
+
+    Args:
+        selection: stores of regions.
+        side: of the windows, in pixels.
+        stride: of the grid, in pixels; the last column and row are moved inside. None: half a side.
+        min_positive: smallest share of the region in a window; others are left out.
+        max_positive: largest share.
+
+    Raises:
+        ConfigError: the stride is below 1.
+        DataError: there is no window of a name.
+        ConfigError, DataError: as `RegionWindows`.
+    """
+
+    kind = "windows"
+
+    def __init__(
+        self,
+        selection: Selection,
+        side: int = 128,
+        stride: int | None = None,
+        min_positive: float = 0.0,
+        max_positive: float = 1.0,
+    ) -> None:
+        super().__init__(selection, side, min_positive, max_positive)
+        stride = max(side // 2, 1) if stride is None else stride
+        if stride < 1:
+            raise ConfigError(f"stride={stride} must be at least 1")
+        self._grid = self._places(stride)
+        hint = "use the stores, side, stride and share that the list was made with"
+        self._grid = [self._grid[n] for n in self.listed(selection, "listed windows are not on the grid", hint)]
+
+    def __len__(self) -> int:
+        return len(self._grid)
+
+    def _place_of(self, number: int, epoch: int) -> Place:
+        return self._grid[number]
+
     def _places(self, stride: int) -> list[Place]:
         places: list[Place] = []
-        for source, item in self._items:
+        for source, item in self.items:
             info = self.sources[source][1]
             label = self.sources[source][0].label(info.name, item)
             corners = product(steps(info.height, self.side, stride), steps(info.width, self.side, stride))
-            places += [
-                (source, item, x0, y0)
-                for y0, x0 in corners
-                if self.share.allows(label[y0 : y0 + self.side, x0 : x0 + self.side])
-            ]
+            places += [(source, item, x0, y0) for y0, x0 in corners if self.share.allows(self._cut(label, x0, y0))]
         return places
-
-    def _named(self, names: Sequence[str], limit: int | None) -> list[Place]:
-        if self._grid is None:
-            raise ConfigError("only windows of a grid have names that last; give its stride")
-        hint = "use the stores, side, stride and share that the list was made with"
-        numbers = self._listed(names, limit, "listed windows are not on the grid", hint)
-        return [self._grid[number] for number in numbers]
 
 
 def steps(length: int, side: int, stride: int) -> list[int]:

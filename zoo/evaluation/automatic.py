@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.data.batch import Batch
+from zoo.data.datasets import Samples, kind_name
+from zoo.data.windows import GridWindows
 from zoo.evaluation.clock import now
 from zoo.evaluation.interactive import iou
 from zoo.evaluation.protocol import Protocol
@@ -37,15 +38,16 @@ class Automatic(Protocol[RegionMetrics, Masks]):
     """Segments each sample without any interaction: IoU pooled over all pixels, and its mean over samples.
 
     Args:
-        samples: whole images or stored patches (`images`), or windows of them (`windows`).
+        samples: kind of what is segmented: `zoo.data.WholeImages` (or stored patches), or windows of them; None:
+            `zoo.data.GridWindows`.
     """
 
     name = "automatic"
     ranked_by = "IoU"
     unit = "image"
 
-    def __init__(self, samples: Literal["images", "windows"] = "windows") -> None:
-        self.samples = samples
+    def __init__(self, samples: Samples | None = None) -> None:
+        self.samples = samples or GridWindows
 
     def metric(self) -> RegionMetrics:
         """Pooled and mean IoU and Dice."""
@@ -83,4 +85,4 @@ class Automatic(Protocol[RegionMetrics, Masks]):
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:
         """What a sample is."""
-        return {"samples": self.samples}
+        return {"samples": kind_name(self.samples)}

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoo.data.batch import Batch, Samples
+from zoo.data.batch import Batch
+from zoo.data.datasets import Samples, kind_name
+from zoo.data.objects import ObjectWindows
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
@@ -65,8 +67,9 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
         max_interactions: turns at most.
         targets: IoUs whose number of clicks is reported.
         stop_at: IoU that ends a session; None: go on until the user is silent, as curves need it.
-        samples: one session an object, in a window around it (`objects`) or in its whole image (`objects_in_images`);
-            or one for all that is labelled, in an image or stored patch (`images`) or in a window of one (`windows`).
+        samples: kind of what a session is about: an object, in a window around it (`zoo.data.ObjectWindows`) or in its
+            whole image (`zoo.data.ObjectsInImages`); or all that is labelled, in an image or stored patch
+            (`zoo.data.WholeImages`) or in a window of one (`zoo.data.GridWindows`). None: `zoo.data.ObjectWindows`.
         start: `empty` counts every turn. With `prediction`, methods that begin with a prediction are compared with
             others: the turns that these need for their first one (`Engine.warmup`) are made, but neither counted nor
             timed (DeepScribble, section 4).
@@ -82,10 +85,10 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
         max_interactions: int = 20,
         targets: Sequence[float] = (0.7, 0.8, 0.85, 0.9),
         stop_at: float | None = None,
-        samples: Samples = "objects",
+        samples: Samples | None = None,
         start: Literal["empty", "prediction"] = "empty",
     ) -> None:
-        self.samples = samples
+        self.samples = samples or ObjectWindows
         self.start = start
         self.user = user or NextClick()
         self.interaction = self.user.gives
@@ -108,7 +111,7 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
             "user": repr(self.user),
             "max_interactions": self.max_interactions,
             "stop_at": self.stop_at,
-            "samples": self.samples,
+            "samples": kind_name(self.samples),
         }
         return settings if self.start == "empty" else settings | {"start": self.start}
 

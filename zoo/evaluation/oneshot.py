@@ -12,6 +12,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from zoo.data.batch import Batch
+from zoo.data.datasets import WholeImages
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
@@ -46,7 +47,7 @@ class OneShotProtocol(Protocol[InstanceMetrics, list[InstanceMap]]):
     """
 
     name = "one-shot"
-    samples = "images"
+    samples = WholeImages
     ranked_by = "AJI"
     unit = "object"
 

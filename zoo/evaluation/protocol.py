@@ -9,7 +9,8 @@ from typing import Any, Generic, Literal, TypeVar
 from numpy.typing import NDArray
 from torchmetrics import Metric
 
-from zoo.data.batch import Batch, Samples
+from zoo.data.batch import Batch
+from zoo.data.datasets import Samples
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 from zoo.interactions import Kind
@@ -23,8 +24,7 @@ class Protocol(ABC, Generic[MetricT, OutcomeT]):
 
     Attributes:
         name: as results and the leaderboard print it.
-        samples: what a batch must hold: windows around `objects`, `objects_in_images`, whole `images`, or `windows` of
-            regions.
+        samples: kind of the samples that batches must hold, such as `zoo.data.ObjectWindows`.
         ranked_by: what a record's `score` is, as reports print it.
         unit: what a time is given for.
         interaction: what a user gives in a turn.
