@@ -6,7 +6,6 @@ On a code host the same links lead to the files themselves. A link to what is no
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from sphinx.util import logging
 LANGUAGES = {".yaml": "yaml", ".py": "python", ".md": "markdown", ".json": "json", ".toml": "toml", ".csv": "text"}
 LANGUAGES |= {".txt": "text", "": "text"}
 LONGEST = 200_000
-LINE = re.compile(r"L(\d+)")
 log = logging.getLogger(__name__)
 
 
@@ -51,22 +49,18 @@ class LeadOut(SphinxTransform):
         if not path.is_relative_to(root):
             log.warning("%s is outside of the repository", target, location=node, type="repository")
             return
+        if not path.is_dir() and path.suffix not in LANGUAGES:
+            return  # Sphinx offers it for download
         name = path.relative_to(root).as_posix()
         page = self.config.repository_pages.get(name)
         new = addnodes.pending_xref("", *node.children, refexplicit=True, refwarn=True, refdoc=self.env.docname)
         if page is not None:
             new.attributes |= {"refdomain": "doc", "reftype": "myst", "reftarget": page, "reftargetid": anchor or None}
         else:
-            if anchor and not _has_line(path, anchor):
-                log.warning("%s has no place #%s", target, anchor, location=node, type="repository")
-            new.attributes |= {"refdomain": "", "reftype": "repository", "reftarget": name, "reftargetid": anchor}
+            # MyST has dropped a file's anchor, such as a line: the whole file is shown.
+            new.attributes |= {"refdomain": "", "reftype": "repository", "reftarget": name}
             self.env.metadata[self.env.docname].setdefault("repository_files", []).append(name)
         node.replace_self(new)
-
-
-def _has_line(path: Path, anchor: str) -> bool:
-    line = LINE.fullmatch(anchor)
-    return bool(line) and path.suffix in LANGUAGES and int(line[1]) <= len(path.read_text().splitlines())
 
 
 def resolve(app: Sphinx, env: Any, node: addnodes.pending_xref, contnode: nodes.Element) -> nodes.Node | None:
@@ -74,8 +68,6 @@ def resolve(app: Sphinx, env: Any, node: addnodes.pending_xref, contnode: nodes.
     if node.get("reftype") != "repository":
         return None
     uri = app.builder.get_relative_uri(node["refdoc"], page_of(node["reftarget"]))
-    if node["reftargetid"]:
-        uri += f"#{node['reftargetid']}"
     return nodes.reference("", "", *node.children, internal=True, refuri=uri)
 
 
@@ -122,8 +114,7 @@ def _text(app: Sphinx, path: Path, name: str) -> str:
     text = path.read_text()
     if len(text) > LONGEST:
         return f"<p>{len(text.splitlines())} lines, too long to be shown here.</p>"
-    shown = app.builder.highlighter.highlight_block(text, LANGUAGES[path.suffix], lineanchors="L", location=name)
-    return str(shown).replace('id="L-', 'id="L').replace('name="L-', 'name="L')
+    return str(app.builder.highlighter.highlight_block(text, LANGUAGES[path.suffix], location=name))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
