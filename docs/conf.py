@@ -34,6 +34,7 @@ default_role = "name"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True  # as written, such as torch.optim.Adam
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # attributes that annotations name already would be there twice
 python_maximum_signature_line_length = 90

@@ -64,10 +64,31 @@ def restore(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: 
         lines[:] = kept.pop(name)
 
 
+def unfence(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Make blocks of code of Markdown's fences."""
+    fenced = False
+    for i, line in enumerate(lines):
+        if line.startswith("```"):
+            lines[i] = "" if fenced else f".. code-block:: {line[3:] or 'text'}\n"
+            fenced = not fenced
+        elif fenced:
+            lines[i] = f"   {line}"
+    lines[:] = "\n".join(lines).split("\n")
+
+
+def drop_plain_bases(app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
+    """No line for bases that say nothing."""
+    for line in content.children[:1]:
+        if line.astext() in ("Bases: object", "Bases: ABC"):
+            content.remove(line)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """As Sphinx wants it."""
     app.add_role("name", NameRole())
     app.connect("missing-reference", find)
     app.connect("autodoc-process-docstring", keep, priority=400)  # napoleon is at 500
     app.connect("autodoc-process-docstring", restore, priority=600)
+    app.connect("autodoc-process-docstring", unfence, priority=300)
+    app.connect("object-description-transform", drop_plain_bases)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
