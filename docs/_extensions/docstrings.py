@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import functools
 import re
+import sys
 from typing import Any
 
 from docutils import nodes
@@ -37,6 +38,7 @@ def find(app: Sphinx, env: Any, node: Any, contnode: nodes.Element) -> nodes.Nod
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, contnode)
 
 
+@functools.cache
 def homes(env: Any) -> dict[str, str]:
     """`package.file.Name` and, where no two share it, `Name` to the name that the site has a page for."""
     found: dict[str, str] = {}
@@ -45,7 +47,7 @@ def homes(env: Any) -> dict[str, str]:
         if entry.objtype not in ("class", "exception", "function"):
             continue
         package, _, name = full.rpartition(".")
-        thing = getattr(importlib.import_module(package), name, None)
+        thing = getattr(sys.modules.get(package), name, None)
         found[f"{getattr(thing, '__module__', package)}.{name}"] = full
         if name[0].isupper():
             short.setdefault(name, set()).add(full)
