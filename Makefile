@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: compare test lint format
+.PHONY: compare test lint format docs linkcheck
 .DELETE_ON_ERROR:
 
 $(VENV)/.ready: constraints.txt pyproject.toml
@@ -28,3 +28,12 @@ lint: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Warnings are errors, references that lead nowhere among them. Built anew each time: what is not read gives no warning.
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx -W --keep-going -q -E docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+# Asks the addresses of other sites, so it needs the network.
+linkcheck: $(VENV)/.ready
+	$(BIN)/python -m sphinx -q -b linkcheck docs docs/_build/linkcheck

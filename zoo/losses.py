@@ -22,12 +22,12 @@ def weights_torch(target: Tensor, others: Tensor) -> Tensor:
 
 
 def weights_keras(target: Tensor, others: Tensor) -> Tensor:
-    """Pixel weights (B,1,H,W) of NuClick's Keras release: background 1, others 2, object 2 + |G~| / |G|."""
+    """Pixel weights (B,1,H,W) of NuClick's Keras release: background 1, others 2, object 2 + `|G~| / |G|`."""
     return 1 + others + (1 + _area_ratio(target, others)) * target
 
 
 def weights_paper(target: Tensor, others: Tensor) -> Tensor:
-    """Pixel weights a^2 G + a G~ + 1 (B,1,H,W) with a = max(|G~| / |G|, 1), as printed below NuClick's Eq. 1.
+    """Pixel weights a^2 G + a G~ + 1 (B,1,H,W) with `a = max(|G~| / |G|, 1)`, as printed below NuClick's Eq. 1.
 
     On nuclei `a` is about 12, so that an object's pixels weigh about 150 times the background's.
     """
