@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.evaluation.blobs import write_store
+from tests.helpers.blobs import write_store
 from zoo.callbacks import SampleLogger
 from zoo.data import ObjectWindows, PatchDataModule
 from zoo.evaluation import Interactive, OneShotProtocol

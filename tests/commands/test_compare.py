@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluation.blobs import write_experiment, write_store
+from tests.helpers.blobs import write_experiment, write_store
 from zoo.cli import main
 from zoo.commands.compare import side_by_side
 from zoo.comparison.result import read

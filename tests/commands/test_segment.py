@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.hub.checkpoints import nuclick_folder, watershed_folder
+from tests.helpers.checkpoints import nuclick_folder, watershed_folder
 from zoo import Click, Scribble
 from zoo.cli import main
 from zoo.images.labels import read_labels

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from encoder_reference import distances
 
+from tests.helpers.encoder_reference import distances
 from zoo.encoders import DistanceEncoder, Gaussians, InverseDistance, TanhDistance, TruncatedDistance
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions

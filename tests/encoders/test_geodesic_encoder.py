@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from encoder_reference import distances
 
+from tests.helpers.encoder_reference import distances
 from tests.helpers.geodesic import slow_geodesic
 from zoo.encoders import GeodesicDistance
 from zoo.errors import ConfigError

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from encoder_reference import per_sign, same_pixel
 
+from tests.helpers.encoder_reference import per_sign, same_pixel
 from zoo.encoders import Concat, Disks, InclusionExclusion, NoGuidance, Pixels, StrokeRaster, TanhDistance
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.inference.fakes import Disks
-from tests.users.user_reference import next_click
+from tests.helpers.fakes import Disks
+from tests.helpers.user_reference import next_click
 from zoo.comparison.sections import _sessions
 from zoo.data.batch import Batch
 from zoo.evaluation.interactive import Interactive, Traces, iou

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.inference.fakes import Disks, NearestClick
-from tests.users.user_reference import centroids
+from tests.helpers.fakes import Disks, NearestClick
+from tests.helpers.user_reference import centroids
 from zoo.data.batch import Batch
 from zoo.evaluation.oneshot import InstanceMap, OneShotProtocol, click_objects
 from zoo.inference.oneshot import OneShot

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.evaluation.test_interactive import COUNT, batch, slow_iou
-from tests.inference.fakes import Disks
+from tests.helpers.fakes import Disks
 from zoo.data.batch import Batch
 from zoo.evaluation.interactive import Interactive
 from zoo.evaluation.speed import measure

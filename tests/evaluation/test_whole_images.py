@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.evaluation.blobs import blob_image
+from tests.helpers.blobs import blob_image
 from zoo.cli import main
 from zoo.comparison.result import Speed
 from zoo.store.writer import StoreWriter

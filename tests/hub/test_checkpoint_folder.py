@@ -6,7 +6,7 @@ import torch
 import yaml
 
 import zoo
-from tests.hub.checkpoints import CONFIG, nuclick_folder, state, watershed_folder
+from tests.helpers.checkpoints import CONFIG, nuclick_folder, state, watershed_folder
 from zoo.errors import CheckpointError
 from zoo.hub.folder import read_config, read_weights, save_folder
 from zoo.hub.load import load_method, load_weights

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import zoo
-from tests.hub.checkpoints import nuclick_folder
+from tests.helpers.checkpoints import nuclick_folder
 from zoo.errors import CheckpointError
 from zoo.hub import index
 from zoo.hub.index import Entry, checksums, entries, locate, write_entry

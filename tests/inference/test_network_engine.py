@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.inference.crops import ChannelBias, SpatialBias, small
+from tests.helpers.crops import ChannelBias, SpatialBias, small
 from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State
 from zoo.interactions import Interactions

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.inference.fakes import Disks, NearestClick
+from tests.helpers.fakes import Disks, NearestClick
 from tests.methods.test_engines import nuclick
 from zoo import Click, Scribble, Session
 from zoo.errors import InteractionError

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 import zoo
-from tests.hub.checkpoints import nuclick_folder
+from tests.helpers.checkpoints import nuclick_folder
 from zoo.inference import precision
 from zoo.inference.precision import in_precision
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.inference.fakes import Disks, NearestClick
+from tests.helpers.fakes import Disks, NearestClick
 from zoo import Box, Click, Scribble, Session
 from zoo.errors import InteractionError
 from zoo.interactions import Interactions

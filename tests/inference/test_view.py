@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.inference.crops import changed, small
+from tests.helpers.crops import changed, small
 from zoo.inference.view import FlippedView, View
 from zoo.interactions import Interactions
 from zoo.networks.staged import Features

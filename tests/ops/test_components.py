@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from ops_masks import batches, stacked, thin
 from scipy import ndimage
 from skimage import measure, morphology
 from torch import Tensor
 
+from tests.helpers.masks import batches, stacked, thin
 from zoo.ops import (
     component_areas,
     connected_components,

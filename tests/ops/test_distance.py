@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from ops_masks import adversarial, batches, stacked, thin
 from scipy import ndimage
 from torch import Tensor
 
+from tests.helpers.masks import adversarial, batches, stacked, thin
 from zoo.errors import ConfigError
 from zoo.ops import argmax_pixel, distance_to, distance_transform
 from zoo.ops.device import pure_torch, use_torch

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from ops_masks import batches, stacked, thin
 from skimage import measure
 from skimage.morphology import skeletonize as scikit_image
 from torch import Tensor
 
+from tests.helpers.masks import batches, stacked, thin
 from zoo.ops import skeletonize
 from zoo.ops.device import pure_torch
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.inference.fakes import Disks as DiskEngine
+from tests.helpers.fakes import Disks as DiskEngine
 from zoo.encoders import Disks, InteractionEncoder, TanhDistance
 from zoo.inference.engine import State
 from zoo.inference.refiner import Refiner

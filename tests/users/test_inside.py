@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from user_reference import allowed_inside
 
+from tests.helpers.user_reference import allowed_inside
 from zoo.interactions import Interactions
 from zoo.testing.users import UserContract, some_truth
 from zoo.users import RandomInside, SimulatedUser, Truth

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from user_reference import next_click
 
+from tests.helpers.user_reference import next_click
 from zoo.interactions import PADDING, Interactions
 from zoo.testing import UserContract
 from zoo.users import NextClick, SimulatedUser, Truth

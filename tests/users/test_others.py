@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from user_reference import centroids
 
+from tests.helpers.user_reference import centroids
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.testing.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_next_click import SIZE, masks
-from user_reference import allowed_in_error
 
+from tests.helpers.user_reference import allowed_in_error
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.testing import UserContract

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from user_reference import training_places
 
+from tests.helpers.user_reference import training_places
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.testing.users import UserContract, some_prediction, some_truth
