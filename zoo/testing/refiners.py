@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.encoders import TanhDistance
-from zoo.inference.engine import Engine, State
+from zoo.inference.engine import Engine, State, pick
 from zoo.inference.refiner import Refiner
 from zoo.inference.view import View
 from zoo.inference.zoom import Zoom
@@ -103,8 +103,8 @@ class RefinerContract(EngineContract):
         for flip in (False, True):
             recorder = Recorder(self.refiner())
             play(self.method(recorder, ZoomIn(32, least=16), flip).engine())
-            assert recorder.logits, "the engine calls the refiner"
-            for logits, size, before, after in recorder.logits:
+            assert recorder.calls, "the engine calls the refiner"
+            for logits, size, before, after in recorder.calls:
                 assert logits.shape == size, f"logits are (B, 1, h, w) = {size}, not {tuple(logits.shape)}"
                 assert not logits.requires_grad, "logits need no gradient any more"
                 assert_same_form(after, before, "a state keeps its form")
@@ -118,7 +118,7 @@ class RefinerContract(EngineContract):
         for i in range(3):
             for turn, ((_, every), (_, alone)) in enumerate(zip(together, play(engine, [i]), strict=True)):
                 demand = f"sample {i} has its state of the batch alone too, after {turn} turns"
-                assert_same(alone, {name: value[i : i + 1] for name, value in every.items()}, demand, self.tolerance)
+                assert_same(alone, pick(every, torch.tensor([i])), demand, self.tolerance)
 
     def test_helps(self) -> None:
         """Clicks are obeyed by more masks than without it, and in no image by fewer."""
@@ -157,7 +157,7 @@ class RefinerContract(EngineContract):
         recorder = Recorder(self.refiner())
         with torch.autocast("cpu", torch.bfloat16):
             play(self.method(recorder).engine())
-        for _, _, before, after in recorder.logits:
+        for _, _, before, after in recorder.calls:
             assert_same_form(after, before, "a state keeps its form")
         recorder.check_finite()
 
@@ -203,12 +203,12 @@ class Recorder(Refiner):
     """Another refiner, and what it was given and gave.
 
     Attributes:
-        logits: of each call, with the shape they should have, and the states before and after.
+        calls: the logits of each, the shape they should have, and the states before and after.
     """
 
     def __init__(self, inner: Refiner) -> None:
         self.inner, self.at, self.crop_bound = inner, inner.at, inner.crop_bound
-        self.logits: list[tuple[Tensor, tuple[int, ...], State, State]] = []
+        self.calls: list[tuple[Tensor, tuple[int, ...], State, State]] = []
 
     def start(self, batch: int, channels: int, size: tuple[int, int], device: torch.device) -> State:
         """The other's."""
@@ -217,12 +217,12 @@ class Recorder(Refiner):
     def __call__(self, view: View, state: State) -> tuple[Tensor, State]:
         """The other's, remembered."""
         logits, after = self.inner(view, state)
-        self.logits.append((logits, (len(view.image), 1, *view.frame.size), state, after))
+        self.calls.append((logits, (len(view.image), 1, *view.frame.size), state, after))
         return logits, after
 
     def check_finite(self) -> None:
         """Fail unless every logit and state was finite, and logits were float32."""
-        for logits, _, _, after in self.logits:
+        for logits, _, _, after in self.calls:
             assert logits.dtype == torch.float32, f"logits are float32, not {logits.dtype}"
             assert logits.isfinite().all(), "every logit is finite"
             for name, value in after.items():
