@@ -23,7 +23,10 @@ exclude_patterns = ["_build"]
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", ".*"),  # docstrings put code of all kinds in backticks
-    ("py:.*", r"(abc|albumentations|collections|h5py|lightning|numpy|pathlib|torch|torchmetrics|typing)\..*"),
+    (
+        "py:.*",
+        r"(abc|albumentations|collections|contextlib|h5py|lightning|numpy|pathlib|torch|torchmetrics|typing)\..*",
+    ),
     ("py:.*", r"zoo\.\w+\.\w+\.\w+|[A-Z]\w*"),  # annotations may name what is not public
 ]
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
-
 from tests.evaluation.blobs import write_experiment, write_store
+
 from zoo.comparison import provenance
 from zoo.config.cli import ZooCLI, run
-from zoo.data.datamodule import PatchDataModule
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.hub.index import entries
 
 
@@ -52,12 +53,12 @@ def test_other_objects_and_other_windows_are_other_samples(tmp_path):
     """As many objects of as many images each time, of one store."""
     store = write_store(tmp_path / "blobs.h5")
 
-    def digest(**settings) -> str:
-        data = PatchDataModule([str(store)], **{"side": 64} | settings)
+    def digest(side: int = 64, **settings) -> str:
+        data = PatchDataModule([str(store)], train=partial(ObjectWindows, side=side), **settings)
         data.setup("test")
         return provenance.samples_digest(data.datasets["test"])
 
-    data = PatchDataModule([str(store)], side=64)
+    data = PatchDataModule([str(store)], train=partial(ObjectWindows, side=64))
     data.setup("test")
     names = [data.datasets["test"].name(number) for number in range(8)]
     lists = [tmp_path / f"{number}.txt" for number in range(3)]

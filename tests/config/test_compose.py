@@ -191,12 +191,12 @@ def test_rows_and_files_compose_on_the_command_line(tmp_path, monkeypatch):
     """In order, each over those before it; every value is read as what it is in the file."""
     monkeypatch.setattr(ZooCLI, "instantiate_classes", lambda self: None)
     write(tmp_path, model={"model": {"class_path": "zoo.methods.Watershed", "init_args": {"stain": "hematoxylin"}}})
-    write(tmp_path, t=LINES, more={"protocol": {"init_args": {"max_interactions": 4}}, "data": {"side": 64}})
-    arguments = ["-c", f"{tmp_path}/t.yaml::r", f"--config={tmp_path}/more.yaml", "--data.side=32"]
+    write(tmp_path, t=LINES, more={"protocol": {"init_args": {"max_interactions": 4}}, "data": {"batch_size": 64}})
+    arguments = ["-c", f"{tmp_path}/t.yaml::r", f"--config={tmp_path}/more.yaml", "--data.batch_size=16"]
     cli = run(arguments, run_verb=False)
     assert cli.config.title == "1e5"
     assert dict(cli.config.model.init_args).items() >= {"sigma": 0.2, "stain": "gray"}.items()
-    assert (cli.config.protocol.init_args.max_interactions, cli.config.data.side) == (4, 32)
+    assert (cli.config.protocol.init_args.max_interactions, cli.config.data.batch_size) == (4, 16)
     assert cli.experiment == "more"
     assert run(arguments[:2], run_verb=False).experiment == "t/r"
 
