@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -126,19 +125,6 @@ def square(mask: NDArray[Any], smallest: int, largest: int = 512, margin: float 
         for s, length in zip(box, mask.shape, strict=True)
     ]
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
-
-
-def montage(rows: Sequence[Sequence[Picture]], gap: int = 6) -> Picture:
-    """Pictures in rows on white, each in a cell of the largest one's size."""
-    height = max(picture.shape[0] for row in rows for picture in row)
-    width = max(picture.shape[1] for row in rows for picture in row)
-    columns = max(len(row) for row in rows)
-    out = np.full((len(rows) * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
-    for r, row in enumerate(rows):
-        for c, picture in enumerate(row):
-            y, x = r * (height + gap), c * (width + gap)
-            out[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-    return out
 
 
 def png(picture: Picture) -> bytes:
