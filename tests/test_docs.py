@@ -100,8 +100,9 @@ def check(part: Any) -> None:
         return
     if "class_path" in part:
         module, _, name = part["class_path"].rpartition(".")
-        arguments = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-        assert set(part.get("init_args", {})) <= set(arguments), part["class_path"]
+        kinds = getattr(importlib.import_module(module), name).__mro__
+        arguments = {argument for kind in kinds for argument in inspect.signature(kind).parameters}
+        assert set(part.get("init_args", {})) <= arguments, part["class_path"]
     for name, one in part.items():
         if name != "class_path":
             check(one)

@@ -123,8 +123,8 @@ def compare_trained(folder):
     (folder / "trained.yaml").write_text(yaml.safe_dump(content))
     assert main(["compare", "trained.yaml", "--out", "out"]) == 0
     (result,) = json.loads((folder / "out" / "results.json").read_text())["results"]
-    assert result["checkpoint"]["name"] == "last.ckpt"
-    assert result["checkpoint"]["sha256"] == hashlib.sha256((folder / "last.ckpt").read_bytes()).hexdigest()
+    assert result["checkpoint"]["weights"]["name"] == "last.ckpt"
+    assert result["checkpoint"]["weights"]["sha256"] == hashlib.sha256((folder / "last.ckpt").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(

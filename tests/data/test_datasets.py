@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from tests.helpers.stores import HEIGHT, IDS, RECTANGLES, WIDTH, instance_store, instances, picture, region_store
 from zoo.data.batch import Sample, collate
-from zoo.data.datasets import Kind, Selection, WholeImages
+from zoo.data.datasets import Samples, Selection, WholeImages
 from zoo.data.objects import ObjectWindows
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError
@@ -197,7 +197,7 @@ def test_windows_of_regions_or_larger_than_an_image_are_errors(store, regions):
 
 
 @pytest.mark.parametrize("kind", [partial(ObjectWindows, side=16), WholeImages])
-def test_augmentation_follows_sample_and_epoch(store, kind: Kind):
+def test_augmentation_follows_sample_and_epoch(store, kind: Samples):
     dataset, again = (kind(Selection([store], "test", Augment())) for _ in range(2))
     one, two = dataset[0], dataset[len(dataset)]
     assert not np.array_equal(one.image, two.image) or one.image.shape != two.image.shape

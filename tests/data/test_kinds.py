@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 from jsonargparse import ArgumentParser
-from tests.data.stores import IDS, instance_store
 
+from tests.helpers.stores import IDS, instance_store
 from zoo.data import (
     GridWindows,
     ObjectsInImages,
@@ -16,7 +16,7 @@ from zoo.data import (
     StoreDataset,
     WholeImages,
 )
-from zoo.data.datasets import Kind, kind_name
+from zoo.data.datasets import Samples, kind_name
 from zoo.errors import ConfigError
 from zoo.evaluation import Automatic, Interactive, OneShotProtocol
 
@@ -55,7 +55,7 @@ def test_results_call_a_kind_by_its_own_word(kind, word):
 @pytest.mark.parametrize("kind", WORDS)
 def test_the_command_lines_partial_has_the_same_name(kind):
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--samples", type=Kind | None)
+    parser.add_argument("--samples", type=Samples | None)
     spec = {"class_path": f"zoo.data.{kind.__name__}"}
     made = parser.instantiate_classes(parser.parse_object({"samples": spec})).samples
     assert kind_name(made) == WORDS[kind]

@@ -9,7 +9,7 @@ import torch
 
 from tests.helpers.stores import ABOUT, HEIGHT, IDS, WIDTH, instances, picture, region_store
 from zoo.data.datamodule import PatchDataModule
-from zoo.data.datasets import Kind, Selection
+from zoo.data.datasets import Samples, Selection
 from zoo.data.objects import ObjectsInImages, ObjectWindows
 from zoo.errors import DataError
 from zoo.store.reader import Store
@@ -32,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(path)
 
 
-def module(store: Store, evaluated: Kind = ObjectsInImages, **options: object) -> PatchDataModule:
+def module(store: Store, evaluated: Samples = ObjectsInImages, **options: object) -> PatchDataModule:
     data = PatchDataModule([str(store.path)], batch_size=5, **options)
     data.evaluated = evaluated
     data.setup("test")

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from tests.helpers.stores import ABOUT, instance_store
 from zoo.data.batch import collate
 from zoo.data.datamodule import PatchDataModule, read_list
-from zoo.data.datasets import Kind, Selection, WholeImages
+from zoo.data.datasets import Samples, Selection, WholeImages
 from zoo.data.transforms import Augment
 from zoo.data.windows import GridWindows, RandomWindows, RegionWindows, Share, steps
 from zoo.errors import ConfigError, DataError, SplitError
@@ -225,7 +225,7 @@ def test_lists_that_are_of_no_use(tmp_path, content, message):
         read_list(str(path))
 
 
-def module(store: Store, evaluated: Kind, **options: object) -> PatchDataModule:
+def module(store: Store, evaluated: Samples, **options: object) -> PatchDataModule:
     train = partial(RandomWindows, side=SIDE, per_image=12)
     data = PatchDataModule([str(store.path)], **({"train": train, "batch_size": 4} | options))
     data.evaluated = evaluated

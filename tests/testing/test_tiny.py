@@ -1,6 +1,7 @@
 """The tiny store and the tiny network that come with the contracts."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 import zoo.testing
-from zoo.data import PatchDataModule
+from zoo.data import ObjectWindows, PatchDataModule
 from zoo.store.reader import Store
 from zoo.store.schema import IGNORE
 from zoo.testing import TinyNetwork, tiny_image, tiny_store
@@ -32,7 +33,8 @@ def test_a_store_of_regions(tmp_path):
 
 
 def test_it_has_samples_to_train_with(tmp_path):
-    data = PatchDataModule([str(tiny_store(tmp_path / "tiny.h5"))], side=32, batch_size=2)
+    windows = partial(ObjectWindows, side=32)
+    data = PatchDataModule([str(tiny_store(tmp_path / "tiny.h5"))], train=windows, batch_size=2)
     data.setup("fit")
     assert next(iter(data.train_dataloader())).image.shape[0] == 2
 

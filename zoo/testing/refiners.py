@@ -101,7 +101,7 @@ class RefinerContract(EngineContract):
     def test_logits_and_states(self) -> None:
         """Of every turn, in whole images and closer."""
         for flip in (False, True):
-            recorder = Recorder(self.refiner())
+            recorder = TrunkLog(self.refiner())
             play(self.method(recorder, ZoomIn(32, least=16), flip).engine())
             assert recorder.calls, "the engine calls the refiner"
             for logits, size, before, after in recorder.calls:
@@ -145,7 +145,7 @@ class RefinerContract(EngineContract):
         image = torch.cat([torch.zeros_like(noise), torch.ones_like(noise), noise])
         for given in (Interactions.of(points, SIZE), Interactions.of(points, SIZE, strokes)):
             for order in ([0, 1, 2], [2, 0, 1]):
-                recorder = Recorder(self.refiner())
+                recorder = TrunkLog(self.refiner())
                 engine = self.method(recorder, flip=True).engine()
                 state = engine.start(image[order])
                 for _ in range(2):
@@ -154,7 +154,7 @@ class RefinerContract(EngineContract):
 
     def test_bfloat16(self) -> None:
         """The network's features lose digits; logits and states do not."""
-        recorder = Recorder(self.refiner())
+        recorder = TrunkLog(self.refiner())
         with torch.autocast("cpu", torch.bfloat16):
             play(self.method(recorder).engine())
         for _, _, before, after in recorder.calls:
@@ -199,7 +199,7 @@ class RefinerContract(EngineContract):
         assert_equal(mirrored.flip(-1), straight, "a mirrored image has the mirrored result", self.tolerance)
 
 
-class Recorder(Refiner):
+class TrunkLog(Refiner):
     """Another refiner, and what it was given and gave.
 
     Attributes:
