@@ -146,6 +146,7 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
         checkpoint=provenance.checkpoints(cli.config.model.init_args.as_dict()),
         config_hash=provenance.config_hash(cli),
         speed=speed,
+        mpp=model.mpp,
         interaction=experiment.protocol.interaction,
         **provenance.commit(),
     )

@@ -72,6 +72,7 @@ class Result:
         checkpoint: `name` and `sha256` of every checkpoint that the model is made of, by the argument that names it
             (`weights`, `guide`); None without any.
         speed: seconds at batch size 1, None where not measured.
+        mpp: micrometres per pixel that images were resampled to, where theirs are known; None: they were not.
         interaction: what a user gives in a turn; tables say NoC of clicks and NoI of anything else.
     """
 
@@ -92,6 +93,7 @@ class Result:
     versions: dict[str, str] | None = None
     checkpoint: dict[str, dict[str, str]] | None = None
     speed: Speed | None = None
+    mpp: float | None = None
     interaction: Kind = "click"
 
     @property

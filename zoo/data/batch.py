@@ -17,7 +17,10 @@ from zoo.users.base import Truth
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample: image (H, W, 3) uint8, target and ignore (H, W) bool, instances (H, W) int64 or None."""
+    """One sample: image (H, W, 3) uint8, target and ignore (H, W) bool, instances (H, W) int64 or None.
+
+    `mpp` is in micrometres per pixel, None where unknown; the data set fills it in.
+    """
 
     image: NDArray[np.uint8]
     target: NDArray[np.bool_]
@@ -26,6 +29,7 @@ class Sample:
     object_id: int
     sample_id: int
     image_id: int
+    mpp: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,13 @@ class Batch:
         image: (B, 3, H, W) uint8.
         truth: what is true of them.
         image_id: (B,) int64, which image of the data set each sample comes from.
+        mpp: micrometres per pixel of all of them; None: unknown, or not one, as batches of a training may be.
     """
 
     image: Tensor
     truth: Truth
     image_id: Tensor
+    mpp: float | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]
@@ -70,7 +76,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
         ignore=None if first.ignore is None else _stack([s.ignore for s in samples]),
     )
     image = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
-    return Batch(image, truth, torch.tensor([s.image_id for s in samples]))
+    resolutions = {s.mpp for s in samples}
+    mpp = resolutions.pop() if len(resolutions) == 1 else None
+    return Batch(image, truth, torch.tensor([s.image_id for s in samples]), mpp)
 
 
 def _stack(arrays: Sequence[NDArray[Any] | None]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from torch.utils.data import Dataset
 
 from zoo.data.batch import Sample
@@ -9,7 +11,7 @@ from zoo.data.datasets import StoreDataset
 
 
 class Batches(Dataset[list[Sample]]):
-    """The batches that a data set asks for.
+    """The batches that a data set asks for, each of one resolution.
 
     An item is a batch: a loader takes them with `batch_size=None`, and a distributed sampler deals whole batches to the
     processes, the same number to each.
@@ -21,7 +23,9 @@ class Batches(Dataset[list[Sample]]):
 
     def __init__(self, dataset: StoreDataset, batch_size: int) -> None:
         self.dataset = dataset
-        self.batches = dataset.batches(batch_size)
+        self.batches = [
+            list(part) for batch in dataset.batches(batch_size) for _, part in groupby(batch, key=dataset.mpp)
+        ]
 
     def __len__(self) -> int:
         return len(self.batches)

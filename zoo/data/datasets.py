@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,11 @@ class StoreDataset(Dataset[Sample], ABC):
 
     def __getitem__(self, index: int) -> Sample:
         epoch, number = divmod(int(index), len(self))
-        return self.sample(number, epoch)
+        return replace(self.sample(number, epoch), mpp=self.mpp(number))
+
+    def mpp(self, number: int) -> float | None:
+        """Micrometres per pixel of a sample's image, as its store has it."""
+        return self.sources[self.image_of(number)[0]][1].mpp
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_cached": None}

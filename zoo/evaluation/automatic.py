@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,10 +14,10 @@ from zoo.data.datasets import Samples, kind_name
 from zoo.data.windows import GridWindows
 from zoo.evaluation.clock import now
 from zoo.evaluation.interactive import iou
-from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
-from zoo.inference.session import as_images
+from zoo.inference.session import Session, as_images
 from zoo.interactions import Interactions
 from zoo.metrics.modules import RegionMetrics
 
@@ -57,9 +56,9 @@ class Automatic(Protocol[RegionMetrics, Masks]):
         """Segment one batch."""
         image, truth = as_images(batch.image), batch.truth
         began = now(image.device)
-        with torch.no_grad():
-            state = engine.start(image)
-            mask = engine.mask(state, Interactions.empty(len(batch), truth.size, image.device))
+        session = Session(engine, image.device, undoable=False)
+        session.set_image(image, mpp=resolution(engine, batch))
+        mask = session.mask
         seconds = now(image.device) - began
         return Masks(truth.sample_id.cpu(), batch.image_id.cpu(), mask, iou(mask, truth).cpu(), seconds)
 

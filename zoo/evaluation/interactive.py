@@ -16,7 +16,7 @@ from zoo.data.batch import Batch
 from zoo.data.datasets import Samples, kind_name
 from zoo.data.objects import ObjectWindows
 from zoo.evaluation.clock import now
-from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 from zoo.inference.session import Session, as_images
@@ -169,7 +169,7 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
         said = Interactions.empty(count, truth.size, image.device)
         active = torch.arange(count, device=image.device)
         session = Session(engine, image.device, undoable=False)
-        session.set_image(image)
+        session.set_image(image, mpp=resolution(engine, batch))
         mask = session.mask
         for turn in range(free := engine.warmup if self.start == "prediction" else 0):
             new = self.user(mask, truth, session.interactions, turn)

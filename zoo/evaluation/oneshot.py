@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,10 +15,11 @@ from torch import Tensor
 from zoo.data.batch import Batch
 from zoo.data.datasets import WholeImages
 from zoo.evaluation.clock import now
-from zoo.evaluation.protocol import Protocol
+from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 from zoo.inference.oneshot import OneShot
+from zoo.inference.resolution import labels_through, working_frame
 from zoo.inference.session import as_images
 from zoo.interactions import Interactions
 from zoo.metrics.instances import aji
@@ -67,7 +69,9 @@ class OneShotProtocol(Protocol[InstanceMetrics, list[InstanceMap]]):
             assert one.instances is not None
             said = click_objects(self.user, one, batch.image.device)
             began = now(batch.image.device)
-            prediction = self.oneshot(engine, as_images(batch.image[i : i + 1]), said)
+            frame = working_frame(1, one.size, resolution(engine, batch), engine.mpp, batch.image.device)
+            image = as_images(batch.image[i : i + 1])
+            prediction = labels_through(frame, image, said, partial(self.oneshot, engine))
             seconds = now(batch.image.device) - began
             target = one.instances[0, 0].cpu()
             out.append(InstanceMap(int(one.sample_id), prediction, target, said, seconds))

@@ -19,8 +19,19 @@ MetricT = TypeVar("MetricT", bound=Metric)
 OutcomeT = TypeVar("OutcomeT")
 
 
+def resolution(engine: Engine, batch: Batch) -> float | None:
+    """Micrometres per pixel of a batch's images for an engine; None where it works at any.
+
+    Images of unknown resolution are taken for such that the engine works on.
+    """
+    return batch.mpp if batch.mpp is not None and engine.mpp is not None else engine.mpp
+
+
 class Protocol(ABC, Generic[MetricT, OutcomeT]):
     """Evaluates engines on batches: `run` says what happened, `score` adds it to a metric.
+
+    Images are resampled to what the engine works at, as in any session; interactions, masks and scores are in the
+    images' own pixels.
 
     Attributes:
         name: as results and the leaderboard print it.

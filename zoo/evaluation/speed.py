@@ -44,7 +44,7 @@ class TimedEngine(Engine):
     """An engine that keeps the seconds of each step, and with `starts` of each start too."""
 
     def __init__(self, engine: Engine, starts: bool = False) -> None:
-        self.engine, self.window, self.warmup = engine, engine.window, engine.warmup
+        self.engine, self.window, self.warmup, self.mpp = engine, engine.window, engine.warmup, engine.mpp
         self.starts = starts
         self.seconds: list[float] = []
 

@@ -46,7 +46,7 @@ def load(name: str, device: torch.device | str = "cpu", precision: Precision = "
     method = load_method(name).to(device)
     if not isinstance(method, Method):
         raise CheckpointError(f"{name} holds {type(method).__name__}, which is not interactive")
-    return Session(method.engine(precision), device, mpp=method.mpp)
+    return Session(method.engine(precision), device)
 
 
 def load_weights(module: LightningModule, name: str) -> None:

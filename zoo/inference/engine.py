@@ -22,10 +22,12 @@ class Engine(ABC):
         window: side in pixels of the square window around a click in which the engine works; None for whole images.
         warmup: turns that an engine without a prediction of its own needs for its first one. Where methods that begin
             with a prediction are compared with others, these turns are not counted.
+        mpp: micrometres per pixel of the images that the engine works on; None: any.
     """
 
     window: int | None = None
     warmup: int = 1
+    mpp: float | None = None
 
     @abstractmethod
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:

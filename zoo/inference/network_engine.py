@@ -32,6 +32,7 @@ class NetworkEngine(Engine):
         refiner: changes the prediction, so that it keeps to what was said.
         flip: whether the mirrored crop is segmented too, and the probabilities are averaged.
         precision: of the network.
+        mpp: micrometres per pixel that the method works at; None: any.
 
     Raises:
         ConfigError: the method can't be refined, or not where the refiner intervenes.
@@ -44,10 +45,11 @@ class NetworkEngine(Engine):
         refiner: Refiner | None = None,
         flip: bool = False,
         precision: Precision = "trainer",
+        mpp: float | None = None,
     ) -> None:
         self.method, self.zoom, self.refiner, self.precision = method, zoom, refiner, precision
         self.view = FlippedView if flip else View
-        self.window, self.warmup = zoom.window, method.warmup
+        self.window, self.warmup, self.mpp = zoom.window, method.warmup, mpp
         self.channels = 0
         if refiner is not None:
             if not isinstance(method, Refinable):

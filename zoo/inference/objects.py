@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.oneshot import OneShot
+from zoo.inference.resolution import labels_through
 from zoo.inference.session import Session
 from zoo.interactions import Interaction, Interactions
 
@@ -42,14 +43,10 @@ def segment_objects(
         return torch.zeros(session.interactions.size, dtype=torch.int32)
     if session.engine.window is None:
         return _one_by_one(session, objects, progress)
-    said = Interactions.cat(everything).to(session.device)
-    if session.frame is None:
-        return (oneshot or OneShot())(session.engine, session.image, said, progress)
-    frame = session.frame
-    everywhere = frame.select(torch.zeros(len(said), dtype=torch.long, device=session.device))
-    labels = (oneshot or OneShot())(session.engine, frame.crop(session.image), said.through(everywhere), progress)
-    back = frame.inverse(said.size).crop(labels[None, None].to(session.device), "nearest")
-    return back[0, 0].cpu()
+    said, at_once = Interactions.cat(everything).to(session.device), oneshot or OneShot()
+    return labels_through(
+        session.frame, session.image, said, lambda image, given: at_once(session.engine, image, given, progress)
+    )
 
 
 def _one_by_one(

@@ -66,7 +66,7 @@ class Session:
         engine: what segments.
         device: where.
         undoable: whether earlier states are kept for `undo` and `reset`; evaluation needs only the last.
-        mpp: micrometres per pixel that the engine works at; None: any.
+        mpp: micrometres per pixel to work at; None: the engine's.
 
     Whatever the engine works at, interactions, probabilities and masks are in the pixels of the given image.
     """
@@ -81,7 +81,7 @@ class Session:
         self.engine = engine
         self.undoable = undoable
         self.device = torch.device(device)
-        self.mpp = mpp
+        self.mpp = engine.mpp if mpp is None else mpp
         self._image: Tensor | None = None
         self._frame: Frame | None = None
         self._seen: Tensor | None = None

@@ -191,7 +191,7 @@ class InteractiveMethod(TrainedMethod, Refinable):
 
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time: zoom, then refiner, then flip, then network."""
-        return NetworkEngine(self, self.zoom, self.refiner, self.flip, precision)
+        return NetworkEngine(self, self.zoom, self.refiner, self.flip, precision, self.mpp)
 
     def simulate(self, image: Tensor, truth: Truth) -> tuple[Interactions, Tensor]:
         """What the training user says over each sample's turns, and the previous mask of its last turn."""

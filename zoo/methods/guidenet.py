@@ -74,7 +74,7 @@ class GuideEngine(Engine):
     warmup = 0
 
     def __init__(self, method: GuideNet) -> None:
-        self.method = method
+        self.method, self.mpp = method, method.mpp
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The network's probability, unless a mask is given."""
