@@ -4,6 +4,7 @@ from zoo.data.datamodule import PatchDataModule
 from zoo.data.datasets import Selection, StoreDataset, WholeImages
 from zoo.data.disagreement import Disagreement
 from zoo.data.objects import ObjectsInImages, ObjectWindows
+from zoo.data.scaled import ScaledWindows
 from zoo.data.windows import GridWindows, RandomWindows
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ObjectsInImages",
     "PatchDataModule",
     "RandomWindows",
+    "ScaledWindows",
     "Selection",
     "StoreDataset",
     "WholeImages",

@@ -37,7 +37,7 @@ class Draw(IntEnum):
     NEGATIVE_KIND = 22
     # Training: the number of turns.
     TURNS = 1_000_003
-    # Data: windows around objects and anywhere, augmentation, which objects are kept, errors of annotators.
+    # Data: windows around objects and anywhere, augmentation, which objects are kept, errors of annotators, scales.
     OBJECT_SHIFT_X = 2_000_003
     OBJECT_SHIFT_Y = 2_000_004
     AUGMENT = 2_000_005
@@ -45,6 +45,8 @@ class Draw(IntEnum):
     WINDOW_X = 2_000_007
     WINDOW_Y = 2_000_008
     DISAGREEMENT = 2_000_009
+    SCALE_ONE = 2_000_016
+    SCALE_OTHER = 2_000_017
     # Inference: how far clicks are moved in further runs.
     RUN_SHIFT_X = 3_000_003
     RUN_SHIFT_Y = 3_000_004
