@@ -20,8 +20,8 @@ class ScaledWindows(Objects):
 
     Its scale, window pixels per image pixel, is drawn for each sample and epoch: log(scale) has a triangular
     distribution between the two limits, so that scales near their geometric mean are the most frequent. Pixels are
-    resampled (cubic to enlarge, by area to shrink), of labels the nearest is taken. Where a window does not fit into its
-    image it is as large as the image allows, and the scale larger.
+    resampled (cubic to enlarge, by area to shrink), of labels the nearest is taken. Where a window does not fit into
+    its image it is as large as the image allows, and the scale larger.
 
     Args:
         selection: stores of instances.
@@ -56,7 +56,7 @@ class ScaledWindows(Objects):
         super().__init__(selection, min_area, per_image)
 
     def describe(self, number: int) -> dict[str, str | int]:
-        """Where a sample comes from in the first epoch; x0, y0 is the window's corner, side its size, in image pixels."""
+        """Where a sample comes from in epoch 0; x0, y0 is the window's corner, side its size, in image pixels."""
         x0, y0, side = self._window(number, epoch=0)
         place = self.place(*self.image_of(number))
         return place | {"object": int(self._objects[number, 2]), "x0": x0, "y0": y0, "side": side}
