@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: compare test lint format
+.PHONY: compare test lint format minimum
 .DELETE_ON_ERROR:
 
 $(VENV)/.ready: constraints.txt pyproject.toml
@@ -30,3 +30,10 @@ lint: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The lowest versions that pyproject.toml allows, which pip can't choose; not in CI. It makes a venv of several GB.
+minimum:
+	$(PYTHON) -m venv --clear .venv-minimum
+	.venv-minimum/bin/python -m pip install --quiet uv
+	.venv-minimum/bin/uv pip install --quiet --python .venv-minimum/bin/python --resolution lowest-direct -e '.[dev]'
+	OMP_NUM_THREADS=1 nice .venv-minimum/bin/python -m pytest -m "not slow and not gpu" -n 1
