@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: compare test lint format docs linkcheck
+.PHONY: compare test lint format docs linkcheck minimum
 .DELETE_ON_ERROR:
 
 $(VENV)/.ready: constraints.txt pyproject.toml
@@ -37,3 +37,10 @@ docs: $(VENV)/.ready
 # Asks the addresses of other sites, so it needs the network.
 linkcheck: $(VENV)/.ready
 	$(BIN)/python -m sphinx -q -b linkcheck docs docs/_build/linkcheck
+
+# The lowest versions that pyproject.toml allows, which pip can't choose; not in CI. It makes a venv of several GB.
+minimum:
+	$(PYTHON) -m venv --clear .venv-minimum
+	.venv-minimum/bin/python -m pip install --quiet uv
+	.venv-minimum/bin/uv pip install --quiet --python .venv-minimum/bin/python --resolution lowest-direct -e '.[dev]'
+	OMP_NUM_THREADS=1 nice .venv-minimum/bin/python -m pytest -m "not slow and not gpu" -n 1

@@ -106,7 +106,7 @@ def object_table(labels: NDArray[np.integer], kind: Labels) -> NDArray[np.void]:
         else:
             ids, inverse = np.unique(label, return_inverse=True)
             ids, dense = np.insert(ids, 0, 0), inverse.reshape(label.shape) + 1
-        areas = np.bincount(dense.ravel())
+        areas = np.bincount(dense.ravel().astype(np.intp, copy=False))  # older NumPy takes no uint64
         for value, area, box in zip(ids[1:], areas[1:], ndimage.find_objects(dense), strict=True):
             if area == 0 or value == 0 or (kind == "region" and value == IGNORE):
                 continue
