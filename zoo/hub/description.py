@@ -36,7 +36,7 @@ def check_same(module: LightningModule, config: dict[str, Any], source: object) 
         CheckpointError: they differ; both are named.
     """
     with torch.random.fork_rng(devices=[]):
-        trained = build(config)
+        trained = build(config, source)
     found = next(differences(trained, module), None)
     if found is not None:
         what, theirs, ours = found

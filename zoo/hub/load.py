@@ -28,7 +28,7 @@ def load_method(name: str) -> Any:
         name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote.
     """
     config, state, source = _read(name)
-    method = build(config)
+    method = build(config, source)
     load_state(method, config, state, source)
     return method.eval()
 
