@@ -1,6 +1,7 @@
 """A killed training continues where it was: exactly, since all randomness is counted."""
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -142,3 +143,32 @@ def test_a_second_training_leaves_the_first_ones_checkpoints(store, tmp_path, ca
     assert sorted((tmp_path / "runs" / "checkpoints").iterdir()) == files
     for name, value in first["state_dict"].items():
         assert torch.equal(last["state_dict"][name], value)
+
+
+class Seen(Callback):
+    """Writes down the samples of every batch."""
+
+    samples: ClassVar[list[list[int]]] = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.samples.append(batch.truth.sample_id.tolist())
+
+
+def seen(*arguments):
+    """The 16 training samples of each epoch, as they were seen."""
+    Seen.samples = []
+    more = f"[{{class_path: zoo.callbacks.LastCheckpoint, init_args: {{every: 2}}}}, {{class_path: {__name__}.Seen}}]"
+    fit(*arguments, f"--trainer.callbacks={more}")
+    return [number for batch in Seen.samples for number in batch]
+
+
+@pytest.mark.parametrize("stop", [4, 8])
+def test_another_batch_size_sees_each_sample_once(store, tmp_path, stop):
+    """In the middle of an epoch of 8 batches, and at its end."""
+    first = seen(store, tmp_path, f"--trainer.max_steps={stop}")
+    more = ["--trainer.max_epochs=2", "--ckpt_path=last"]
+    second = seen(store, tmp_path, *more, "--data.batch_size=4")
+    every = [*first, *second]
+    assert len(every) == 32
+    assert sorted(every[:16]) == sorted(every[16:]) == list(range(16))
+    assert every[:16] != every[16:]
