@@ -27,7 +27,7 @@ class EpochSampler(DistributedSampler[int]):
         skip: samples of the first epoch's order that are left out: those that a killed training had already seen.
     """
 
-    def __init__(self, dataset: StoreDataset, num_replicas: int, rank: int, seed: int) -> None:
+    def __init__(self, dataset: StoreDataset, num_replicas: int, rank: int, seed: int = 0) -> None:
         super().__init__(dataset, num_replicas, rank, seed=seed, drop_last=True)
         self.length = len(dataset)
         self.skip = 0
