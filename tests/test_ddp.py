@@ -131,3 +131,21 @@ def test_two_processes_train_on_different_samples(folder):
     # Gradients are averaged: both ranks go on with the same weights.
     assert first["weights"] == second["weights"]
     assert "train/loss" in logged(folder / "fit", "train/")
+
+
+@pytest.mark.ddp
+def test_two_processes_go_on_where_one_was_stopped(folder):
+    """11 samples: one process sees the first 4 of the epoch, two the next 4, where 3 are left over."""
+    last = "{class_path: zoo.callbacks.LastCheckpoint, init_args: {dirpath: resumed}}"
+    more = ["--trainer.enable_checkpointing=true", f"--trainer.callbacks=[{{class_path: probe.Seen}}, {last}]"]
+    command = [str(Path(sys.executable).parent / "zoo"), *arguments("fit", "alone", *more, "--trainer.devices=1")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    alone = json.loads((folder / "seen-0.json").read_text())["samples"]
+    limits = ["--trainer.max_steps=-1", "--trainer.max_epochs=1", "--ckpt_path=resumed/last.ckpt"]
+    done = on_two_processes(folder, *arguments("fit", "together", *more, *limits))
+    together = [json.loads((folder / f"seen-{rank}.json").read_text())["samples"] for rank in (0, 1)]
+    assert [len(alone), *map(len, together)] == [4, 2, 2]
+    assert len({*alone, *together[0], *together[1]}) == 8
+    assert "sync_dist" not in done.stderr

@@ -1,6 +1,7 @@
 """Lightning callbacks."""
 
+from zoo.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
 from zoo.callbacks.predictions import PredictionWriter
 from zoo.callbacks.samples import SampleLogger
 
-__all__ = ["PredictionWriter", "SampleLogger"]
+__all__ = ["BestCheckpoint", "LastCheckpoint", "PredictionWriter", "SampleLogger"]

@@ -38,8 +38,12 @@ def main(argv: list[str]) -> int:
     # Only now: importing torch takes seconds, which --help and wrong options must not.
     from zoo.comparison.experiment import evaluate, prepare
     from zoo.comparison.sections import result_of, sections
+    from zoo.config.runs import is_run, run_weights
 
     console = Console(stderr=options.json)
+    for address in addresses:
+        if is_run(address.path):
+            console.print(f"{address}: the weights of {run_weights(address.path)}", soft_wrap=True, highlight=False)
     experiments = [prepare(address, options.limit) for address in addresses]
     with _progress(console) as progress:
         for experiment in experiments:
@@ -165,7 +169,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "experiments", nargs="+", metavar="FILE.yaml[::ROW]", help="experiments, tables of them, or rows of tables"
+        "experiments",
+        nargs="+",
+        metavar="FILE.yaml[::ROW]",
+        help="experiments, tables of them, rows of tables, or the folder or a .ckpt that `zoo fit` left",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of report.html, results.json, pictures, traces"

@@ -76,7 +76,7 @@ def export(
         CheckpointError: the .ckpt can't be read, was not made by `zoo fit`, or does not load back.
     """
     config, state = read_ckpt(ckpt)
-    module = build(config)
+    module = build(config, ckpt)
     load_state(module, config, state, ckpt)
     text = Card(title=name, licence="not stated") if card is None else read_card(card)
     mpp = config["init_args"].get("mpp")

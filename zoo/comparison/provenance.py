@@ -42,6 +42,9 @@ def config_hash(cli: ZooCLI) -> str:
         data[name] = None if data.get(name) is None else sorted(Path(file).name for file in data[name])
     if data.get("test_list") is not None:
         data["test_list"] = read_list(data["test_list"])
+    arguments = (kept["model"] or {}).get("init_args") or {}
+    if not arguments.get("weights_override"):  # as if it had never been there, as in results of before
+        arguments.pop("weights_override", None)
     kept["data"] = {name: value for name, value in data.items() if name not in MACHINE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 

@@ -8,6 +8,7 @@ import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 
 from zoo.config.compose import Address, composes, resolve
+from zoo.config.runs import is_run
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -29,11 +30,11 @@ class ComposedFile(ActionConfigFile):
 
 
 def _is_file(address: Address) -> bool:
-    """Whether it means a file: not a URL, nor YAML given in place of a file."""
+    """Whether it means a file or a run: not a URL, nor YAML given in place of a file."""
     if address.row is not None:
         return address.path.suffix in SUFFIXES
     try:
-        return address.path.is_file()
+        return address.path.is_file() or is_run(address.path)
     except OSError:  # a name that is too long for one
         return False
 

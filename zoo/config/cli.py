@@ -10,13 +10,19 @@ from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from zoo.callbacks.predictions import PredictionWriter
+from zoo.callbacks.weights import TestedWeights
 from zoo.config.action import ComposedFile, last_named, named
+from zoo.config.callbacks import check_unused, training_callbacks
+from zoo.config.ending import summary
+from zoo.config.loggers import into_one_folder
 from zoo.config.messages import NO_TYPE_FITS, readable
+from zoo.config.runs import CHECKPOINTS, CONFIG, WHICH, is_run
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import ConfigError
 from zoo.evaluation.protocol import Protocol
@@ -30,8 +36,24 @@ WARNINGS = (
     ".*does not have many workers",
     "Checkpoint directory .* exists and is not empty",
     "Couldn't infer the batch indices",
+    # Metrics are gathered where they are computed.
+    ".*sync_dist=True.*",
+    # Of the other logger of the same run.
+    "Experiment logs directory .* exists and is not empty",
 )
-VERBS = ("fit", "validate", "test", "predict")
+EVALUATING = ("validate", "test", "predict")
+VERBS = ("fit", *EVALUATING)
+
+
+class RunConfig(SaveConfigCallback):
+    """Saves the experiment beside the logs, and a training's in its folder too, where it is found with its weights."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the training's."""
+        if stage == "fit":
+            self.parser.save(
+                self.config, Path(trainer.default_root_dir) / CONFIG, skip_none=False, overwrite=True, multifile=False
+            )
 
 
 class ZooCLI(LightningCLI):
@@ -56,7 +78,8 @@ class ZooCLI(LightningCLI):
         parser.add_argument("--threads", type=int | None, default=None, help="threads of the CPU; default: all cores")
 
     def before_instantiate_classes(self) -> None:
-        """Set the number of threads."""
+        """Set the number of threads, and find the checkpoint to go on from."""
+        self._find_checkpoint()
         threads = self._value("threads", self.config)
         if threads is not None:
             torch.set_num_threads(threads)
@@ -71,39 +94,57 @@ class ZooCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Everything into one folder; logs to CSV files and TensorBoard when the experiment names no logger."""
-        folder = self._folder()
+        folder, given = self._folder(), self._value("trainer", self.config_init)
         kwargs.setdefault("default_root_dir", str(folder))
-        if self._value("trainer", self.config_init).get("logger") is None:
+        if given.get("logger") is None:
             kwargs.setdefault("logger", [TensorBoardLogger(folder), CSVLogger(folder)])
+        if self.subcommand == "fit":
+            kwargs["callbacks"] = training_callbacks(given)
         trainer = super().instantiate_trainer(**kwargs)
+        into_one_folder(trainer.loggers, folder)
+        ours: list[Callback] = [TestedWeights(folder / CHECKPOINTS)] if self.subcommand in EVALUATING else []
         if self.subcommand == "predict":
-            trainer.callbacks.append(PredictionWriter(folder / "predictions"))  # type: ignore[attr-defined]
+            ours.append(PredictionWriter(folder / "predictions"))
+        trainer.callbacks += ours  # type: ignore[attr-defined]
         for callback in trainer.checkpoint_callbacks:
             if not isinstance(callback, ModelCheckpoint):
                 continue
             # Lightning would put them into a new folder at every start; a killed training has to find its last one.
-            callback.dirpath = callback.dirpath or str(folder / "checkpoints")
+            callback.dirpath = callback.dirpath or str(folder / CHECKPOINTS)
             if self.subcommand == "fit" and not self._value("ckpt_path", self.config_init):
-                _check_unused(Path(callback.dirpath))
+                check_unused(Path(callback.dirpath))
         return trainer
+
+    def after_fit(self) -> None:
+        """Say where the two checkpoints are and how the training ended."""
+        if self.trainer.is_global_zero:
+            print("\n".join(summary(self.trainer)))
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: the experiment says what the model is, a checkpoint only what it has learned.
+
+        Lightning would take the model's arguments from the file, and a refiner or a threshold that was asked for would
+        not be heard. A file of another encoder or network is refused when it is loaded.
+        """
+
+    def _find_checkpoint(self) -> None:
+        """Put the file's path in the place of `--ckpt_path last` or `best`."""
+        name = self._value("ckpt_path", self.config) if self.subcommand else None
+        if name is None:
+            return
+        folder = self._folder() / CHECKPOINTS
+        path = folder / f"{name}.ckpt" if name in WHICH else Path(name)
+        if not path.is_file():
+            raise ConfigError(f"--ckpt_path {name}: there is no {path}; `last` and `best` mean those in {folder}")
+        self.config[self.subcommand]["ckpt_path"] = str(path)
 
     def _folder(self) -> Path:
         """Where results go: the experiment's folder, or one in `runs` that is named after its file."""
-        folder = self._value("trainer", self.config_init).get("default_root_dir")
+        folder = self._value("trainer", self.config).get("default_root_dir")
         return Path(folder or Path("runs") / self.experiment)
 
     def _value(self, name: str, config: Any) -> Any:
         return config[self.subcommand].get(name) if self.subcommand else config.get(name)
-
-
-def _check_unused(folder: Path) -> None:
-    """Lightning would write beside an earlier training's checkpoints, and `last.ckpt` would stay the earlier one's."""
-    found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
-    if found:
-        raise ConfigError(
-            f"{folder} holds checkpoints of an earlier training: go on with it (--ckpt_path {found[-1]}), remove the "
-            "folder, or choose another one (--trainer.default_root_dir)"
-        )
 
 
 def run(args: Any, run_verb: bool = True) -> ZooCLI:
@@ -118,12 +159,14 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_tips)
     quiet: dict[str, Any] = {"exit_on_error": False}
+    if isinstance(args, list) and len(args) > 1 and args[0] in EVALUATING and is_run(Path(args[1])):
+        args = [args[0], "-c", *args[1:]]
     try:
         return ZooCLI(
             LightningModule,
             PatchDataModule,
             subclass_mode_model=True,
-            save_config_callback=SaveConfigCallback if run_verb else None,
+            save_config_callback=RunConfig if run_verb else None,
             parser_kwargs={**quiet, **dict.fromkeys(VERBS, quiet)} if run_verb else quiet,
             save_config_kwargs={"overwrite": True},
             trainer_defaults={"inference_mode": False},
@@ -134,6 +177,8 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
         )
     except ArgumentError as error:
         raise ConfigError(f"{_source(args)}: {readable(str(error))}") from None
+    except MisconfigurationException as error:
+        raise ConfigError(f"{_source(args)}: {error}") from None
     except ValueError as error:
         # What a class raises when it is made reaches us in the same wrapping, but as another error.
         if NO_TYPE_FITS not in str(error):

@@ -16,6 +16,7 @@ from typing import Any
 
 from jsonargparse import get_loader
 
+from zoo.config.runs import is_run, run_experiment, run_name
 from zoo.errors import ConfigError
 
 SEPARATOR = "::"
@@ -50,7 +51,9 @@ class Address:
     @property
     def name(self) -> str:
         """`FILE` or `FILE/ROW`: what its traces, results and folders are called."""
-        return self.path.stem if self.row is None else f"{self.path.stem}/{self.row}"
+        if self.row is not None:
+            return f"{self.path.stem}/{self.row}"
+        return run_name(self.path) if is_run(self.path) else self.path.stem
 
     @property
     def result(self) -> Path:
@@ -78,7 +81,9 @@ def experiments(address: Address) -> list[Address]:
 
 def composes(address: Address) -> bool:
     """Whether a file has to be resolved: it names a `base` or has `rows`, or a row of it is asked for."""
-    return address.row is not None or bool({"base", "rows"} & _read(address.path).keys())
+    if address.row is not None or is_run(address.path):
+        return True
+    return bool({"base", "rows"} & _read(address.path).keys())
 
 
 def resolve(address: Address) -> dict[str, Any]:
@@ -163,6 +168,8 @@ def _row(rows: Mapping[str, Mapping[str, Any]], address: Address) -> Mapping[str
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if is_run(path):
+        return run_experiment(path)
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; give experiment YAMLs such as those in experiments/tables")
     try:

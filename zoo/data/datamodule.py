@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader
 
 from zoo.data.batch import Batch, collate
 from zoo.data.batches import Batches
 from zoo.data.datasets import Samples, Selection, StoreDataset
 from zoo.data.objects import ObjectWindows
+from zoo.data.sampler import EpochSampler
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError, SplitError
 from zoo.store.reader import Store, store_paths
 from zoo.store.splits import check_splits
-
-
-class EpochSampler(DistributedSampler[int]):
-    """Shuffles every epoch and tells the data set which epoch it is: index = sample + epoch * length.
-
-    `skip` samples of the first epoch are left out: those that a killed training had already seen.
-    """
-
-    skip = 0
-
-    def __iter__(self) -> Iterator[int]:
-        length = len(self.dataset)  # type: ignore[arg-type]
-        skip, self.skip = self.skip, 0
-        return (index + self.epoch * length for index in islice(super().__iter__(), skip, None))
 
 
 class PatchDataModule(LightningDataModule):
@@ -79,6 +66,9 @@ class PatchDataModule(LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.augment = augment
         self.datasets: dict[str, StoreDataset] = {}
+        self._sampler: EpochSampler | None = None
+        self._resumed: dict[str, int] = {}
+        self._begun_at = 0
 
     def setup(self, stage: str) -> None:
         """Open the stores that a stage (`fit`, `validate`, `test`, `predict`) needs and check their splits."""
@@ -123,9 +113,38 @@ class PatchDataModule(LightningDataModule):
             raise DataError(
                 f"{len(dataset)} training samples do not fill a batch of {self.batch_size}; lower batch_size"
             )
+        self._sampler, self._begun_at = sampler, 0
         if trainer:
-            sampler.skip = trainer.fit_loop.epoch_loop.batch_progress.current.ready * self.batch_size
+            self._go_on(sampler, trainer.fit_loop.epoch_loop.batch_progress)
         return self._loader(dataset, self.batch_size, sampler, drop_last=True)
+
+    def _go_on(self, sampler: EpochSampler, progress: Any) -> None:
+        """Leave out what was seen of an epoch that a training was stopped in, and count its batches as ours."""
+        before = progress.current.ready
+        if not before or progress.is_last_batch:  # then the next epoch begins
+            return
+        seen = self._resumed.get("seen", before * self.batch_size * sampler.num_replicas)
+        # Batches end the epoch when they are as many as the loader has: other processes or sizes make others.
+        left = sampler.share(seen) // self.batch_size
+        self._begun_at = len(sampler) // self.batch_size - left
+        for name in ("ready", "started", "processed", "completed"):
+            setattr(progress.current, name, getattr(progress.current, name) + self._begun_at - before)
+        if left:
+            sampler.skip = seen
+        else:
+            progress.is_last_batch = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many samples of the epoch's order all processes have seen together."""
+        if self._sampler is None or self.trainer is None:
+            return {}
+        sampler, ready = self._sampler, self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        before, begun_at = (sampler.skipped, self._begun_at) if sampler.skipped else (0, 0)
+        return {"seen": before + (ready - begun_at) * self.batch_size * sampler.num_replicas}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Recall it; checkpoints of earlier versions are of as many processes as there are now."""
+        self._resumed = dict(state_dict)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order, in the batches that the data set asks for."""

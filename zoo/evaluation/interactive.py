@@ -15,6 +15,7 @@ from torch import Tensor
 from zoo.data.batch import Batch
 from zoo.data.datasets import Samples, kind_name
 from zoo.data.objects import ObjectWindows
+from zoo.errors import ConfigError
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
@@ -88,6 +89,11 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
         samples: Samples | None = None,
         start: Literal["empty", "prediction"] = "empty",
     ) -> None:
+        wrong = [target for target in (*targets, *([] if stop_at is None else [stop_at])) if not 0 < target <= 1]
+        if wrong:
+            raise ConfigError(f"targets and stop_at are IoUs, above 0 and at most 1, not {wrong[0]}; 0.9 is 90 percent")
+        if max_interactions < 1:
+            raise ConfigError(f"max_interactions={max_interactions}: a session needs at least one turn")
         self.samples = samples or ObjectWindows
         self.start = start
         self.user = user or NextClick()

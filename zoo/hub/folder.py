@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from pydoc import ErrorDuringImport, locate
 from typing import Any
 
 import torch
@@ -17,6 +20,8 @@ from torch import Tensor
 from zoo.errors import CheckpointError
 from zoo.files import write_bytes, write_text
 
+SHOWN = 3
+"""Weights that an error names."""
 CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
 
 
@@ -73,8 +78,27 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
 
-def build(config: dict[str, Any]) -> LightningModule:
-    """The module that `class_path` and `init_args` describe."""
+def build(config: dict[str, Any], source: object = "") -> LightningModule:
+    """The module that `class_path` and `init_args` describe.
+
+    Args:
+        config: read from a checkpoint.
+        source: the file that it was read from.
+
+    Raises:
+        CheckpointError: a class is not there, or does not take its arguments.
+    """
+    before = f"{source}: " if source else ""
+    for path in _class_paths(config):
+        try:
+            found, reason = locate(path), "there is no such class"
+        except ErrorDuringImport as error:
+            found, reason = None, f"{type(error.value).__name__}: {error.value}"
+        if found is None:
+            raise CheckpointError(
+                f"{before}needs {path}, which can't be had here ({reason}); install its package, or work in the folder "
+                "that its module lies in"
+            )
     named = {key: value for key, value in config.items() if key != "patients"}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningModule, "model")
@@ -84,10 +108,24 @@ def build(config: dict[str, Any]) -> LightningModule:
             warnings.filterwarnings("ignore", message=r"Attribute .* is an instance of `nn\.Module`")
             module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": named})).model
     except Exception as error:  # jsonargparse raises whatever the class raises
+        lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
+        lines = [line for line in lines if not line.startswith("Given value")] or lines
+        # The last line is the reason, where jsonargparse tells first which types it tried.
         raise CheckpointError(
-            f"can't build {config.get('class_path')}: {error}; is it from another version, or a package not installed?"
+            f"{before}can't build {config.get('class_path')}: {lines[-1] if lines else type(error).__name__}; is it "
+            "from another version?"
         ) from error
     return module
+
+
+def _class_paths(config: Any) -> Iterator[str]:
+    """All classes that a configuration names in full."""
+    if isinstance(config, Mapping):
+        path = config.get("class_path")
+        if isinstance(path, str) and "." in path:
+            yield path
+    for value in config.values() if isinstance(config, Mapping) else config if isinstance(config, list) else ():
+        yield from _class_paths(value)
 
 
 def load_state(module: LightningModule, config: dict[str, Any], state: dict[str, Tensor], source: Path) -> None:
@@ -100,5 +138,26 @@ def load_state(module: LightningModule, config: dict[str, Any], state: dict[str,
         with torch.no_grad():
             module.load_state_dict(state, strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"{source}: the weights do not fit {type(module).__name__}: {error}") from None
+        wrong = _unfit(module, state, str(error))
+        raise CheckpointError(
+            f"{source}: the weights do not fit {type(module).__name__}: {'; '.join(wrong[:SHOWN])}"
+            f"{f' and {len(wrong) - SHOWN} more' * (len(wrong) > SHOWN)}, of {len(state)}; name the method, "
+            "network and encoder that they were trained with"
+        ) from None
     module.on_load_checkpoint({"patients": config.get("patients", ())})
+
+
+def _unfit(module: LightningModule, state: Mapping[str, Tensor], message: str) -> list[str]:
+    """What is wrong with each of the weights that torch refused with a message."""
+    ours = module.state_dict()
+    # What torch names: a first layer of another shape may be one that a network widens.
+    sizes = [name for name in re.findall(r"size mismatch for ([^:]+):", message) if name in ours and name in state]
+    return [
+        *(f"{name} is missing" for name in ours if name not in state),
+        *(f"{name} is none of its" for name in state if name not in ours),
+        *(f"{name} is {_size(state[name])}, not {_size(ours[name])}" for name in sizes),
+    ] or [message.strip().splitlines()[-1].strip()]
+
+
+def _size(value: Tensor) -> str:
+    return "x".join(map(str, value.shape)) or "a number"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.errors import CheckpointError, ConfigError
 from zoo.hub.ckpt import read_ckpt
+from zoo.hub.description import check_same
 from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
 from zoo.hub.index import locate
 from zoo.inference.precision import Precision
@@ -27,7 +28,7 @@ def load_method(name: str) -> Any:
         name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote.
     """
     config, state, source = _read(name)
-    method = build(config)
+    method = build(config, source)
     load_state(method, config, state, source)
     return method.eval()
 
@@ -49,16 +50,18 @@ def load(name: str, device: torch.device | str = "cpu", precision: Precision = "
     return Session(method.engine(precision), device)
 
 
-def load_weights(module: LightningModule, name: str) -> None:
-    """Load weights into a module of the same architecture, strictly.
+def load_weights(module: LightningModule, name: str, override: bool = False) -> None:
+    """Load weights into a module of the same architecture, strictly, that does the same with them.
 
     Args:
         module: gets the weights.
         name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote; or `imagenet`,
             which asks the module's network for its own way to begin.
+        override: whether they may have been trained with another encoder, network of the same shapes, resolution or
+            previous mask.
 
     Raises:
-        CheckpointError: unknown, incomplete, altered or of another architecture.
+        CheckpointError: unknown, incomplete, altered, of another architecture, or trained otherwise.
         ConfigError: the network knows no ImageNet weights.
     """
     if name == IMAGENET:
@@ -68,7 +71,10 @@ def load_weights(module: LightningModule, name: str) -> None:
         begin()
         return
     config, state, source = _read(name)
+    # First, so that weights which do not fit are told as such.
     load_state(module, config, state, source)
+    if not override:
+        check_same(module, config, source)
 
 
 def _read(name: str) -> tuple[dict[str, Any], dict[str, Tensor], Path]:

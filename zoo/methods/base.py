@@ -49,6 +49,8 @@ class InteractiveMethod(TrainedMethod, Refinable):
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
         weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
+        weights_override: whether they may have been trained with another encoder, network of the same shapes,
+            resolution or previous mask, which is an error otherwise.
         mpp: micrometres per pixel of the training images, if known.
         refiner: changes the prediction at test time, so that it keeps to what was said.
         flip: whether the mirrored image is segmented too at test time, and the probabilities are averaged.
@@ -72,11 +74,12 @@ class InteractiveMethod(TrainedMethod, Refinable):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         weights: str | None = None,
+        weights_override: bool = False,
         mpp: float | None = None,
         refiner: Refiner | None = None,
         flip: bool = False,
     ) -> None:
-        super().__init__(network, threshold, optimizer, scheduler, mpp)
+        super().__init__(network, threshold, optimizer, scheduler, mpp, weights_override)
         self.save_hyperparameters()
         self.turns = tuple(self.default_turns if turns is None else turns)
         if not self.turns or min(self.turns) < 0 or abs(sum(self.turns) - 1) > 1e-3:

@@ -101,9 +101,8 @@ class EvaluatedModule(LightningModule, Method):
     def _finish(self, prefix: str) -> None:
         values: dict[str, Any] = self._metric.compute()
         self.scores = {name: float(value) for name, value in values.items() if _is_number(value)}
-        self.log_dict(
-            {f"{prefix}/{name}": value for name, value in self.scores.items()}, rank_zero_only=True, sync_dist=False
-        )
+        # Of all processes' samples, so the same on each, where callbacks may look at them.
+        self.log_dict({f"{prefix}/{name}": value for name, value in self.scores.items()}, sync_dist=False)
 
 
 def refuse_overlap(trained: frozenset[str], used: frozenset[str], what: str) -> None:

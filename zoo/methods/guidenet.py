@@ -26,6 +26,8 @@ class GuideNet(TrainedMethod):
         optimizer: called with the parameters.
         scheduler: called with the optimizer; stepped after every batch.
         weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
+        weights_override: whether they may have been trained with another encoder, network of the same shapes,
+            resolution or previous mask, which is an error otherwise.
         mpp: micrometres per pixel of the training images, if known.
     """
 
@@ -38,8 +40,9 @@ class GuideNet(TrainedMethod):
         scheduler: LRSchedulerCallable | None = None,
         weights: str | None = None,
         mpp: float | None = None,
+        weights_override: bool = False,
     ) -> None:
-        super().__init__(network, threshold, optimizer, scheduler, mpp)
+        super().__init__(network, threshold, optimizer, scheduler, mpp, weights_override)
         self.save_hyperparameters()
         self.loss = loss
         self.begin(weights)

@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
+from zoo.hub.ckpt import described
+from zoo.hub.description import check_same
 from zoo.hub.load import load_weights
 from zoo.methods.evaluated import EvaluatedModule
 
@@ -21,6 +23,7 @@ class TrainedMethod(EvaluatedModule):
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
         mpp: micrometres per pixel of the training images, if known.
+        weights_override: whether weights may be of another encoder, network, resolution or previous mask.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class TrainedMethod(EvaluatedModule):
         optimizer: OptimizerCallable,
         scheduler: LRSchedulerCallable | None,
         mpp: float | None,
+        weights_override: bool = False,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
@@ -37,11 +41,23 @@ class TrainedMethod(EvaluatedModule):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.mpp = mpp
+        self.weights_override = weights_override
 
     def begin(self, weights: str | None) -> None:
         """Start from weights: a checkpoint's name, folder or .ckpt, or `imagenet` for a backbone's; None: as it is."""
         if weights is not None:
-            load_weights(self, weights)
+            load_weights(self, weights, self.weights_override)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Recall the patients.
+
+        Raises:
+            CheckpointError: it was trained with another encoder, network, resolution or previous mask.
+        """
+        super().on_load_checkpoint(checkpoint)
+        config = described(checkpoint)
+        if config is not None and not self.weights_override:
+            check_same(self, config, getattr(self._trainer, "ckpt_path", None) or "the checkpoint")
 
     def configure_optimizers(self) -> Any:
         """The given optimizer over the trainable parameters, with the scheduler stepped after every batch."""
