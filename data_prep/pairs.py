@@ -63,7 +63,7 @@ def pair_shard(
 def _read(
     stem: str, image: Path, label: Path, read: LabelReader, describe: Describe | None, group: dict[str, Any]
 ) -> Iterator[Group]:
-    pixels, ids = read_image(image), read(label)
+    pixels, ids = read_image(image).pixels, read(label)
     if pixels.shape[:2] != ids.shape:
         (height, width), (rows, columns) = pixels.shape[:2], ids.shape
         raise DataError(

@@ -64,7 +64,7 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     embedded = args.subset == "embedded"
     tiles, images = [], []
     for tile in _tiles(source):
-        image = read_image(tile.image)
+        image = read_image(tile.image).pixels
         grey = (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
         if not grey and (not embedded or image.shape[:2] == EMBEDDED_SIZE):
             tiles.append(tile)
@@ -126,7 +126,7 @@ def _embedded(tiles: list[StainedImage]) -> list[StainedImage]:
 
 def _read(tiles: list[StainedImage]) -> Iterator[Group]:
     for tile in tiles:
-        image = read_image(tile.image)
+        image = read_image(tile.image).pixels
         label = read_instances(tile.masks, image.shape[:2])
         yield Group(
             tile.name[:16],

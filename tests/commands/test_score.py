@@ -85,7 +85,7 @@ def test_unreadable_labels_are_named_errors(tmp_path):
     np.save(tmp_path / "huge.npy", np.full((3, 3), 2**31))
     np.save(tmp_path / "stack.npy", np.zeros((5, 9, 9), int))
     expected = {
-        "colour.png": "colour image", "broken.png": "can't be read", "broken.tif": "no pixels",
+        "colour.png": "colour image", "broken.png": "can't be read", "broken.tif": "can't be read",
         "text.tif": "can't be read", "cut.tif": "can't be read",
         "empty.npy": "can't be read", "half.npy": "fractions", "nan.npy": "fractions", "negative.npy": "-1",
         "huge.npy": "2147483648", "stack.npy": "shape", "missing.png": "no such file", "a.jpg": r"\.png",
