@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from data_prep.appearance import fields, stains
 from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
+from zoo.files import is_input
 from zoo.images.labels import read_labels
 from zoo.images.reading import read_image
 
@@ -102,7 +103,7 @@ def _tiles(source: Path) -> Iterator[StainedImage]:
     if not folders:
         raise wrong_layout(source, "no folders in it", LAYOUT)
     for folder in folders:
-        images, masks = sorted(folder.glob("images/*.png")), sorted(folder.glob("masks/*.png"))
+        images, masks = (sorted(filter(is_input, folder.glob(f"{kind}/*.png"))) for kind in ("images", "masks"))
         if len(images) != 1 or not masks:
             problem = f"{folder.name} has {len(images)} images and {len(masks)} masks"
             raise wrong_layout(source, problem, LAYOUT)

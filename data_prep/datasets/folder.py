@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
+from zoo.files import is_input, stem_of
 from zoo.images.choice import Choice, add_choice_arguments, choice_of
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
 from zoo.images.reading import IMAGE_SUFFIXES, read_image
@@ -57,10 +58,11 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     choice = choice_of(args)
     for split, folder in parts:
         for image, label in _pairs(source, folder):
-            about = {"patient": patient_of(image.stem, args.patient_regex), "split": split}
+            name = stem_of(image)
+            about = {"patient": patient_of(name, args.patient_regex), "split": split}
             about |= {"mpp": args.mpp, "magnification": args.magnification}
             read = partial(_read, image, label, args.labels, args.binary, choice, about)
-            stem = image.stem if len(parts) == 1 else f"{split}-{image.stem}"
+            stem = name if len(parts) == 1 else f"{split}-{name}"
             shards.append(Shard(stem, (image, label), read))
     name = args.dataset or source.resolve().name
     return Plan(name, args.licence, "unpublished", shards, labels=args.labels)
@@ -112,10 +114,11 @@ def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*")):
-        if path.suffix.lower() in suffixes:
-            if path.stem in found:
-                raise DataError(f"{path} and {found[path.stem]} have one name; rename one of them")
-            found[path.stem] = path
+        if is_input(path) and path.suffix.lower() in suffixes:
+            stem = stem_of(path)
+            if stem in found:
+                raise DataError(f"{path} and {found[stem]} have one name; rename one of them")
+            found[stem] = path
     return found
 
 
@@ -137,4 +140,4 @@ def _read(
         )
     if binary:
         ids = from_mask(ids, labels, label)
-    yield Group(image.stem, [Patch(pixels, ids)], slide=image.stem, **about)
+    yield Group(stem_of(image), [Patch(pixels, ids)], slide=stem_of(image), **about)
