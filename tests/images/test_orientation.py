@@ -102,3 +102,20 @@ def test_slides(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "t.tif", picture, photometric="rgb", tile=(16, 16), extratags=[tag], metadata=None)
     with pytest.raises(DataError, match=r"orientation tag \(6\)"):
         open_slide(tmp_path / "t.tif", mpp=1)
+
+
+@pytest.mark.parametrize("orientation", VALUES)
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_palettes_and_depths(tmp_path: Path, orientation: int, name: str) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image = Image.frombytes("P", LABEL.shape[::-1], LABEL.tobytes())
+    image.putpalette(list(range(255, -1, -1)) * 3)
+    image.save(tmp_path / name, exif=exif)
+    np.testing.assert_array_equal(read_labels(tmp_path / name), upright(LABEL, orientation))
+    shown = upright(np.asarray(image.convert("RGB")), orientation)
+    np.testing.assert_array_equal(read_image(tmp_path / name).pixels, shown)
+    for deep in (LABEL.astype(np.uint16) * 1000, LABEL > 2):
+        Image.fromarray(deep).save(tmp_path / name, exif=exif)
+        np.testing.assert_array_equal(read_labels(tmp_path / name), upright(deep, orientation))
+    np.testing.assert_array_equal(read_image(tmp_path / name).pixels[..., 1], upright((LABEL > 2) * 255, orientation))

@@ -29,6 +29,7 @@ from zoo.images.tiff import (
     stated_resolutions,
 )  # fmt: skip
 
+PALETTE = 3  # PhotometricInterpretation
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 Kind = Literal["grey", "colour", "channels"]
 
@@ -107,7 +108,9 @@ def _decoded(path: Path, image: Image.Image, indices: bool) -> tuple[NDArray[Any
     if deep and len(image.getbands()) > 1:
         array = upright(_deep(path), image.getexif().get(ORIENTATION, 1))
         return array, "grey" if array.shape[2] == 1 else "colour"
-    ImageOps.exif_transpose(image, in_place=True)
+    image.load()  # which turns a TIFF
+    if image.format != "TIFF":
+        ImageOps.exif_transpose(image, in_place=True)
     if not indices and image.mode in EIGHT_BIT:
         return np.asarray(image.convert("RGB")), "colour"
     array = np.asarray(image)
@@ -151,6 +154,11 @@ def _tiff(path: Path, page: int | None, indices: bool, stack: bool) -> Stored:
                 raise
             with Image.open(path) as image:  # Pillow has some of the compressions built in
                 return Stored(*_decoded(path, image, indices), **about)
+        if not indices and samples.dtype == bool:
+            samples = samples.astype(np.uint8) * 255
+        if not indices and plane.photometric == PALETTE:
+            colours = np.asarray(plane.series.keyframe.colormap) >> 8  # (3, values) of 16 bits
+            return Stored(colours.T[samples[..., 0]].astype(np.uint8), "colour", **about)
         if not indices and plane.photometric == 0 and samples.dtype.kind == "u":
             samples = np.iinfo(samples.dtype).max - samples
         return _interpreted(samples, plane, about)
@@ -161,6 +169,8 @@ def _pillow_knows(plane: Plane) -> bool:
     page = plane.series.keyframe
     if page.dtype not in (np.dtype(np.uint8), np.dtype(bool)):
         return False
+    if plane.orientation != 1 and plane.photometric in (*GREY, RGB[0], PALETTE):
+        return False  # it turns those with a palette wrong
     if plane.photometric in GREY:
         return plane.channels == 1 or (plane.channels == 2 and plane.has_alpha)
     return plane.photometric not in RGB or plane.channels in (3, 4)
