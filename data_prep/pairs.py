@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.plan import Group, Patch, Shard, wrong_layout
 from zoo.errors import DataError
+from zoo.files import is_input
 from zoo.images.reading import read_image
 
 LabelReader = Callable[[Path], NDArray[np.int32]]
@@ -63,7 +65,7 @@ def pair_shard(
 def _read(
     stem: str, image: Path, label: Path, read: LabelReader, describe: Describe | None, group: dict[str, Any]
 ) -> Iterator[Group]:
-    pixels, ids = read_image(image), read(label)
+    pixels, ids = read_image(image).pixels, read(label)
     if pixels.shape[:2] != ids.shape:
         (height, width), (rows, columns) = pixels.shape[:2], ids.shape
         raise DataError(
@@ -76,5 +78,6 @@ def _read(
 
 def _by_name(source: Path, pattern: str, name: str) -> dict[str, Path]:
     before, after = (re.escape(part) for part in Path(pattern).name.split("*"))
-    found = ((re.fullmatch(f"{before}({name}){after}", path.name), path) for path in source.glob(pattern))
+    files = filter(is_input, source.glob(pattern))
+    found = ((re.fullmatch(f"{before}({name}){after}", normalize("NFC", path.name)), path) for path in files)
     return {match[1]: path for match, path in found if match}

@@ -75,7 +75,7 @@ def read_cells(found: CellImage) -> tuple[NDArray[np.uint8], NDArray[np.int32], 
     Raises:
         DataError: a mask of another size, or without any cell.
     """
-    image, grey = read_image(found.image), read_labels(found.mask)
+    image, grey = read_image(found.image).pixels, read_labels(found.mask)
     if grey.shape != image.shape[:2]:
         raise DataError(f"{found.mask}: {grey.shape}, but {found.image.name} is {image.shape[:2]}; download it again")
     if grey.max() < CYTOPLASM:

@@ -1,9 +1,10 @@
-"""Files that appear under their names only when complete, and their checksums."""
+"""Files that appear under their names only when complete; which files are meant, and their checksums."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """`write_bytes` of UTF-8 text."""
     write_bytes(path, content.encode())
+
+
+def is_input(path: Path) -> bool:
+    """Whether a file found in a folder is meant: names that begin with a dot are the system's ('._a.png')."""
+    return not path.name.startswith(".")
+
+
+def stem_of(path: Path) -> str:
+    """A file's name without its ending, composed (NFC), since disks write 'é' in two ways."""
+    return unicodedata.normalize("NFC", path.stem)
 
 
 def sha256(path: Path) -> str:

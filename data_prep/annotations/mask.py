@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from data_prep.annotations.base import centres
 from zoo.errors import DataError
 from zoo.images.labels import read_labels
+from zoo.images.orientation import upright
+from zoo.images.tiff import TIFF_SUFFIXES, open_tiff, planes, tag_orientation
 from zoo.store.schema import IGNORE
-
-TIFF_SUFFIXES = (".tif", ".tiff")
 
 
 class MaskSlide:
@@ -64,11 +63,14 @@ def _tiff(path: Path) -> NDArray[np.integer]:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
     try:
-        with tifffile.TiffFile(path) as file:
+        with open_tiff(path) as file:
             page = file.pages.first
-            if len(page.shape) == 2 and page.dtype is not None and page.dtype.kind in "bui":
-                return np.asarray(page.asarray(out="memmap"))
-            found = f"{page.dtype} of shape {page.shape}"
+            every = planes(file)
+            # Smaller ones that don't say so are levels of a pyramid all the same.
+            pages = sum(each.shape == every[0].shape for each in every)
+            if pages == 1 and len(page.shape) == 2 and page.dtype is not None and page.dtype.kind in "bui":
+                return upright(np.asarray(page.asarray(out="memmap")), tag_orientation(page))
+            found = f"{pages} page(s), {page.dtype} of shape {page.shape}"
     except Exception as error:  # tifffile lets through whatever its codecs raise
         hint = "pip install imagecodecs" if "imagecodecs" in str(error) else "check that it is complete"
         raise DataError(f"{path}: can't be read as a mask ({error}); {hint}") from error

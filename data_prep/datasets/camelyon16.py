@@ -28,6 +28,7 @@ from data_prep.annotations import Annotation, Polygons, check_inside, read_asap_
 from data_prep.plan import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
 from zoo.errors import DataError
+from zoo.files import is_input
 from zoo.slides import Slide
 from zoo.store.schema import IGNORE
 
@@ -84,7 +85,7 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     if not cases:
         raise wrong_layout(source, "no slides in training/normal, training/tumor or testing/images", LAYOUT)
     used = {case.xml for case in cases}
-    alone = [path for path in sorted(source.glob("*/lesion_annotations/*.xml")) if path not in used]
+    alone = [path for path in sorted(filter(is_input, source.glob("*/lesion_annotations/*.xml"))) if path not in used]
     if alone:
         raise wrong_layout(source, f"{alone[0]} is no slide's ({len(alone)} alone); download the slides", LAYOUT)
     shards = [
@@ -139,7 +140,7 @@ def _testing(source: Path) -> Iterator[_Case]:
 
 
 def _slides(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.tif")) if path.stem not in WITHDRAWN]
+    return [path for path in sorted(filter(is_input, folder.glob("*.tif"))) if path.stem not in WITHDRAWN]
 
 
 def _xml(source: Path, slide: Path, part: str) -> Path:

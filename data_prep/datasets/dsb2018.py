@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from data_prep.appearance import fields, stains
 from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
+from zoo.files import is_input
 from zoo.images.labels import read_labels
 from zoo.images.reading import read_image
 
@@ -64,7 +65,7 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     embedded = args.subset == "embedded"
     tiles, images = [], []
     for tile in _tiles(source):
-        image = read_image(tile.image)
+        image = read_image(tile.image).pixels
         grey = (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
         if not grey and (not embedded or image.shape[:2] == EMBEDDED_SIZE):
             tiles.append(tile)
@@ -102,7 +103,7 @@ def _tiles(source: Path) -> Iterator[StainedImage]:
     if not folders:
         raise wrong_layout(source, "no folders in it", LAYOUT)
     for folder in folders:
-        images, masks = sorted(folder.glob("images/*.png")), sorted(folder.glob("masks/*.png"))
+        images, masks = (sorted(filter(is_input, folder.glob(f"{kind}/*.png"))) for kind in ("images", "masks"))
         if len(images) != 1 or not masks:
             problem = f"{folder.name} has {len(images)} images and {len(masks)} masks"
             raise wrong_layout(source, problem, LAYOUT)
@@ -126,7 +127,7 @@ def _embedded(tiles: list[StainedImage]) -> list[StainedImage]:
 
 def _read(tiles: list[StainedImage]) -> Iterator[Group]:
     for tile in tiles:
-        image = read_image(tile.image)
+        image = read_image(tile.image).pixels
         label = read_instances(tile.masks, image.shape[:2])
         yield Group(
             tile.name[:16],

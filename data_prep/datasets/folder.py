@@ -11,6 +11,7 @@ With folders train/, val/ and test/ in --source those are the splits; without th
 
 import argparse
 import re
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
+from zoo.files import is_input, stem_of
+from zoo.images.choice import Choice, add_choice_arguments, choice_of
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
 from zoo.images.reading import IMAGE_SUFFIXES, read_image
 from zoo.store.schema import LABELS, Labels
@@ -41,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--binary", action=argparse.BooleanOptionalAction, help="label images are masks; --no-binary: they are not"
     )
     parser.add_argument("--patient-regex", metavar="REGEX", help="its first group is the patient of a file name")
-    parser.add_argument("--mpp", type=float, help="micrometres per pixel; default: unknown")
-    parser.add_argument("--magnification", type=float, help="objective power, e.g. 40; default: unknown")
+    parser.add_argument("--mpp", type=float, help="micrometres per pixel; default: what each file says")
+    parser.add_argument("--magnification", type=float, help="objective power, e.g. 40; default: likewise")
+    add_choice_arguments(parser)
     parser.add_argument("--dataset", help="name of the data set; default: name of the folder")
     parser.add_argument("--licence", default="unknown", help="licence of images and labels")
 
@@ -51,12 +55,14 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     """One shard per image."""
     parts = [(split, source / split) for split in SPLITS if (source / split).is_dir()] or [("train", source)]
     shards = []
+    choice = choice_of(args)
     for split, folder in parts:
         for image, label in _pairs(source, folder):
-            about = {"patient": patient_of(image.stem, args.patient_regex), "split": split}
+            name = stem_of(image)
+            about = {"patient": patient_of(name, args.patient_regex), "split": split}
             about |= {"mpp": args.mpp, "magnification": args.magnification}
-            read = partial(_read, image, label, args.labels, args.binary, about)
-            stem = image.stem if len(parts) == 1 else f"{split}-{image.stem}"
+            read = partial(_read, image, label, args.labels, args.binary, choice, about)
+            stem = name if len(parts) == 1 else f"{split}-{name}"
             shards.append(Shard(stem, (image, label), read))
     name = args.dataset or source.resolve().name
     return Plan(name, args.licence, "unpublished", shards, labels=args.labels)
@@ -108,15 +114,23 @@ def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*")):
-        if path.suffix.lower() in suffixes:
-            if path.stem in found:
-                raise DataError(f"{path} and {found[path.stem]} have one name; rename one of them")
-            found[path.stem] = path
+        if is_input(path) and path.suffix.lower() in suffixes:
+            stem = stem_of(path)
+            if stem in found:
+                raise DataError(f"{path} and {found[stem]} have one name; rename one of them")
+            found[stem] = path
     return found
 
 
-def _read(image: Path, label: Path, labels: Labels, binary: bool | None, about: dict[str, Any]) -> Iterator[Group]:
-    pixels, ids = read_image(image), read_labels(label)
+def _read(
+    image: Path, label: Path, labels: Labels, binary: bool | None, choice: Choice, about: dict[str, Any]
+) -> Iterator[Group]:
+    found, ids = read_image(image, choice), read_labels(label)
+    mpp, notes = found.mpp_or(about["mpp"])
+    for note in (*found.notes, *notes):
+        print(f"zoo prep: {note}", file=sys.stderr)
+    about = about | {"mpp": mpp, "magnification": about["magnification"] or found.magnification}
+    pixels = found.pixels
     if pixels.shape[:2] != ids.shape:
         raise DataError(f"{label}: {ids.shape}, but {image.name} is {pixels.shape[:2]}; they must be equal")
     if binary is None and ids.max() == 255 and np.isin(ids, (0, 255)).all():
@@ -126,4 +140,4 @@ def _read(image: Path, label: Path, labels: Labels, binary: bool | None, about: 
         )
     if binary:
         ids = from_mask(ids, labels, label)
-    yield Group(image.stem, [Patch(pixels, ids)], slide=image.stem, **about)
+    yield Group(stem_of(image), [Patch(pixels, ids)], slide=stem_of(image), **about)

@@ -66,7 +66,7 @@ class Tile:
         Raises:
             DataError: the two differ in size, or one can't be read.
         """
-        image, label = read_image(self.image), read_labels(self.annotation)
+        image, label = read_image(self.image).pixels, read_labels(self.annotation)
         if image.shape[:2] != label.shape:
             raise DataError(
                 f"{self.annotation}: {label.shape}, but {self.image.name} is {image.shape[:2]}; "

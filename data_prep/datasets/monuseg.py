@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from data_prep.annotations.aperio import regions
@@ -20,6 +19,7 @@ from data_prep.annotations.outlines import coordinates
 from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from data_prep.polygons import fill_polygon
 from zoo.errors import DataError
+from zoo.images.reading import read_image
 
 LAYOUT = """\
   MoNuSeg 2018 Training Data/Tissue Images/TCGA-*.tif
@@ -133,7 +133,7 @@ def _images(source: Path, folder: Path) -> list[Path]:
 
 
 def _read(image: Path, annotation: Path, split: str) -> Iterator[Group]:
-    pixels = tifffile.imread(image)[..., :3]
+    pixels = read_image(image).pixels
     patient = patient_of(image.stem)
     yield Group(
         image.stem,

@@ -24,6 +24,7 @@ from data_prep.plan import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
 from data_prep.splits import add_split_arguments, split_of
 from zoo.errors import DataError
+from zoo.files import is_input
 from zoo.slides import Slide
 
 LAYOUT = """\
@@ -95,7 +96,9 @@ def annotation(path: Path, region: str, slide: Slide) -> Annotation:
 
 def _by_name(source: Path, ending: str) -> dict[str, Path]:
     """Files by their names without the ending; capitals in the ending don't matter, as some slides are '.SVS'."""
-    return _unique((path.name[: -len(ending)], path) for path in sorted(source.rglob("*")) if _ends(path, ending))
+    return _unique(
+        (path.name[: -len(ending)], path) for path in sorted(filter(is_input, source.rglob("*"))) if _ends(path, ending)
+    )
 
 
 def _ends(path: Path, ending: str) -> bool:

@@ -24,6 +24,7 @@ from data_prep.plan import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
 from data_prep.splits import add_split_arguments, split_of
 from zoo.errors import ConfigError, DataError
+from zoo.files import is_input, stem_of
 from zoo.slides import Slide
 from zoo.store.schema import LABELS
 
@@ -79,10 +80,11 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     _check_classes([geojson for _, _, geojson in pairs], {*(args.classes or ()), *args.ignore_classes})
     shards = []
     for split, slide, geojson in pairs:
-        patient = patient_of(slide.stem, args.patient_regex)
+        name = stem_of(slide)
+        patient = patient_of(name, args.patient_regex)
         shards.append(
             slide_shard(
-                f"{split}-{slide.stem}" if split else slide.stem,
+                f"{split}-{name}" if split else name,
                 slide,
                 partial(annotation, geojson, args.classes, args.ignore_classes),
                 (slide, geojson),
@@ -108,16 +110,17 @@ def annotation(geojson: Path, classes: Collection[str] | None, ignored: Collecti
 
 
 def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
-    slides = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    annotations = {path.stem: path for path in folder.glob("*.geojson")}
-    twice = [slide for slide, after in pairwise(slides) if slide.stem == after.stem]
+    files = sorted(filter(is_input, folder.iterdir()), key=stem_of)
+    slides = [path for path in files if path.suffix.lower() in SUFFIXES]
+    annotations = {stem_of(path): path for path in files if path.suffix == ".geojson"}
+    twice = [slide for slide, after in pairwise(slides) if stem_of(slide) == stem_of(after)]
     if twice:
         raise DataError(f"{twice[0]}: another slide has this name and another ending; rename one of them")
-    alone = sorted({slide.stem for slide in slides} ^ annotations.keys())
+    alone = sorted({stem_of(slide) for slide in slides} ^ annotations.keys())
     if alone:
         lack = "slide" if alone[0] in annotations else "GeoJSON"
         raise wrong_layout(source, f"{folder / alone[0]} has no {lack} ({len(alone)} alone)", LAYOUT)
-    return [(slide, annotations[slide.stem]) for slide in slides]
+    return [(slide, annotations[stem_of(slide)]) for slide in slides]
 
 
 def _check_classes(files: Sequence[Path], wanted: set[str]) -> None:

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from zoo.commands.score import main
+from zoo.commands.score import main, match_folders
 from zoo.errors import DataError, MetricError
 from zoo.images.labels import read_labels, write_labels
 from zoo.metrics import INSTANCE_METRICS, instance_statistics, overall_scores, score_instances
@@ -85,7 +85,7 @@ def test_unreadable_labels_are_named_errors(tmp_path):
     np.save(tmp_path / "huge.npy", np.full((3, 3), 2**31))
     np.save(tmp_path / "stack.npy", np.zeros((5, 9, 9), int))
     expected = {
-        "colour.png": "colour image", "broken.png": "can't be read", "broken.tif": "no pixels",
+        "colour.png": "colour image", "broken.png": "can't be read", "broken.tif": "can't be read",
         "text.tif": "can't be read", "cut.tif": "can't be read",
         "empty.npy": "can't be read", "half.npy": "fractions", "nan.npy": "fractions", "negative.npy": "-1",
         "huge.npy": "2147483648", "stack.npy": "shape", "missing.png": "no such file", "a.jpg": r"\.png",
@@ -162,3 +162,21 @@ def test_help_teaches(capsys):
     for key in INSTANCE_METRICS:
         assert key in out
     assert "zoo score predictions/ targets/ --json" in out
+
+
+def test_names_in_folders(tmp_path):
+    """Letters are written in two ways, and macOS leaves files of its own."""
+    for folder, name in (("a", "Bjo\u0308rn.png"), ("b", "Bj\u00f6rn.png")):
+        (tmp_path / folder).mkdir()
+        write_labels(tmp_path / folder / name, labels())
+        (tmp_path / folder / f"._{name}").write_bytes(b"nothing of the kind")
+    assert list(match_folders(tmp_path / "a", tmp_path / "b")) == ["Bj\u00f6rn"]
+
+
+def test_the_orientation_of_label_images(tmp_path, capsys):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(labels().astype(np.uint8)).save(tmp_path / "a.png", exif=exif)
+    write_labels(tmp_path / "b.tif", np.rot90(labels(), -1))
+    assert main([str(tmp_path / "a.png"), str(tmp_path / "b.tif"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["aji"] == 1.0

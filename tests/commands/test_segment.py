@@ -1,15 +1,19 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tests.helpers.checkpoints import nuclick_folder, watershed_folder
+from tests.helpers.slides import write_pyramid
 from zoo import Click, Scribble
 from zoo.cli import main
 from zoo.images.labels import read_labels
 from zoo.interactions import write_json
+from zoo.interactions.single import moved
 from zoo.testing import tiny_image
 from zoo.testing.stores import DISKS
 
@@ -163,3 +167,97 @@ def test_the_example_of_the_help_is_read(files, capsys):
     (files / "clicks.json").write_text(text[text.index('{"schema"') : text.index("The first object")])
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (128, 256, 3), np.uint8)).save(files / "image.png")
     assert segment(files) == 0
+
+
+def test_the_resolution_of_the_file(files, capsys):
+    nuclick_folder(files / "nuclick")
+    picture = tiny_image()[0]
+    metadata = {"axes": "YXS", "PhysicalSizeX": 125, "PhysicalSizeXUnit": "nm"}
+    metadata |= {"PhysicalSizeY": 125, "PhysicalSizeYUnit": "nm"}
+    tifffile.imwrite(files / "a.ome.tif", picture, photometric="rgb", metadata=metadata)
+    assert segment(files, "--json", image="a.ome.tif", ckpt="nuclick") == 0
+    captured = capsys.readouterr()
+    assert "resampled from 0.125 to the checkpoint's 0.25 um/px" in captured.err
+    assert json.loads(captured.out)["mpp"] == 0.125
+    assert segment(files, "--mpp", "0.25", image="a.ome.tif", ckpt="nuclick") == 0
+    assert "mpp 0.25 as given; the file says 0.125 (OME-XML)" in capsys.readouterr().err
+
+
+def test_channels_pages_and_windows(files, capsys):
+    picture = tiny_image()[0]
+    deep = np.moveaxis(picture, -1, 0).astype(np.uint16) * 16
+    tifffile.imwrite(files / "a.tif", np.concatenate([deep[:1] * 0, deep]), photometric="minisblack")
+    assert segment(files) == 0
+    expected = read_labels(files / "out/mask.png")
+    assert segment(files, image="a.tif") == 2
+    assert "--channels" in capsys.readouterr().err
+    assert segment(files, "--channels", "2,3,4", image="a.tif") == 2
+    assert "--window" in capsys.readouterr().err
+    assert segment(files, "--channels", "2,3,4", "--window", "0,4080", image="a.tif") == 0
+    assert "values 0 to 4080 are shown as 0 to 255" in capsys.readouterr().err
+    np.testing.assert_array_equal(read_labels(files / "out/mask.png"), expected)
+
+
+def test_a_region(files, capsys):
+    """Of a slide and of a picture; interactions and GeoJSON are in pixels of the whole."""
+    whole = np.full((300, 400, 3), 240, np.uint8)
+    picture, truth = tiny_image()
+    x0, y0 = 131, 87
+    whole[y0 : y0 + 64, x0 : x0 + 64] = picture
+    Image.fromarray(whole).save(files / "whole.png")
+    write_pyramid(files / "whole.svs", whole, mpp=0.5)
+    assert segment(files) == 0
+    expected = read_labels(files / "out/mask.png")
+    write_json(files / "clicks.json", [[moved(each, (-x0, -y0), 1) for each in one] for one in OBJECTS])
+    for name in ("whole.png", "whole.svs"):
+        more = ["--region", f"{x0},{y0},64,64", "--geojson", str(files / "a.geojson"), "--json"]
+        capsys.readouterr()
+        assert segment(files, *more, image=name) == 0
+        summary = json.loads(capsys.readouterr().out)
+        np.testing.assert_array_equal(read_labels(files / "out/mask.png"), expected)
+        assert summary["region"] == [x0, y0, 64, 64]
+        assert summary["mpp"] == (0.5 if name == "whole.svs" else None)
+        for number, feature in enumerate(json.loads((files / "a.geojson").read_text())["features"], 1):
+            mask = np.zeros((300, 400), np.uint8)
+            cv2.fillPoly(mask, [np.array(feature["geometry"]["coordinates"][0], np.int32)], 1)
+            one = np.zeros((300, 400), bool)
+            one[y0 : y0 + 64, x0 : x0 + 64] = truth == number
+            assert (one & (mask > 0)).sum() / one.sum() > 0.85
+    for region, said in (("0,0,401,10", "not inside"), ("0,0,0,4", "not inside"), ("1,2,3", "give x,y,width,height")):
+        assert segment(files, "--region", region, image="whole.svs") == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_region_is_read_at_the_checkpoints_mpp(files, capsys):
+    nuclick_folder(files / "nuclick")
+    picture = tiny_image()[0].repeat(2, 0).repeat(2, 1)
+    whole = np.full((300, 400, 3), 240, np.uint8)
+    whole[80:208, 130:258] = picture
+    write_pyramid(files / "whole.svs", whole, mpp=0.125, magnification=80)
+    write_json(files / "clicks.json", [[Click(130 + 2 * 32.5, 80 + 2 * 32.5)]])
+    geojson = files / "a.geojson"
+    assert (
+        segment(files, "--region", "130,80,128,128", "--geojson", str(geojson), image="whole.svs", ckpt="nuclick") == 0
+    )
+    assert "the region is read at 0.25 um/px" in capsys.readouterr().err
+    labels = read_labels(files / "out/mask.png")
+    assert labels.shape == (64, 64)
+    rows, columns = np.nonzero(labels)
+    geometry = json.loads(geojson.read_text())["features"][0]["geometry"]
+    shapes = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    xy = np.concatenate([np.array(ring) for shape in shapes for ring in shape])
+    assert xy.min(0).tolist() == [130 + 2 * columns.min(), 80 + 2 * rows.min()]
+    assert xy.max(0).tolist() == [130 + 2 * (columns.max() + 1), 80 + 2 * (rows.max() + 1)]
+
+
+def test_large_slides_need_a_region(files, capsys, monkeypatch):
+    monkeypatch.setattr("zoo.slides.part.MOST_PIXELS", 10_000)
+    whole = np.full((300, 400, 3), 240, np.uint8)
+    for name in ("whole.svs", "whole.tif"):
+        write_pyramid(files / name, whole, mpp=0.25)
+        assert segment(files, image=name) == 2
+        assert "400 x 300 pixels are more than" in (said := capsys.readouterr().err)
+        assert "--region x,y,width,height" in said
+        assert segment(files, "--region", "0,0,300,200", image=name) == 2
+        assert "take several smaller ones" in capsys.readouterr().err
+        assert segment(files, "--region", "0,0,100,100", image=name) == 0

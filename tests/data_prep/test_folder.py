@@ -174,3 +174,61 @@ def test_existing_stores_stay_unless_forced(tmp_path):
         prepare(root, out)
     assert Store(out / "a.h5").checksum() == before
     assert prepare(root, out, "--force")["a"].checksum() != before
+
+
+def test_files_of_the_system_are_no_inputs(tmp_path):
+    root = tmp_path / "raw"
+    save(root / "images/a.png", picture())
+    save(root / "labels/a.png", np.zeros((20, 30), np.uint8))
+    for name in ("images/._a.png", "labels/._a.png", "images/._b.png", "labels/.DS_Store"):
+        (root / name).write_bytes(b"\0\5\x16\7Mac OS X")
+    stores = prepare(root, tmp_path / "out")
+    assert list(stores) == ["a"]
+
+
+def test_names_pair_however_a_letter_is_written(tmp_path):
+    root = tmp_path / "raw"
+    composed, decomposed = "Bj\u00f6rn_1", "Bjo\u0308rn_1"
+    save(root / f"images/{decomposed}.png", picture())
+    save(root / f"labels/{composed}.png", np.ones((20, 30), np.uint8))
+    stores = prepare(root, tmp_path / "out", "--patient-regex", r"^(Bj\u00f6rn)_", "--no-binary")
+    assert list(stores) == [composed]
+    assert [(group.name, group.patient) for group in stores[composed].groups] == [(composed, "Bj\u00f6rn")]
+    save(root / f"images/{composed}.png", picture())
+    with pytest.raises(DataError, match="have one name"):
+        prepare(root, tmp_path / "out")
+
+
+def test_resolution_and_orientation_of_the_files(tmp_path, capsys):
+    root = tmp_path / "raw"
+    (root / "images").mkdir(parents=True)
+    rgb = picture()
+    description = "Aperio Image Library v11\r\n30x20|AppMag = 20|MPP = 0.4990"
+    tags = [(274, "H", 1, 6, True)]
+    tifffile.imwrite(
+        root / "images/a.tif", rgb, photometric="rgb", description=description, metadata=None, extratags=tags
+    )
+    exif = Image.Exif()
+    exif[274] = 6
+    label = (rgb[..., 0] > 99).astype(np.uint8)
+    (root / "labels").mkdir()
+    Image.fromarray(label).save(root / "labels/a.png", exif=exif)
+    store = prepare(root, tmp_path / "out")["a"]
+    np.testing.assert_array_equal(store.image("a", 0), np.rot90(rgb, -1))
+    np.testing.assert_array_equal(store.label("a", 0), np.rot90(label, -1))
+    assert (store.groups[0].mpp, store.groups[0].magnification) == (0.499, 20)
+    store = prepare(root, tmp_path / "other", "--mpp", "0.25", "--magnification", "40")["a"]
+    assert (store.groups[0].mpp, store.groups[0].magnification) == (0.25, 40)
+
+
+def test_channels_and_windows(tmp_path):
+    root = tmp_path / "raw"
+    deep = RNG.integers(0, 4096, (4, 20, 30), np.uint16)
+    (root / "images").mkdir(parents=True)
+    tifffile.imwrite(root / "images/a.tif", deep, photometric="minisblack")
+    save(root / "labels/a.png", np.zeros((20, 30), np.uint8))
+    with pytest.raises(DataError, match="--channels"):
+        prepare(root, tmp_path / "out")
+    store = prepare(root, tmp_path / "out", "--channels", "4,2,1", "--window", "0,4080")["a"]
+    expected = np.minimum(np.rint(deep[[3, 1, 0]] / 16), 255)
+    np.testing.assert_array_equal(store.image("a", 0), np.moveaxis(expected, 0, -1))

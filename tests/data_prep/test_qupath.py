@@ -126,3 +126,11 @@ def test_patients_are_split_by_a_hash():
     for wrong in (Shares(-0.1, 0), Shares(0.6, 0.6)):
         with pytest.raises(ConfigError, match="sum is at most 1"):
             split_of("a", wrong)
+
+
+def test_files_of_the_system_and_letters_in_two_ways(source, tmp_path):
+    (source / "anna_1.svs").rename(source / "Bjo\u0308rn_1.svs")
+    (source / "anna_1.geojson").rename(source / "Bj\u00f6rn_1.geojson")
+    for name in ("._Bj\u00f6rn_1.svs", "._Bj\u00f6rn_1.geojson"):
+        (source / name).write_bytes(b"\0\5\x16\7Mac OS X")
+    assert list(prepare("qupath", source, tmp_path / "out", *PATCHES)) == ["Bj\u00f6rn_1"]

@@ -1,6 +1,7 @@
 """Where methods begin: what is made before the first prediction is neither counted nor timed."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,5 +147,5 @@ def test_which_methods_need_turns():
     assert (Engine.warmup, InteractiveMethod.warmup) == (1, 1)
     assert (Watershed.warmup, RandomWalker.warmup) == (2, 2)
     assert RefineNet.warmup == 0
-    assert GuideNet.engine(None).warmup == 0  # type: ignore[arg-type]
+    assert GuideNet.engine(SimpleNamespace(mpp=None)).warmup == 0  # type: ignore[arg-type]
     assert TiledEngine(Predicting(), 32, 8).warmup == 0

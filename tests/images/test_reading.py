@@ -5,10 +5,17 @@ import tifffile
 from PIL import Image
 
 from zoo.errors import DataError
-from zoo.images.reading import IMAGE_SUFFIXES, read_image
+from zoo.images.reading import IMAGE_SUFFIXES
+from zoo.images.reading import read_image as read_file
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 GREY = COLOUR[..., 0]
+
+
+def read_image(path):
+    return read_file(path).pixels
+
+
 REPEATED = np.repeat(GREY[..., None], 3, 2)
 ALPHA = np.dstack([COLOUR, GREY])
 

@@ -15,7 +15,7 @@ from zoo.errors import DataError
 from zoo.slides import SlideReader, open_slide
 from zoo.slides.openslide_reader import OpenSlideReader, _rgb
 from zoo.slides.picture import PictureReader
-from zoo.slides.reader import mean_mpp, true_downsample
+from zoo.slides.reader import true_downsample
 from zoo.slides.tiffslide_reader import TiffSlideReader
 
 
@@ -134,14 +134,6 @@ def test_transparent_becomes_white() -> None:
 )
 def test_true_downsample(size: tuple[int, int], level: tuple[int, int], reported: float, expected: float) -> None:
     assert true_downsample(size, level, reported) == expected
-
-
-def test_mean_mpp() -> None:
-    path = Path("slide.svs")
-    assert mean_mpp(path, 0.25, 0.252) == pytest.approx(0.251)
-    assert mean_mpp(path, 0.25, None) is None
-    with pytest.raises(DataError, match=r"slide\.svs.*not square.*mpp="):
-        mean_mpp(path, 0.25, 0.5)
 
 
 def test_not_square_is_an_error_unless_mpp_is_given(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import StoreError
-from zoo.store.reader import Store
+from zoo.store.reader import Store, store_paths
 from zoo.store.schema import OBJECT_DTYPE
 from zoo.store.writer import StoreWriter
 
@@ -285,3 +285,11 @@ def test_closed_store_opens_again(store, arrays):
     store.close()
     store.close()
     np.testing.assert_array_equal(store.image("a", 0), arrays[0][0])
+
+
+def test_files_of_the_system_are_no_stores(tmp_path, store):
+    folder = store.path.parent
+    (folder / f"._{store.path.name}").write_bytes(b"\0\5\x16\7Mac OS X")
+    assert store.path in store_paths(str(folder))
+    assert not [path for path in store_paths(str(folder)) if path.name.startswith(".")]
+    assert store_paths(str(folder / "*.h5")) == store_paths(str(folder))

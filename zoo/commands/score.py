@@ -10,6 +10,7 @@ from rich.progress import track
 from rich.table import Table
 
 from zoo.errors import DataError, MetricError
+from zoo.files import is_input, stem_of
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
 from zoo.metrics.statistics import INSTANCE_METRICS, InstanceStatistics, instance_statistics, overall_scores
 
@@ -126,11 +127,12 @@ def _parser() -> argparse.ArgumentParser:
 def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in LABEL_SUFFIXES:
+        if not is_input(path) or path.suffix.lower() not in LABEL_SUFFIXES:
             continue
-        if path.stem in found:
-            raise DataError(f"{folder}: {found[path.stem].name} and {path.name} share a name. Keep one of them.")
-        found[path.stem] = path
+        stem = stem_of(path)
+        if stem in found:
+            raise DataError(f"{folder}: {found[stem].name} and {path.name} share a name. Keep one of them.")
+        found[stem] = path
     if not found:
         raise DataError(f"{folder}: holds no label images ({', '.join(LABEL_SUFFIXES)}).")
     return found

@@ -10,6 +10,7 @@ import time
 import warnings
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from zoo.errors import ConfigError
 from zoo.files import write_bytes
 from zoo.hub.load import load
+from zoo.images.choice import add_choice_arguments, choice_of
 from zoo.images.drawing import fitting_scale, overlay, png
 from zoo.images.geojson import feature_collection
 from zoo.images.labels import write_labels
-from zoo.images.reading import read_image
 from zoo.inference.objects import segment_objects
 from zoo.interactions import Interaction, Interactions, Scribble, read_json
+from zoo.interactions.single import moved
+from zoo.slides.part import Part, Region, read_part
 
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -43,8 +46,14 @@ top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders c
 
 The first object becomes id 1 of the label image, the second id 2, ...
 
-example:
-  zoo segment slide.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png --mpp 0.25
+What IMAGE's file says of its resolution is used. With --region the interactions and the GeoJSON are in pixels of the
+whole image (level 0 of a slide); the label image and the overlay show the region, of a slide finer than the checkpoint
+at the checkpoint's mpp.
+
+examples:
+  zoo segment picture.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png --mpp 0.25
+  zoo segment slide.svs --region 12000,8000,2048,2048 --checkpoint nuclick-nuclei-compact --interactions clicks.json \\
+    --out mask.png --geojson nuclei.geojson
 """
 
 
@@ -56,7 +65,7 @@ def main(argv: list[str]) -> int:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG or TIFF with 8 bits a channel")
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP or TIFF, or a slide")
     parser.add_argument("--checkpoint", required=True, metavar="NAME", help="name of a checkpoint, or its folder")
     parser.add_argument("--interactions", type=Path, required=True, metavar="FILE.json", help="see below")
     parser.add_argument("--out", type=Path, required=True, metavar="MASK", help="label image: .png, .tif or .npy")
@@ -65,21 +74,28 @@ def main(argv: list[str]) -> int:
         "--object-type", choices=["annotation", "detection"], default="annotation", help="of these polygons, in QuPath"
     )
     parser.add_argument("--overlay", type=Path, metavar="PNG", help="also write the image with outlines and clicks")
-    parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; resamples it if need be")
+    parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; default: what its file says")
+    parser.add_argument("--region", metavar="X,Y,W,H", help="segment this part, in pixels of the image (level 0)")
+    add_choice_arguments(parser)
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
     args = parser.parse_args(argv)
 
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
-    objects = read_json(args.interactions)
-    image = read_image(args.image)
+    region, choice = _region(args.region), choice_of(args)
+    given = read_json(args.interactions)
     with warnings.catch_warnings(record=True) as caught:
         session = load(args.checkpoint, _device(args.device))
-        session.set_image(image, mpp=args.mpp)
-    notes = [str(warning.message) for warning in caught if warning.category is UserWarning]
+        part = read_part(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp)
+        session.set_image(part.pixels, mpp=part.mpp)
+    objects = [[moved(each, part.origin, part.downsample) for each in one] for one in given]
+    notes = list(part.notes)
+    if part.downsample != 1:
+        notes.append(f"the region is read at {part.mpp:g} um/px, which the label image has too")
+    notes += [str(warning.message) for warning in caught if warning.category is UserWarning]
     if session.frame is not None:
-        notes.append(f"the image is resampled from {args.mpp:g} to the checkpoint's {session.mpp:g} um/px")
+        notes.append(f"the image is resampled from {part.mpp:g} to the checkpoint's {session.mpp:g} um/px")
     for note in notes:
         print(f"zoo segment: {note}", file=sys.stderr)
 
@@ -93,9 +109,9 @@ def main(argv: list[str]) -> int:
     # Everything is encoded before anything is written, so that an error leaves no part of a result behind.
     content = [_encoded(args.out, labels)]
     if args.geojson is not None:
-        content.append(json.dumps(feature_collection(labels, args.object_type)).encode())
+        content.append(json.dumps(_placed(feature_collection(labels, args.object_type), part)).encode())
     if args.overlay is not None:
-        content.append(_picture(image, labels, objects))
+        content.append(_picture(part.pixels, labels, objects))
     for path, each in zip(outputs, content, strict=True):
         write_bytes(path, each)
 
@@ -104,11 +120,38 @@ def main(argv: list[str]) -> int:
     if args.json:
         found = [{"id": number, "area": area} for number, area in enumerate(areas, 1)]
         summary = {"objects": found, "seconds": round(seconds, 3), "written": [str(path) for path in outputs]}
-        print(json.dumps({"image": str(args.image), "checkpoint": args.checkpoint, "mpp": args.mpp} | summary))
+        about = {"image": str(args.image), "region": region, "checkpoint": args.checkpoint, "mpp": part.mpp}
+        print(json.dumps(about | summary))
     else:
         empty = f", {areas.count(0)} of them empty" if 0 in areas else ""
         print(f"{len(areas)} objects{empty} in {seconds:.1f} s: {written}")
     return 0
+
+
+def _region(text: str | None) -> Region | None:
+    if text is None:
+        return None
+    try:
+        x, y, width, height = (int(each) for each in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"--region {text}: give x,y,width,height as whole pixels, e.g. 12000,8000,2048,2048"
+        ) from None
+    return x, y, width, height
+
+
+def _placed(collection: dict[str, Any], part: Part) -> dict[str, Any]:
+    """The features of a part in pixels of its file."""
+
+    def place(value: Any) -> Any:
+        if isinstance(value[0], list):
+            return [place(each) for each in value]
+        return [start + each * part.downsample for start, each in zip(part.origin, value, strict=True)]
+
+    if part.origin != (0, 0) or part.downsample != 1:
+        for feature in collection["features"]:
+            feature["geometry"]["coordinates"] = place(feature["geometry"]["coordinates"])
+    return collection
 
 
 def _check_outputs(out: Path, overlay_path: Path | None, outputs: list[Path]) -> None:

@@ -1,8 +1,5 @@
 """Label images on disk: read from PNG, TIFF or NPY, written so that no id is lost."""
 
-import struct
-import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from zoo.errors import DataError
+from zoo.images.stored import load
 
 LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".bmp", ".gif")
-
-# What the libraries, and the codecs that tifffile finds, raise on files that are damaged or of another kind than their
-# name says.
-_UNREADABLE = (
-    OSError, ValueError, SyntaxError, EOFError, LookupError, RuntimeError, struct.error, zlib.error,
-    tifffile.TiffFileError, Image.DecompressionBombError,
-)  # fmt: skip
 
 
 def read_labels(path: str | Path) -> NDArray[np.int32]:
     """Read a label image.
 
     Grey images of any depth (1 to 32 bit) hold ids; palette images are read as their indices, and colour images
-    only if they are grey (equal channels). NPY may also hold booleans, or floats that are whole numbers.
+    only if they are grey (equal channels). NPY may also hold booleans, or floats that are whole numbers. All are turned
+    upright as their orientation tag says, like images.
 
     Args:
         path: a file with one of `LABEL_SUFFIXES`.
@@ -44,10 +36,12 @@ def read_labels(path: str | Path) -> NDArray[np.int32]:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
     try:
-        array = _read(path)
-    except _UNREADABLE as e:
+        array = load(path, indices=True).samples
+    except DataError:
+        raise
+    except Exception as e:  # Pillow and tifffile let through whatever their codecs raise
         raise DataError(f"{path}: can't be read as a label image ({e}). Check that it is complete.") from e
-    return as_labels(array, path)
+    return as_labels(array[..., 0] if array.shape[2] == 1 else array, path)
 
 
 def write_labels(path: str | Path, labels: ArrayLike) -> None:
@@ -98,19 +92,3 @@ def as_labels(array: NDArray[np.generic], path: Path) -> NDArray[np.int32]:
     if array.min() < 0 or array.max() > np.iinfo(np.int32).max:
         raise DataError(f"{path}: holds ids from {array.min()} to {array.max()}. Ids are 0 to 2147483647.")
     return array.astype(np.int32)
-
-
-def _read(path: Path) -> NDArray[np.generic]:
-    if path.suffix.lower() == ".npy":
-        return np.asarray(np.load(path, allow_pickle=False))
-    if path.suffix.lower() in (".tif", ".tiff"):
-        try:
-            return np.asarray(tifffile.imread(path))
-        except ValueError as e:
-            if "imagecodecs" not in str(e):
-                raise
-    # Pillow hands out the indices of a palette, which OpenCV and scikit-image turn into colours.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
-            return np.asarray(image)

@@ -1,54 +1,83 @@
-"""Reading pictures."""
+"""The one reader of pictures: pixels as viewers show them, and what the file knows about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
-from PIL import Image
 
 from zoo.errors import DataError
+from zoo.images.choice import NOTHING, Choice, colours
+from zoo.images.resolution import Resolution, agreed_mpp, chosen_mpp
+from zoo.images.stored import load
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".webp", ".npy")
-EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
-READERS: dict[str, Callable[[Path], Any]] = {".tif": tifffile.imread, ".tiff": tifffile.imread, ".npy": np.load}
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 from any 8-bit picture or NPY: grey is repeated, a palette resolved, transparency dropped.
+@dataclass(frozen=True)
+class ImageFile:
+    """A picture as it was read.
+
+    Attributes:
+        path: its file.
+        pixels: (H, W, 3) uint8, upright as the file's orientation tag says.
+        stated: what the file says of its resolution, in all the places where it does.
+        magnification: of the objective; None if the file doesn't say.
+        channels, pages: that the file has, of which `pixels` may be a choice.
+        notes: what was chosen or taken for granted, for people to read.
+    """
+
+    path: Path
+    pixels: NDArray[np.uint8]
+    stated: tuple[Resolution, ...] = ()
+    magnification: float | None = None
+    channels: int = 3
+    pages: int = 1
+    notes: tuple[str, ...] = ()
+
+    @property
+    def mpp(self) -> float | None:
+        """Micrometres a pixel; None if the file doesn't say.
+
+        Raises:
+            DataError: the file contradicts itself, or its pixels are not square.
+        """
+        return agreed_mpp(self.path, self.stated)
+
+    def mpp_or(self, given: float | None) -> tuple[float | None, list[str]]:
+        """The mpp that was given, or else the file's; and a note where the two differ.
+
+        Raises:
+            DataError: as `mpp`, unless one is given.
+        """
+        return chosen_mpp(self.path, self.stated, given)
+
+
+def read_image(path: str | Path, choice: Choice = NOTHING) -> ImageFile:
+    """Read a picture: colour in any layout, grey repeated, a palette resolved, transparency dropped.
+
+    Args:
+        path: a file with one of `IMAGE_SUFFIXES`.
+        choice: what to take of a file that holds more than that.
 
     Raises:
-        DataError: missing, unreadable, or with more than 8 bits a channel.
+        DataError: missing, unreadable; with several pages, other channels than red, green and blue, or more than 8 bits
+            a channel, unless they are chosen from.
     """
+    path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such image")
     try:
-        with Image.open(path) as image:
-            # Pillow reads 16-bit colour as its upper 8 bits; only the raw mode of its tiles tells.
-            raw = " ".join(str(tile[3]) for tile in image.tile)
-            if image.mode in EIGHT_BIT and ";16" not in raw:
-                return np.asarray(image.convert("RGB"))
-            found = f"mode {image.mode}, stored as {raw}"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow knows neither NPY nor every kind of TIFF.
-        if path.suffix.lower() not in READERS:
-            raise DataError(f"{path}: not a readable image ({error}); give a PNG, JPEG, WebP or TIFF") from None
-        array = _read_array(path)
-        if array.dtype == np.uint8 and array.ndim == 2:
-            return np.repeat(array[..., None], 3, 2)
-        if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (3, 4):
-            return np.ascontiguousarray(array[..., :3])
-        found = f"{array.dtype} of shape {array.shape}"
-    raise DataError(f"{path}: {found}; 8 bits a channel are needed: scale it to 0..255 and save it again")
-
-
-def _read_array(path: Path) -> NDArray[Any]:
-    try:
-        array = np.asarray(READERS[path.suffix.lower()](path))
-    except Exception as error:  # tifffile lets through whatever its codecs raise
-        raise DataError(f"{path}: not a readable image ({error}); save it again as PNG or TIFF") from None
-    return np.moveaxis(array, 0, -1) if array.ndim == 3 and array.shape[0] in (3, 4) else array
+        stored = load(path, choice.page, stack=choice.channels is not None)
+    except DataError:
+        raise
+    except Exception as error:  # Pillow and tifffile let through whatever their codecs raise
+        raise DataError(
+            f"{path}: not a readable image ({error}); is it complete? Else save it again as PNG or TIFF"
+        ) from None
+    pixels, notes = colours(path, stored, choice)
+    return ImageFile(
+        path, pixels, stored.stated, stored.magnification, stored.samples.shape[2], stored.pages, tuple(notes)
+    )

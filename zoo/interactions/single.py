@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 from zoo.errors import InteractionError
@@ -48,6 +48,18 @@ Interaction = Click | Scribble | Box
 
 KINDS: dict[str, type[Interaction]] = {each.kind: each for each in get_args(Interaction)}
 """Every kind of interaction by its name, as JSON files and results call it."""
+
+
+def moved(each: Interaction, origin: tuple[float, float], downsample: float) -> Interaction:
+    """As it is in pixels of a part of the image that begins at x, y = `origin` and is shrunk by `downsample`."""
+    x, y = origin
+    if isinstance(each, Click):
+        return replace(each, x=(each.x - x) / downsample, y=(each.y - y) / downsample)
+    if isinstance(each, Scribble):
+        points = tuple(((u - x) / downsample, (v - y) / downsample) for u, v in each.points)
+        return replace(each, points=points, width=each.width / downsample)
+    x0, x1, y0, y1 = ((v - o) / downsample for v, o in ((each.x0, x), (each.x1, x), (each.y0, y), (each.y1, y)))
+    return replace(each, x0=x0, y0=y0, x1=x1, y1=y1)
 
 
 def check(each: Interaction, size: tuple[int, int]) -> None:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from openslide import lowlevel
 
 from zoo.errors import DataError
-from zoo.slides.reader import WHITE, mean_mpp, number, true_downsample, unreadable
+from zoo.images.resolution import Resolution, agreed_mpp, resolution
+from zoo.slides.reader import WHITE, number, true_downsample, unreadable
+from zoo.slides.tiff_facts import check_tiff, tiff_resolutions
 
 OPAQUE = 0xFF000000
 
@@ -38,6 +40,10 @@ class OpenSlideReader:
             raise DataError(f"{path}: no slide of a format that OpenSlide knows") from None
         except openslide.OpenSlideError as error:
             raise DataError(f"{path}: OpenSlide can't open it: {error}; is it complete?") from None
+        # Scanners' own formats have several pages of the slide's size, and say what they are.
+        self._plain = self._slide.properties.get("openslide.vendor") == "generic-tiff"
+        if self._plain:
+            check_tiff(path)
         self.size: tuple[int, int] = self._slide.dimensions
         self._reported: tuple[float, ...] = self._slide.level_downsamples
         levels = zip(self._slide.level_dimensions, self._reported, strict=True)
@@ -47,11 +53,17 @@ class OpenSlideReader:
         return OpenSlideReader, (self.path,)
 
     @cached_property
-    def mpp(self) -> float | None:
-        """Mean of the file's mpp-x and mpp-y."""
+    def stated(self) -> list[Resolution]:
+        """See `SlideReader`."""
         properties = self._slide.properties
         x, y = (number(properties.get(name)) for name in ("openslide.mpp-x", "openslide.mpp-y"))
-        return mean_mpp(self.path, x, y)
+        own = [] if self._plain else resolution("openslide.mpp-x and -y", x, y)  # of plain TIFFs it's the tags'
+        return own + tiff_resolutions(self.path)
+
+    @property
+    def mpp(self) -> float | None:
+        """See `SlideReader`."""
+        return agreed_mpp(self.path, self.stated)
 
     @cached_property
     def magnification(self) -> float | None:

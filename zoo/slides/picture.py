@@ -5,35 +5,48 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from zoo.errors import DataError
+from zoo.images.choice import NOTHING, Choice
 from zoo.images.reading import IMAGE_SUFFIXES, read_image
-from zoo.slides.reader import clip, mean_mpp, on_white, unreadable
-
-MICROMETRES = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, centimetre
+from zoo.images.resolution import agreed_mpp
+from zoo.images.tiff import TIFF_SUFFIXES, open_tiff
+from zoo.slides.reader import clip, on_white, unreadable
 
 
 class PictureReader:
-    """A PNG, JPEG, WebP, BMP, NPY or untiled TIFF; see `SlideReader`. Only a TIFF's resolution tags tell its mpp.
+    """A PNG, JPEG, WebP, BMP, NPY or untiled TIFF; see `SlideReader`.
+
+    Args:
+        path: its file.
+        choice: what to take of a file that holds more than 8 bits of red, green and blue.
+        tiled: whether a tiled TIFF may be held in memory.
 
     Raises:
-        DataError: not a picture, or a tiled TIFF, which is too large to be held in memory.
+        DataError: not a picture; a tiled TIFF, which mostly is too large to be held in memory.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, choice: Choice = NOTHING, tiled: bool = False) -> None:
+        self.path, self._how = path, (choice, tiled)
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             raise DataError(f"{path}: no picture; those end in {', '.join(IMAGE_SUFFIXES)}")
-        self.mpp = _tiff_mpp(path) if path.suffix.lower() in (".tif", ".tiff") else None
-        self._pixels: NDArray[np.uint8] | None = read_image(path)
-        self.size = (self._pixels.shape[1], self._pixels.shape[0])
-        self.magnification: float | None = None
+        if path.suffix.lower() in TIFF_SUFFIXES and not tiled and _is_tiled(path):
+            raise DataError(f"{path}: a tiled TIFF, but none that OpenSlide knows")
+        image = read_image(path, choice)
+        self._pixels: NDArray[np.uint8] | None = image.pixels
+        self.size = (image.pixels.shape[1], image.pixels.shape[0])
+        self.stated, self.magnification = image.stated, image.magnification
+        self.notes = image.notes
         self.downsamples = (1.0,)
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path]]:
-        return PictureReader, (self.path,)
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path, Choice, bool]]:
+        return PictureReader, (self.path, *self._how)
+
+    @property
+    def mpp(self) -> float | None:
+        """See `SlideReader`."""
+        return agreed_mpp(self.path, self.stated)
 
     def read_level(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """See `SlideReader.read_level`."""
@@ -49,14 +62,9 @@ class PictureReader:
         self._pixels = None
 
 
-def _tiff_mpp(path: Path) -> float | None:
+def _is_tiled(path: Path) -> bool:
     try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages.first
-            if page.is_tiled:
-                raise DataError(f"{path}: a tiled TIFF, but none that OpenSlide knows")
-            unit = MICROMETRES.get(int(page.resolutionunit))
-            x, y = page.resolution
-    except (OSError, tifffile.TiffFileError, ValueError, IndexError) as error:
+        with open_tiff(path) as file:
+            return file.pages.first.is_tiled
+    except Exception as error:  # tifffile lets through whatever its codecs raise
         raise DataError(f"{path}: not a readable TIFF ({error}); save it again") from None
-    return mean_mpp(path, unit / x, unit / y) if unit and x > 0 and y > 0 else None

@@ -1,5 +1,6 @@
 """What a backend has to offer, and what all of them share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -7,12 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import DataError
+from zoo.images.resolution import Resolution
 
 WHITE = 255
-# Above this a resolution tag tells how large to print the picture (72 dpi = 353 um), not what a pixel shows.
-COARSEST_MPP = 20.0
-# Scanners' pixels are square to some tenths of a percent.
-SQUARE = 0.05
 
 
 class SlideReader(Protocol):
@@ -21,7 +19,9 @@ class SlideReader(Protocol):
     Attributes:
         path: the slide's file.
         size: width, height in level-0 pixels.
-        mpp: micrometres a level-0 pixel, the mean of x and y; None if the file doesn't say.
+        stated: what the file says of its resolution, in all the places where it does.
+        mpp: micrometres a level-0 pixel, the mean of x and y; None if the file doesn't say. Asking raises a DataError
+            where the file contradicts itself.
         magnification: of the objective; None if the file doesn't say.
         downsamples: level-0 pixels a pixel of each level, ascending, the first is 1.
     """
@@ -30,6 +30,8 @@ class SlideReader(Protocol):
     def path(self) -> Path: ...  # noqa: D102
     @property
     def size(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def stated(self) -> Sequence[Resolution]: ...  # noqa: D102
     @property
     def mpp(self) -> float | None: ...  # noqa: D102
     @property
@@ -66,19 +68,6 @@ def true_downsample(size: tuple[int, int], level_size: tuple[int, int], reported
     whole = max(1, round(reported))
     explained = all(abs(side - full / whole) <= 1 for full, side in zip(size, level_size, strict=True))
     return float(whole) if explained else reported
-
-
-def mean_mpp(path: Path, x: float | None, y: float | None) -> float | None:
-    """One mpp from those of both axes; None if unknown or no microscope's.
-
-    Raises:
-        DataError: the pixels are not square.
-    """
-    if x is None or y is None or not (0 < x < COARSEST_MPP and 0 < y < COARSEST_MPP):
-        return None
-    if abs(x - y) > SQUARE * min(x, y):
-        raise DataError(f"{path}: pixels of {x:g}x{y:g} um are not square; give the right mpp: open_slide(..., mpp=)")
-    return (x + y) / 2
 
 
 def number(text: object) -> float | None:

@@ -29,7 +29,8 @@ class Slide:
         magnification: of the objective, likewise. Neither is guessed from the other.
 
     Raises:
-        DataError: mpp or magnification isn't positive; the file's pixels aren't square and no mpp is given.
+        DataError: mpp or magnification isn't positive; the file contradicts itself on its mpp, and none is
+            given.
     """
 
     def __init__(self, reader: SlideReader, mpp: float | None = None, magnification: float | None = None) -> None:

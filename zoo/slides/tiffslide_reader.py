@@ -1,8 +1,6 @@
 """Slides through tiffslide, an optional dependency: tiled TIFFs whose compression OpenSlide doesn't know."""
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from zoo.errors import DataError
-from zoo.slides.reader import clip, mean_mpp, number, on_white, true_downsample, unreadable
+from zoo.images.resolution import agreed_mpp, resolution
+from zoo.images.tiff import open_tiff
+from zoo.slides.reader import clip, number, on_white, true_downsample, unreadable
+from zoo.slides.tiff_facts import check_tiff, tiff_resolutions
 
 
 class TiffSlideReader:
@@ -31,6 +32,7 @@ class TiffSlideReader:
             ) from None
         self.path = path
         _check_complete(path)
+        check_tiff(path)
         try:
             self._slide: Any = TiffSlide(path)
             self.size: tuple[int, int] = self._slide.dimensions
@@ -41,7 +43,8 @@ class TiffSlideReader:
             raise DataError(f"{path}: tiffslide can't open it: {error or type(error).__name__}") from None
         levels = zip(self._sizes, reported, strict=True)
         self.downsamples = tuple(true_downsample(self.size, size, ratio) for size, ratio in levels)
-        self._mpp = [number(properties.get(name)) for name in ("tiffslide.mpp-x", "tiffslide.mpp-y")]
+        x, y = (number(properties.get(name)) for name in ("tiffslide.mpp-x", "tiffslide.mpp-y"))
+        self.stated = [*resolution("tiffslide.mpp-x and -y", x, y), *tiff_resolutions(path)]
         self.magnification = number(properties.get("tiffslide.objective-power"))
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Path]]:
@@ -49,8 +52,8 @@ class TiffSlideReader:
 
     @property
     def mpp(self) -> float | None:
-        """Mean of the file's mpp-x and mpp-y."""
-        return mean_mpp(self.path, *self._mpp)
+        """See `SlideReader`."""
+        return agreed_mpp(self.path, self.stated)
 
     def read_level(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """See `SlideReader.read_level`."""
@@ -78,7 +81,7 @@ def _check_complete(path: Path) -> None:
     """What tiffslide leaves out: it would read a TIFF without its last levels, or up to the place where it is cut."""
     length = path.stat().st_size
     try:
-        with _silent(), tifffile.TiffFile(path) as file:
+        with open_tiff(path) as file:
             ends = [
                 start + count
                 for page in file.pages
@@ -91,15 +94,3 @@ def _check_complete(path: Path) -> None:
         raise DataError(f"{path}: tiffslide can't open it: {error}") from None
     if any(chain) or max(ends, default=0) > length:
         raise DataError(f"{path}: an incomplete TIFF: its levels end beyond the end of the file; fetch it again")
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep what tifffile logs about a damaged file to itself: the error says it."""
-    logger = logging.getLogger("tifffile")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

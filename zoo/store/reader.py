@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import DataError, StoreError
-from zoo.files import sha256
+from zoo.files import is_input, sha256
 from zoo.store.schema import SCHEMA_VERSION, GroupInfo, StoreInfo, Window, check_shapes
 
 _GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification", "parent")
@@ -172,12 +172,14 @@ class Store:
 def store_paths(pattern: str) -> list[Path]:
     """The files that a path, a folder (all its .h5 files, at any depth) or a glob pattern names, sorted.
 
+    Files whose names begin with a dot are left out unless they are named.
+
     Raises:
         DataError: there are none.
     """
     place = Path(pattern)
     if place.is_dir():
-        found = sorted(place.rglob("*.h5"))
+        found = sorted(filter(is_input, place.rglob("*.h5")))
     else:
         # A name that exists may hold brackets, which glob takes for a choice of characters.
         found = [place] if place.exists() else sorted(Path(name) for name in glob(pattern, recursive=True))
