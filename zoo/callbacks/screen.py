@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ModelSummary, RichProgressBar
 from lightning.pytorch.utilities.model_summary.model_summary import get_human_readable_count
 
 
-class Summary(ModelSummary):
+class ParameterSummary(ModelSummary):
     """The size of the network in a line: of its operations Lightning knows nothing without an example."""
 
     @staticmethod

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint, M
 
 from zoo.callbacks.checkpoints import LastCheckpoint
 from zoo.callbacks.monitors import MonitorCheck
-from zoo.callbacks.screen import Bar, Summary
+from zoo.callbacks.screen import Bar, ParameterSummary
 from zoo.errors import ConfigError
 
 LAST = "last.ckpt"
@@ -35,7 +35,7 @@ def training_callbacks(trainer: Mapping[str, Any]) -> list[Callback]:
                 "zoo.callbacks.LastCheckpoint"
             )
     ours = {"enable_checkpointing": (Checkpoint, LastCheckpoint), "enable_progress_bar": (ProgressBar, Bar)}
-    ours |= {"enable_model_summary": (ModelSummary, Summary)}
+    ours |= {"enable_model_summary": (ModelSummary, ParameterSummary)}
     for switch, (kind, made) in ours.items():
         if trainer.get(switch) is not False and not any(isinstance(callback, kind) for callback in callbacks):
             callbacks.append(made())

@@ -51,9 +51,9 @@ class RunConfig(SaveConfigCallback):
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the training's."""
         if stage == "fit":
-            self.parser.save(
-                self.config, Path(trainer.default_root_dir) / CONFIG, skip_none=False, overwrite=True, multifile=False
-            )
+            folder = Path(trainer.default_root_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.parser.save(self.config, folder / CONFIG, skip_none=False, overwrite=True, multifile=False)
 
 
 class ZooCLI(LightningCLI):

@@ -109,7 +109,7 @@ def build(config: dict[str, Any], source: object = "") -> LightningModule:
             module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": named})).model
     except Exception as error:  # jsonargparse raises whatever the class raises
         lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
-        lines = [line for line in lines if not line.startswith("Given value")] or lines
+        lines = [line for line in lines if not line.startswith(("Given value", "Expected a <class"))] or lines
         # The last line is the reason, where jsonargparse tells first which types it tried.
         raise CheckpointError(
             f"{before}can't build {config.get('class_path')}: {lines[-1] if lines else type(error).__name__}; is it "
