@@ -33,8 +33,8 @@ def outline(*rings: list[tuple[float, float]], **more: object) -> Outline:
 # Reference: one point, one polygon, exact fractions.
 
 
-def crossings(point: tuple[Fraction, Fraction], points: list[tuple[float, float]]) -> int | None:
-    """Edges left of a point; None if it is on one."""
+def winding(point: tuple[Fraction, Fraction], points: list[tuple[float, float]]) -> int | None:
+    """How often a ring runs around a point, from the edges left of it; None if it is on an edge."""
     x, y = point
     count = 0
     for (ax, ay), (bx, by) in zip(points, points[1:] + points[:1], strict=True):
@@ -43,7 +43,7 @@ def crossings(point: tuple[Fraction, Fraction], points: list[tuple[float, float]
         if side == 0 and min(ax, bx) <= x <= max(ax, bx) and min(ay, by) <= y <= max(ay, by):
             return None
         if (ay <= y) != (by <= y) and ax + (y - ay) / (by - ay) * (bx - ax) < x:
-            count += 1
+            count += 1 if by > ay else -1
     return count
 
 
@@ -57,11 +57,11 @@ def slow(outlines: list[Outline], x: int, y: int, width: int, height: int, downs
                 y + (row + Fraction(1, 2)) * Fraction(downsample),
             )
             for each in outlines:
-                counts = [crossings(at, [tuple(p) for p in ring.tolist()]) for ring in each.rings]
-                if None in counts:
+                turns = [winding(at, [tuple(p) for p in ring.tolist()]) for ring in each.rings]
+                if None in turns:
                     label[row, column] = -1
                     break
-                if sum(counts) % 2:
+                if turns[0] and not any(turns[1:]):
                     label[row, column] = each.number
     return label
 
@@ -125,9 +125,50 @@ def test_very_many_vertices_at_any_height():
         np.testing.assert_array_equal(polygons.raster(x, y, 100, 100, 1), whole[y : y + 100, x : x + 100])
     points = [tuple(point) for point in star.tolist()]
     for x, y in rng.integers(0, 1000, (4, 2)):
-        assert (
-            whole[y, x] == crossings((Fraction(int(x)) + Fraction(1, 2), Fraction(int(y)) + Fraction(1, 2)), points) % 2
-        )
+        centre = Fraction(int(x)) + Fraction(1, 2), Fraction(int(y)) + Fraction(1, 2)
+        assert whole[y, x] == (winding(centre, points) != 0)
+
+
+def spiral(turns: float, drift: float = 6.0) -> np.ndarray:
+    """A freehand loop around (80, 80), of radius 65 and a little more as it goes on, clockwise."""
+    angle = np.linspace(0, 2 * np.pi * turns, round(200 * turns))
+    radius = 65 + drift * angle / (2 * np.pi)
+    return np.stack([80 + radius * np.cos(angle), 80 + radius * np.sin(angle)], 1)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_loop_past_its_start_loses_nothing(backwards):
+    loop = spiral(1.15)
+    angle = np.arange(0, 360, 2) * np.pi / 180
+    inner = np.stack([80 + 64.5 * np.cos(angle), 80 + 64.5 * np.sin(angle)], 1)
+    drawn = Polygons([Outline((loop[::-1] if backwards else loop,))]).raster(0, 0, 160, 160, 1)
+    within = Polygons([Outline((inner,))]).raster(0, 0, 160, 160, 1)
+    assert within.sum() > 13_000
+    assert drawn[within == 1].all()
+    # the same by the angle under which each pixel sees the loop go by
+    rows, columns = np.mgrid[:160, :160] + 0.5
+    seen = np.angle(loop[:, 0, None, None] - columns + 1j * (loop[:, 1, None, None] - rows))
+    steps = np.diff(seen, axis=0, append=seen[:1])
+    angles = ((steps + np.pi) % (2 * np.pi) - np.pi).sum(0)
+    np.testing.assert_array_equal(drawn, np.rint(angles / (2 * np.pi)) != 0)
+
+
+def test_an_outline_drawn_twice_around_stays():
+    once = Polygons([outline(SQUARE)]).raster(0, 0, 12, 6, 1)
+    for ring in (SQUARE + SQUARE, (SQUARE + SQUARE)[::-1], SQUARE * 5):
+        np.testing.assert_array_equal(Polygons([outline(ring)]).raster(0, 0, 12, 6, 1), once)
+    hole = [(3.0, 2.0), (7.0, 2.0), (7.0, 4.0), (3.0, 4.0)]
+    expected = once.copy()
+    expected[2:4, 3:7] = 0
+    for rings in ((SQUARE + SQUARE, hole), (SQUARE, hole + hole), (SQUARE, hole, hole[::-1]), (SQUARE, hole[::-1])):
+        np.testing.assert_array_equal(Polygons([outline(*rings)]).raster(0, 0, 12, 6, 1), expected)
+
+
+def test_both_lobes_of_an_eight_are_inside():
+    eight = [(0.0, 0.0), (8.0, 8.0), (8.0, 0.0), (0.0, 8.0)]
+    label = Polygons([outline(eight)]).raster(0, 0, 8, 8, 1)
+    assert label[4, 0] == label[4, 7] == 1
+    assert label[0, 4] == label[7, 4] == 0
 
 
 def test_edges_belong_to_the_right_and_below():
