@@ -1,6 +1,6 @@
 """Draws outlines exactly: a pixel belongs to what its centre is in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,18 @@ class Polygons:
         outlines: the regions or objects.
         ignored: what is in one of these becomes 255, whatever else covers it.
         background: 0, or 255 where what is not outlined is unknown; what is cut out is known to be 0.
+        left_out: see `Annotation.left_out`.
     """
 
-    def __init__(self, outlines: Sequence[Outline], ignored: Sequence[Outline] = (), background: int = 0) -> None:
+    def __init__(
+        self,
+        outlines: Sequence[Outline],
+        ignored: Sequence[Outline] = (),
+        background: int = 0,
+        left_out: Mapping[str, int] | None = None,
+    ) -> None:
         self._outlines, self._ignored, self._background = Drawn(outlines), Drawn(ignored), background
+        self.left_out: Mapping[str, int] = left_out or {}
 
     def raster(self, x: int, y: int, width: int, height: int, downsample: float) -> NDArray[np.uint8]:
         """See `Annotation.raster`."""

@@ -297,7 +297,8 @@ def test_geojson(tmp_path):
     features[2]["properties"]["classification"] = {"names": ["Tumor", "Positive"], "color": [200, 0, 0]}
     for content in (features, {"type": "FeatureCollection", "features": features}):
         path.write_text(json.dumps(content))
-        outlines = read_geojson(path)
+        outlines, left_out = read_geojson(path)
+        assert not left_out
         assert [(found.name, found.number, len(found.rings)) for found in outlines] == [
             ("Tumor", 1, 2),
             ("", 2, 2),
@@ -307,10 +308,10 @@ def test_geojson(tmp_path):
         label = Polygons(outlines[1:3]).instances(0, 0, 30, 30, 1)
         assert set(np.unique(label).tolist()) == {0, 2}
         assert (label > 0).sum() == 24 - 8 + (Polygons([outline(other)]).raster(0, 0, 30, 30, 1)).sum()
-    assert [found.number for found in read_geojson(path, ["Tumor"])] == [1]
-    assert [found.number for found in read_geojson(path, [""])] == [2, 2]
+    assert [found.number for found in read_geojson(path, ["Tumor"]).outlines] == [1]
+    assert [found.number for found in read_geojson(path, [""]).outlines] == [2, 2]
     path.write_text(json.dumps(features[0]))
-    assert len(read_geojson(path)) == 1
+    assert len(read_geojson(path).outlines) == 1
 
 
 def test_geojson_as_this_project_writes_it(tmp_path):
@@ -320,7 +321,7 @@ def test_geojson_as_this_project_writes_it(tmp_path):
     labels[3:20, 5:30], labels[8:12, 9:14], labels[20:35, 29:40], labels[36, 1] = 1, 0, 2, 3
     path = tmp_path / "a.geojson"
     path.write_text(json.dumps(feature_collection(labels)))
-    np.testing.assert_array_equal(Polygons(read_geojson(path)).instances(0, 0, 50, 40, 1), labels)
+    np.testing.assert_array_equal(Polygons(read_geojson(path).outlines).instances(0, 0, 50, 40, 1), labels)
 
 
 WRITE = {
@@ -334,7 +335,7 @@ WRITE = {
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        ([], "0 point|no coordinates"),
+        ([], "0 point"),
         ([(1, 2)], "1 point"),
         ([(1, 2), (3, 4)], "2 point"),
         ([(1, 2), (3, 4), (1, 2)], "2 point"),
@@ -346,6 +347,9 @@ WRITE = {
 def test_wrong_points_are_named(tmp_path, read, points, message):
     path = tmp_path / "a.file"
     path.write_text(WRITE[read](points))
+    if read is read_geojson and "point" in message:  # it encloses nothing, which is left out there
+        assert read(path).left_out == {"empty Polygon": 1}
+        return
     with pytest.raises(DataError, match=rf"a\.file: (annotation|region|object) 2 .*({message})"):
         read(path)
 
@@ -377,16 +381,74 @@ def test_aperio_marks_that_are_no_polygons(tmp_path, kind, name):
     assert len(read_aperio_xml(path, ["1"])) == 1
 
 
-def test_geojson_objects_that_are_no_polygons(tmp_path):
+def test_geojson_leaves_out_what_encloses_nothing(tmp_path):
+    path = tmp_path / "a.geojson"
+    collection = [
+        {"type": "Point", "coordinates": [1, 2]},
+        {"type": "Polygon", "coordinates": [closed(SQUARE)]},
+        {"type": "GeometryCollection", "geometries": [{"type": "MultiPolygon", "coordinates": [[closed(SQUARE[:3])]]}]},
+    ]
+    features = [
+        {"type": "Feature", "geometry": None},
+        {"type": "Feature"},
+        {"type": "Feature", "geometry": {}},
+        feature([1, 2], "Point"),
+        feature(SQUARE, "MultiPoint"),
+        feature(SQUARE, "LineString"),
+        feature([SQUARE], "MultiLineString"),
+        feature([]),
+        feature([[]], "MultiPolygon"),
+        feature([[(1, 2), (3, 4), (1, 2)]]),
+        feature([(1, 2)], "Point", "Stroma"),
+        feature([closed(SQUARE), [], [(1, 2), (1, 2)]]),
+        {"type": "Feature", "geometry": {"type": "GeometryCollection", "geometries": collection}},
+        {"type": "Feature", "geometry": {"type": "GeometryCollection", "geometries": collection[:1]}},
+    ]
+    path.write_text(json.dumps(features))
+    outlines, left_out = read_geojson(path, ["Tumor", ""])
+    assert [(found.number, len(found.rings)) for found in outlines] == [(12, 1), (13, 1), (13, 1)]
+    np.testing.assert_array_equal(outlines[0].rings[0], SQUARE)
+    assert left_out == {
+        "without a geometry": 3,
+        "Point": 1,
+        "MultiPoint": 1,
+        "LineString": 1,
+        "MultiLineString": 1,
+        "empty Polygon": 2,
+        "empty MultiPolygon": 1,
+        "GeometryCollection": 1,
+    }
+
+
+def test_geojson_that_is_none(tmp_path):
     path = tmp_path / "a.geojson"
     for wrong, named in (
-        (feature(SQUARE, "LineString"), "LineString"),
-        ({"type": "Feature"}, "without"),
-        (3, "without"),
+        (feature(SQUARE, "Circle"), "no geometry of GeoJSON but Circle"),
+        ({"type": "Feature", "geometry": {"coordinates": []}}, "one without a type"),
+        ({"type": "Feature", "geometry": 7}, "no geometry of GeoJSON but 7"),
+        (feature(3), "3 stands for coordinates"),
+        (3, "no feature but 3"),
     ):
         path.write_text(json.dumps([feature([closed(SQUARE)]), wrong]))
-        with pytest.raises(DataError, match=rf"object 2 .*no polygon but {named}"):
+        with pytest.raises(DataError, match=rf"a\.geojson: object 2 .*{named}"):
             read_geojson(path)
+
+
+def test_geojson_cells_and_their_nuclei(tmp_path):
+    path = tmp_path / "a.geojson"
+    nucleus = [(3.0, 2.0), (7.0, 2.0), (7.0, 4.0), (3.0, 4.0)]
+    cell = feature([closed(SQUARE)]) | {"nucleusGeometry": {"type": "Polygon", "coordinates": [closed(nucleus)]}}
+    bare = feature([closed(SQUARE)])
+    bare["properties"]["objectType"] = "cell"
+    path.write_text(json.dumps([cell, bare, feature([closed(SQUARE)])]))
+    for geometry, rings, left_out in (
+        (None, [SQUARE, SQUARE, SQUARE], {"nuclei of cells (--geometry nucleus takes them)": 1}),
+        ("cell", [SQUARE, SQUARE, SQUARE], {}),
+        ("nucleus", [nucleus, SQUARE], {"without a nucleus": 1}),
+    ):
+        found = read_geojson(path, geometry=geometry)
+        assert [each.rings[0].tolist() for each in found.outlines] == [[list(p) for p in ring] for ring in rings]
+        assert found.left_out == left_out
 
 
 def test_other_files(tmp_path):
