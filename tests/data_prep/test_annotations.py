@@ -320,7 +320,7 @@ def test_geojson_as_this_project_writes_it(tmp_path):
     labels = np.zeros((40, 50), np.int32)
     labels[3:20, 5:30], labels[8:12, 9:14], labels[20:35, 29:40], labels[36, 1] = 1, 0, 2, 3
     path = tmp_path / "a.geojson"
-    path.write_text(json.dumps(feature_collection(labels)))
+    path.write_text(json.dumps(feature_collection(labels, exact=True)))
     np.testing.assert_array_equal(Polygons(read_geojson(path).outlines).instances(0, 0, 50, 40, 1), labels)
 
 
