@@ -24,13 +24,13 @@ from zoo.images.drawing import fitting_scale, overlay, png
 from zoo.images.geojson import feature_collection
 from zoo.images.labels import write_labels
 from zoo.images.reading import read_image
-from zoo.inference.objects import segment_objects
-from zoo.interactions import Interaction, Interactions, Scribble, read_json
+from zoo.inference.objects import likeliest_objects
+from zoo.interactions import Interaction, Interactions, Scribble, read_objects
 
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EPILOG = """\
-FILE.json holds one list of interactions an object, in pixels of the image: x to the right, y downwards from the
+FILE holds one list of interactions an object, in pixels of the image: x to the right, y downwards from the
 top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders corrections (0 unless given):
 
   {"schema": "isegzoo.interactions/1",
@@ -42,6 +42,9 @@ top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders c
         {"type": "scribble", "points": [[200, 90], [215, 96]], "positive": true}]}]}
 
 The first object becomes id 1 of the label image, the second id 2, ...
+
+FILE may also be points drawn in QuPath and exported as GeoJSON: each point is an object (--one-object: all are one),
+points of class Negative or Ignore* are negative clicks for all, and the polygons get the class of their point.
 
 example:
   zoo segment slide.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png --mpp 0.25
@@ -58,12 +61,15 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG or TIFF with 8 bits a channel")
     parser.add_argument("--checkpoint", required=True, metavar="NAME", help="name of a checkpoint, or its folder")
-    parser.add_argument("--interactions", type=Path, required=True, metavar="FILE.json", help="see below")
+    parser.add_argument("--interactions", type=Path, required=True, metavar="FILE", help="see below")
+    parser.add_argument("--one-object", action="store_true", help="all interactions belong to one object")
     parser.add_argument("--out", type=Path, required=True, metavar="MASK", help="label image: .png, .tif or .npy")
     parser.add_argument("--geojson", type=Path, metavar="FILE", help="also write polygons, as QuPath reads them")
     parser.add_argument(
         "--object-type", choices=["annotation", "detection"], default="annotation", help="of these polygons, in QuPath"
     )
+    parser.add_argument("--exact", action="store_true", help="polygons along pixel edges, not simplified")
+    parser.add_argument("--class-name", metavar="NAME", help="class of these polygons, where the points have none")
     parser.add_argument("--overlay", type=Path, metavar="PNG", help="also write the image with outlines and clicks")
     parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; resamples it if need be")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
@@ -72,7 +78,7 @@ def main(argv: list[str]) -> int:
 
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
-    objects = read_json(args.interactions)
+    objects, names = read_objects(args.interactions, args.one_object)
     image = read_image(args.image)
     with warnings.catch_warnings(record=True) as caught:
         session = load(args.checkpoint, _device(args.device))
@@ -87,13 +93,22 @@ def main(argv: list[str]) -> int:
     stderr = Console(stderr=True)
     with Progress(*COLUMNS, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
         task = progress.add_task("objects", total=len(objects))
-        labels = segment_objects(session, objects, progress=lambda n: progress.update(task, completed=n)).numpy()
+        both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
+        labels, probability = (each.numpy() for each in both)
     seconds = time.perf_counter() - began
 
     # Everything is encoded before anything is written, so that an error leaves no part of a result behind.
     content = [_encoded(args.out, labels)]
     if args.geojson is not None:
-        content.append(json.dumps(feature_collection(labels, args.object_type)).encode())
+        collection = feature_collection(
+            labels,
+            args.object_type,
+            exact=args.exact,
+            mpp=args.mpp,
+            probabilities=_means(labels, probability),
+            classes={number: name for number, each in enumerate(names, 1) if (name := each or args.class_name)},
+        )
+        content.append(json.dumps(collection).encode())
     if args.overlay is not None:
         content.append(_picture(image, labels, objects))
     for path, each in zip(outputs, content, strict=True):
@@ -109,6 +124,13 @@ def main(argv: list[str]) -> int:
         empty = f", {areas.count(0)} of them empty" if 0 in areas else ""
         print(f"{len(areas)} objects{empty} in {seconds:.1f} s: {written}")
     return 0
+
+
+def _means(labels: NDArray[np.int32], probability: NDArray[np.float32]) -> dict[int, float]:
+    """Mean probability over the pixels of each object, by its id."""
+    counts = np.bincount(labels.ravel())
+    sums = np.bincount(labels.ravel(), probability.ravel())
+    return {number: round(float(sums[number] / counts[number]), 4) for number in np.flatnonzero(counts).tolist()}
 
 
 def _check_outputs(out: Path, overlay_path: Path | None, outputs: list[Path]) -> None:

@@ -33,28 +33,41 @@ def segment_objects(
     Raises:
         InteractionError: an interaction outside the image, or an object without a positive one.
     """
+    return likeliest_objects(session, objects, oneshot, progress)[0]
+
+
+def likeliest_objects(
+    session: Session,
+    objects: Sequence[Sequence[Interaction]],
+    oneshot: OneShot | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`segment_objects`, and the probability (H, W) float32 with which each pixel belongs to its object."""
     session.reset()
     everything = [Interactions.from_lists([each], session.interactions.size) for each in objects]
     for number, each in enumerate(everything, 1):
         if not bool(each.pixels(1).any() | (each.boxes[..., 4] >= 0).any()):
             raise InteractionError(f"object {number} has no positive click, scribble or box; give at least one")
     if not objects:
-        return torch.zeros(session.interactions.size, dtype=torch.int32)
+        size = session.interactions.size
+        return torch.zeros(size, dtype=torch.int32), torch.zeros(size)
     if session.engine.window is None:
         return _one_by_one(session, objects, progress)
     said = Interactions.cat(everything).to(session.device)
     if session.frame is None:
-        return (oneshot or OneShot())(session.engine, session.image, said, progress)
+        return (oneshot or OneShot()).likeliest(session.engine, session.image, said, progress)
     frame = session.frame
     everywhere = frame.select(torch.zeros(len(said), dtype=torch.long, device=session.device))
-    labels = (oneshot or OneShot())(session.engine, frame.crop(session.image), said.through(everywhere), progress)
-    back = frame.inverse(said.size).crop(labels[None, None].to(session.device), "nearest")
-    return back[0, 0].cpu()
+    there = frame.crop(session.image), said.through(everywhere)
+    labels, best = (oneshot or OneShot()).likeliest(session.engine, *there, progress)
+    back = frame.inverse(said.size)
+    labels, best = (back.crop(each[None, None].to(session.device), "nearest")[0, 0].cpu() for each in (labels, best))
+    return labels, best
 
 
 def _one_by_one(
     session: Session, objects: Sequence[Sequence[Interaction]], progress: Callable[[int], None] | None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     labels = torch.zeros(session.interactions.size, dtype=torch.int32)
     best = torch.zeros(labels.shape)
     for number, each in enumerate(objects, 1):
@@ -66,4 +79,4 @@ def _one_by_one(
         labels[wins], best[wins] = number, probability[wins]
         if progress is not None:
             progress(number)
-    return labels
+    return labels, best
