@@ -21,7 +21,10 @@ STATUSES: tuple[Status, ...] = ("written", "up to date", "failed")
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """One group of a store; fractions are 0 to 1 and None where the data set gives none."""
+    """One group of a store; fractions are 0 to 1 and None where the data set gives none.
+
+    `skipped` counts places of the grid that make no patch, `left_out` objects of the annotation that can't be drawn.
+    """
 
     store: str
     group: str
@@ -37,6 +40,7 @@ class GroupOutcome:
     tissue_fraction: float | None
     tumour_fraction: float | None
     skipped: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def megapixels(self) -> float:
@@ -99,6 +103,7 @@ def _group(path: Path, group: GroupInfo, objects: int) -> GroupOutcome:
         about.get("tissue_fraction"),
         about.get("tumour_fraction"),
         json.loads(about.get("skipped", "{}")),
+        json.loads(about.get("left_out", "{}")),
     )
 
 
@@ -123,19 +128,24 @@ def slide_table(groups: Iterable[GroupOutcome]) -> Table | None:
     table = Table("slide", "group")
     for name in ("patches", "tissue %", "tumour %"):
         table.add_column(name, justify="right")
-    table.add_column("skipped")
-    for group in groups:
-        if group.of_slide:
-            skipped = ", ".join(f"{count:,} {why}" for why, count in group.skipped.items())
-            fractions = (_percent(group.tissue_fraction), _percent(group.tumour_fraction))
-            table.add_row(group.slide, group.group, f"{group.patches:,}", *fractions, skipped)
+    groups = [group for group in groups if group.of_slide]
+    columns = [("skipped", [group.skipped for group in groups])]
+    if any(group.left_out for group in groups):
+        columns.append(("objects left out", [group.left_out for group in groups]))
+    for name, _ in columns:
+        table.add_column(name)
+    for row, group in enumerate(groups):
+        fractions = (_percent(group.tissue_fraction), _percent(group.tumour_fraction))
+        counts = [", ".join(f"{count:,} {why}" for why, count in found[row].items()) for _, found in columns]
+        table.add_row(group.slide, group.group, f"{group.patches:,}", *fractions, *counts)
     return table if table.row_count else None
 
 
 def write_csv(path: Path, groups: Sequence[GroupOutcome]) -> None:
     """One row per group."""
     text = io.StringIO()
-    rows = [group.row() | {"skipped": json.dumps(dict(group.skipped))} for group in groups]
+    counts = [{key: json.dumps(dict(getattr(group, key))) for key in ("skipped", "left_out")} for group in groups]
+    rows = [group.row() | found for group, found in zip(groups, counts, strict=True)]
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

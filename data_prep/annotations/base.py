@@ -1,5 +1,6 @@
 """What every annotation of a slide can do."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -8,6 +9,11 @@ from numpy.typing import NDArray
 
 class Annotation(Protocol):
     """Labels of a slide, drawn for any window at any resolution, partly or wholly outside the slide too."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many of the wanted objects of the file are not drawn, by the reason."""
+        ...
 
     def raster(self, x: int, y: int, width: int, height: int, downsample: float) -> NDArray[np.uint8]:
         """Regions in a window.

@@ -1,5 +1,6 @@
 """Masks of whole slides."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ class MaskSlide:
     Raises:
         DataError: unreadable, no mask, or not of the slide's proportions.
     """
+
+    left_out: Mapping[str, int] = {}
 
     def __init__(self, path: Path, size: tuple[int, int], ignore: int | None = None) -> None:
         self.mask: NDArray[np.integer] = _tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else read_labels(path)

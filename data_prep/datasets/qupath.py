@@ -2,7 +2,9 @@ r"""Your own slides: any slide that can be opened, with objects exported from Qu
 
 A slide and its GeoJSON (File > Object data > Export as GeoJSON) have one name and lie in one folder. --classes says
 which classes are the region, or, with --labels instances, the objects; others are not looked at, and '' stands for
-objects without a class. What is in an object of --ignore-classes counts nowhere (255; regions only).
+objects without a class. What is in an object of --ignore-classes counts nowhere (255; regions only). Of cells the
+whole is taken, or with --geometry nucleus the nucleus. Points, lines and objects without a geometry enclose nothing:
+they are left out, and the summary counts them.
 
 With folders train/, val/ and test/ in --source those are the splits; without them --val-fraction and --test-fraction
 split the patients, and everything is 'train' unless you give them. Every slide is its own patient unless
@@ -16,9 +18,10 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 from data_prep.annotations import Annotation, Polygons, check_inside, read_geojson
-from data_prep.annotations.geojson import read_classes
+from data_prep.annotations.geojson import Geometry, read_classes
 from data_prep.datasets.folder import SPLITS, patient_of
 from data_prep.plan import Plan, wrong_layout
 from data_prep.slides import add_slide_arguments, slide_shard
@@ -61,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patient-regex", metavar="REGEX", help="its first group is the patient of a file name")
     parser.add_argument("--dataset", help="name of the data set; default: name of the folder")
     parser.add_argument("--licence", default="unknown", help="licence of slides and annotations")
+    parser.add_argument(
+        "--geometry",
+        choices=get_args(Geometry),
+        help="which outline of a cell counts: its own (default) or its nucleus'",
+    )
     add_split_arguments(parser, val=0, test=0)
     add_slide_arguments(parser)
 
@@ -86,7 +94,7 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
             slide_shard(
                 f"{split}-{name}" if split else name,
                 slide,
-                partial(annotation, geojson, args.classes, args.ignore_classes),
+                partial(annotation, geojson, args.classes, args.ignore_classes, args.geometry),
                 (slide, geojson),
                 patient=patient,
                 split=split or split_of(patient, args),
@@ -97,16 +105,22 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     return Plan(args.dataset or source.resolve().name, args.licence, "unpublished", shards, labels=args.labels)
 
 
-def annotation(geojson: Path, classes: Collection[str] | None, ignored: Collection[str], slide: Slide) -> Annotation:
+def annotation(
+    geojson: Path,
+    classes: Collection[str] | None,
+    ignored: Collection[str],
+    geometry: Geometry | None,
+    slide: Slide,
+) -> Annotation:
     """Objects of the wanted classes (None: all but the ignored ones).
 
     Raises:
         DataError: see `read_geojson`; an object outside the slide.
     """
-    outlines = read_geojson(geojson, None if classes is None else {*classes, *ignored})
+    outlines, left_out = read_geojson(geojson, None if classes is None else {*classes, *ignored}, geometry)
     check_inside(outlines, slide.size, geojson)
     counted = [each for each in outlines if each.name not in ignored]
-    return Polygons(counted, [each for each in outlines if each.name in ignored])
+    return Polygons(counted, [each for each in outlines if each.name in ignored], left_out=left_out)
 
 
 def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:

@@ -1,6 +1,7 @@
 """One slide to one shard: its patches at one magnification, or pairs of two."""
 
 import argparse
+import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def slide_shard(
 
     A group's attributes are `tissue_fraction` (share of tissue in the slide), `tumour_fraction` (share of the region in
     the slide's tissue, ignored places left out), `slide_width`, `slide_height` (level-0 pixels), `slide_mpp` (level-0,
-    where known) and `downsample` (level-0 pixels per pixel of a patch).
+    where known), `downsample` (level-0 pixels per pixel of a patch) and, where there are such, `left_out` (objects of
+    the annotation that can't be drawn, as JSON of reason: count).
 
     Args:
         stem: name of the shard, also of the slide in the store.
@@ -182,14 +184,18 @@ def _places(
             yield KeptPlace((x, y), label, window)
 
 
-def _about(slide: Slide, tissue: Tissue, annotation: "Annotation") -> dict[str, float]:
+def _about(slide: Slide, tissue: Tissue, annotation: "Annotation") -> dict[str, float | str]:
     height, width = tissue.mask.shape
     region = annotation.raster(0, 0, width, height, tissue.downsample)
     counted = tissue.mask & (region != IGNORE)
-    about = {
+    about: dict[str, float | str] = {
         "tissue_fraction": tissue.total,
         "tumour_fraction": float((region[counted] == 1).mean()) if counted.any() else 0.0,
         "slide_width": slide.size[0],
         "slide_height": slide.size[1],
     }
-    return about | ({"slide_mpp": slide.mpp} if slide.mpp else {})
+    if slide.mpp:
+        about["slide_mpp"] = slide.mpp
+    if annotation.left_out:
+        about["left_out"] = json.dumps(dict(annotation.left_out), sort_keys=True)
+    return about

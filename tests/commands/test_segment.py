@@ -261,3 +261,61 @@ def test_large_slides_need_a_region(files, capsys, monkeypatch):
         assert segment(files, "--region", "0,0,300,200", image=name) == 2
         assert "take several smaller ones" in capsys.readouterr().err
         assert segment(files, "--region", "0,0,100,100", image=name) == 0
+
+
+def point(name: str | None, *places: tuple[float, float]) -> dict:
+    shape = {"type": "MultiPoint", "coordinates": places}
+    if len(places) == 1:
+        shape = {"type": "Point", "coordinates": places[0]}
+    about = {"objectType": "annotation"} | ({"classification": {"name": name}} if name else {})
+    return {"type": "Feature", "geometry": shape, "properties": about}
+
+
+def test_points_of_qupath(files):
+    first, second, third = ((given.x, given.y) for (given,) in OBJECTS[:3])
+    square = {"type": "Polygon", "coordinates": [[[0, 0], [4, 0], [4, 4], [0, 0]]]}
+    features = [point("Tumor", first, second), {"type": "Feature", "geometry": square}, point(None, third)]
+    (files / "clicks.json").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    more = ["--geojson", str(files / "a.geojson"), "--class-name", "Other", "--mpp", "0.5"]
+    assert segment(files, *more) == 0
+    labels, truth = read_labels(files / "out/mask.png"), tiny_image()[1]
+    for number in range(1, 4):
+        assert ((labels == number) & (truth == number)).sum() / ((labels == number) | (truth == number)).sum() > 0.85
+    found = [each["properties"] for each in json.loads((files / "a.geojson").read_text())["features"]]
+    assert [each["classification"]["name"] for each in found] == ["Tumor", "Tumor", "Other"]
+    for number, each in enumerate(found, 1):
+        area = int((labels == number).sum())
+        assert each["measurements"]["Area px^2"] == area
+        assert each["measurements"]["Area \u00b5m^2"] == area / 4
+        assert 0.5 < each["measurements"]["Probability"] <= 1
+
+
+def test_points_of_one_object_and_negative_ones(files):
+    (first,), (second,), (third,) = OBJECTS[:3]
+    places = [(each.x, each.y) for each in (first, second, third)]
+    for refused in ("Negative", "Ignore*"):
+        content = [point(None, places[0]), point(None, places[1]), point(refused, places[2])]
+        (files / "clicks.json").write_text(json.dumps(content))
+        assert segment(files, "--one-object") == 0
+        labels = read_labels(files / "out/mask.png")
+        assert labels.max() == 1
+        assert [labels[int(y), int(x)] for x, y in places] == [1, 1, 0]
+        assert segment(files) == 0
+        labels = read_labels(files / "out/mask.png")
+        assert [labels[int(y), int(x)] for x, y in places] == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ([], "no positive point"),
+        ([point("Negative", (3.5, 3.5))], "no positive point"),
+        ([point(None, (3.5, "a"))], "no coordinates"),
+        ([point(None, (float("nan"), 3.0))], "nowhere"),
+        ([point(None, (3.5, 900.0))], "outside the image"),
+    ],
+)
+def test_points_that_can_not_be_used(files, capsys, features, said):
+    (files / "clicks.json").write_text(json.dumps(features))
+    assert segment(files) == 2
+    assert said in capsys.readouterr().err

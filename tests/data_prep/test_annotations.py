@@ -33,8 +33,8 @@ def outline(*rings: list[tuple[float, float]], **more: object) -> Outline:
 # Reference: one point, one polygon, exact fractions.
 
 
-def crossings(point: tuple[Fraction, Fraction], points: list[tuple[float, float]]) -> int | None:
-    """Edges left of a point; None if it is on one."""
+def winding(point: tuple[Fraction, Fraction], points: list[tuple[float, float]]) -> int | None:
+    """How often a ring runs around a point, from the edges left of it; None if it is on an edge."""
     x, y = point
     count = 0
     for (ax, ay), (bx, by) in zip(points, points[1:] + points[:1], strict=True):
@@ -43,7 +43,7 @@ def crossings(point: tuple[Fraction, Fraction], points: list[tuple[float, float]
         if side == 0 and min(ax, bx) <= x <= max(ax, bx) and min(ay, by) <= y <= max(ay, by):
             return None
         if (ay <= y) != (by <= y) and ax + (y - ay) / (by - ay) * (bx - ax) < x:
-            count += 1
+            count += 1 if by > ay else -1
     return count
 
 
@@ -57,11 +57,11 @@ def slow(outlines: list[Outline], x: int, y: int, width: int, height: int, downs
                 y + (row + Fraction(1, 2)) * Fraction(downsample),
             )
             for each in outlines:
-                counts = [crossings(at, [tuple(p) for p in ring.tolist()]) for ring in each.rings]
-                if None in counts:
+                turns = [winding(at, [tuple(p) for p in ring.tolist()]) for ring in each.rings]
+                if None in turns:
                     label[row, column] = -1
                     break
-                if sum(counts) % 2:
+                if turns[0] and not any(turns[1:]):
                     label[row, column] = each.number
     return label
 
@@ -125,9 +125,50 @@ def test_very_many_vertices_at_any_height():
         np.testing.assert_array_equal(polygons.raster(x, y, 100, 100, 1), whole[y : y + 100, x : x + 100])
     points = [tuple(point) for point in star.tolist()]
     for x, y in rng.integers(0, 1000, (4, 2)):
-        assert (
-            whole[y, x] == crossings((Fraction(int(x)) + Fraction(1, 2), Fraction(int(y)) + Fraction(1, 2)), points) % 2
-        )
+        centre = Fraction(int(x)) + Fraction(1, 2), Fraction(int(y)) + Fraction(1, 2)
+        assert whole[y, x] == (winding(centre, points) != 0)
+
+
+def spiral(turns: float, drift: float = 6.0) -> np.ndarray:
+    """A freehand loop around (80, 80), of radius 65 and a little more as it goes on, clockwise."""
+    angle = np.linspace(0, 2 * np.pi * turns, round(200 * turns))
+    radius = 65 + drift * angle / (2 * np.pi)
+    return np.stack([80 + radius * np.cos(angle), 80 + radius * np.sin(angle)], 1)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_loop_past_its_start_loses_nothing(backwards):
+    loop = spiral(1.15)
+    angle = np.arange(0, 360, 2) * np.pi / 180
+    inner = np.stack([80 + 64.5 * np.cos(angle), 80 + 64.5 * np.sin(angle)], 1)
+    drawn = Polygons([Outline((loop[::-1] if backwards else loop,))]).raster(0, 0, 160, 160, 1)
+    within = Polygons([Outline((inner,))]).raster(0, 0, 160, 160, 1)
+    assert within.sum() > 13_000
+    assert drawn[within == 1].all()
+    # the same by the angle under which each pixel sees the loop go by
+    rows, columns = np.mgrid[:160, :160] + 0.5
+    seen = np.angle(loop[:, 0, None, None] - columns + 1j * (loop[:, 1, None, None] - rows))
+    steps = np.diff(seen, axis=0, append=seen[:1])
+    angles = ((steps + np.pi) % (2 * np.pi) - np.pi).sum(0)
+    np.testing.assert_array_equal(drawn, np.rint(angles / (2 * np.pi)) != 0)
+
+
+def test_an_outline_drawn_twice_around_stays():
+    once = Polygons([outline(SQUARE)]).raster(0, 0, 12, 6, 1)
+    for ring in (SQUARE + SQUARE, (SQUARE + SQUARE)[::-1], SQUARE * 5):
+        np.testing.assert_array_equal(Polygons([outline(ring)]).raster(0, 0, 12, 6, 1), once)
+    hole = [(3.0, 2.0), (7.0, 2.0), (7.0, 4.0), (3.0, 4.0)]
+    expected = once.copy()
+    expected[2:4, 3:7] = 0
+    for rings in ((SQUARE + SQUARE, hole), (SQUARE, hole + hole), (SQUARE, hole, hole[::-1]), (SQUARE, hole[::-1])):
+        np.testing.assert_array_equal(Polygons([outline(*rings)]).raster(0, 0, 12, 6, 1), expected)
+
+
+def test_both_lobes_of_an_eight_are_inside():
+    eight = [(0.0, 0.0), (8.0, 8.0), (8.0, 0.0), (0.0, 8.0)]
+    label = Polygons([outline(eight)]).raster(0, 0, 8, 8, 1)
+    assert label[4, 0] == label[4, 7] == 1
+    assert label[0, 4] == label[7, 4] == 0
 
 
 def test_edges_belong_to_the_right_and_below():
@@ -256,7 +297,8 @@ def test_geojson(tmp_path):
     features[2]["properties"]["classification"] = {"names": ["Tumor", "Positive"], "color": [200, 0, 0]}
     for content in (features, {"type": "FeatureCollection", "features": features}):
         path.write_text(json.dumps(content))
-        outlines = read_geojson(path)
+        outlines, left_out = read_geojson(path)
+        assert not left_out
         assert [(found.name, found.number, len(found.rings)) for found in outlines] == [
             ("Tumor", 1, 2),
             ("", 2, 2),
@@ -266,10 +308,10 @@ def test_geojson(tmp_path):
         label = Polygons(outlines[1:3]).instances(0, 0, 30, 30, 1)
         assert set(np.unique(label).tolist()) == {0, 2}
         assert (label > 0).sum() == 24 - 8 + (Polygons([outline(other)]).raster(0, 0, 30, 30, 1)).sum()
-    assert [found.number for found in read_geojson(path, ["Tumor"])] == [1]
-    assert [found.number for found in read_geojson(path, [""])] == [2, 2]
+    assert [found.number for found in read_geojson(path, ["Tumor"]).outlines] == [1]
+    assert [found.number for found in read_geojson(path, [""]).outlines] == [2, 2]
     path.write_text(json.dumps(features[0]))
-    assert len(read_geojson(path)) == 1
+    assert len(read_geojson(path).outlines) == 1
 
 
 def test_geojson_as_this_project_writes_it(tmp_path):
@@ -278,8 +320,8 @@ def test_geojson_as_this_project_writes_it(tmp_path):
     labels = np.zeros((40, 50), np.int32)
     labels[3:20, 5:30], labels[8:12, 9:14], labels[20:35, 29:40], labels[36, 1] = 1, 0, 2, 3
     path = tmp_path / "a.geojson"
-    path.write_text(json.dumps(feature_collection(labels)))
-    np.testing.assert_array_equal(Polygons(read_geojson(path)).instances(0, 0, 50, 40, 1), labels)
+    path.write_text(json.dumps(feature_collection(labels, exact=True)))
+    np.testing.assert_array_equal(Polygons(read_geojson(path).outlines).instances(0, 0, 50, 40, 1), labels)
 
 
 WRITE = {
@@ -293,7 +335,7 @@ WRITE = {
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        ([], "0 point|no coordinates"),
+        ([], "0 point"),
         ([(1, 2)], "1 point"),
         ([(1, 2), (3, 4)], "2 point"),
         ([(1, 2), (3, 4), (1, 2)], "2 point"),
@@ -305,6 +347,9 @@ WRITE = {
 def test_wrong_points_are_named(tmp_path, read, points, message):
     path = tmp_path / "a.file"
     path.write_text(WRITE[read](points))
+    if read is read_geojson and "point" in message:  # it encloses nothing, which is left out there
+        assert read(path).left_out == {"empty Polygon": 1}
+        return
     with pytest.raises(DataError, match=rf"a\.file: (annotation|region|object) 2 .*({message})"):
         read(path)
 
@@ -336,16 +381,74 @@ def test_aperio_marks_that_are_no_polygons(tmp_path, kind, name):
     assert len(read_aperio_xml(path, ["1"])) == 1
 
 
-def test_geojson_objects_that_are_no_polygons(tmp_path):
+def test_geojson_leaves_out_what_encloses_nothing(tmp_path):
+    path = tmp_path / "a.geojson"
+    collection = [
+        {"type": "Point", "coordinates": [1, 2]},
+        {"type": "Polygon", "coordinates": [closed(SQUARE)]},
+        {"type": "GeometryCollection", "geometries": [{"type": "MultiPolygon", "coordinates": [[closed(SQUARE[:3])]]}]},
+    ]
+    features = [
+        {"type": "Feature", "geometry": None},
+        {"type": "Feature"},
+        {"type": "Feature", "geometry": {}},
+        feature([1, 2], "Point"),
+        feature(SQUARE, "MultiPoint"),
+        feature(SQUARE, "LineString"),
+        feature([SQUARE], "MultiLineString"),
+        feature([]),
+        feature([[]], "MultiPolygon"),
+        feature([[(1, 2), (3, 4), (1, 2)]]),
+        feature([(1, 2)], "Point", "Stroma"),
+        feature([closed(SQUARE), [], [(1, 2), (1, 2)]]),
+        {"type": "Feature", "geometry": {"type": "GeometryCollection", "geometries": collection}},
+        {"type": "Feature", "geometry": {"type": "GeometryCollection", "geometries": collection[:1]}},
+    ]
+    path.write_text(json.dumps(features))
+    outlines, left_out = read_geojson(path, ["Tumor", ""])
+    assert [(found.number, len(found.rings)) for found in outlines] == [(12, 1), (13, 1), (13, 1)]
+    np.testing.assert_array_equal(outlines[0].rings[0], SQUARE)
+    assert left_out == {
+        "without a geometry": 3,
+        "Point": 1,
+        "MultiPoint": 1,
+        "LineString": 1,
+        "MultiLineString": 1,
+        "empty Polygon": 2,
+        "empty MultiPolygon": 1,
+        "GeometryCollection": 1,
+    }
+
+
+def test_geojson_that_is_none(tmp_path):
     path = tmp_path / "a.geojson"
     for wrong, named in (
-        (feature(SQUARE, "LineString"), "LineString"),
-        ({"type": "Feature"}, "without"),
-        (3, "without"),
+        (feature(SQUARE, "Circle"), "no geometry of GeoJSON but Circle"),
+        ({"type": "Feature", "geometry": {"coordinates": []}}, "one without a type"),
+        ({"type": "Feature", "geometry": 7}, "no geometry of GeoJSON but 7"),
+        (feature(3), "3 stands for coordinates"),
+        (3, "no feature but 3"),
     ):
         path.write_text(json.dumps([feature([closed(SQUARE)]), wrong]))
-        with pytest.raises(DataError, match=rf"object 2 .*no polygon but {named}"):
+        with pytest.raises(DataError, match=rf"a\.geojson: object 2 .*{named}"):
             read_geojson(path)
+
+
+def test_geojson_cells_and_their_nuclei(tmp_path):
+    path = tmp_path / "a.geojson"
+    nucleus = [(3.0, 2.0), (7.0, 2.0), (7.0, 4.0), (3.0, 4.0)]
+    cell = feature([closed(SQUARE)]) | {"nucleusGeometry": {"type": "Polygon", "coordinates": [closed(nucleus)]}}
+    bare = feature([closed(SQUARE)])
+    bare["properties"]["objectType"] = "cell"
+    path.write_text(json.dumps([cell, bare, feature([closed(SQUARE)])]))
+    for geometry, rings, left_out in (
+        (None, [SQUARE, SQUARE, SQUARE], {"nuclei of cells (--geometry nucleus takes them)": 1}),
+        ("cell", [SQUARE, SQUARE, SQUARE], {}),
+        ("nucleus", [nucleus, SQUARE], {"without a nucleus": 1}),
+    ):
+        found = read_geojson(path, geometry=geometry)
+        assert [each.rings[0].tolist() for each in found.outlines] == [[list(p) for p in ring] for ring in rings]
+        assert found.left_out == left_out
 
 
 def test_other_files(tmp_path):

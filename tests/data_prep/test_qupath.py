@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -69,6 +70,36 @@ def test_instances(source, tmp_path):
     assert store.info.labels == "instances"
     check_labels(store, "5x", expected, 4)
     assert set(np.unique(store.objects("5x")["id"])) <= {1, 2, 3}
+
+
+def test_what_encloses_nothing_is_left_out_and_counted(source, tmp_path, capsys):
+    nothing = [
+        {"type": "Feature", "geometry": None},
+        feature(box(0, 0, 1, 1), "Tumor") | {"geometry": {"type": "Point", "coordinates": [5, 5]}},
+    ]
+    write(source / "anna_1.geojson", [*FEATURES, *nothing])
+    store = prepare("qupath", source, tmp_path / "out", *PATCHES)["anna_1"]
+    check_labels(store, "5x", filled((100, 80, 300, 240), (280, 220, 380, 320)), 4)
+    expected = {"without a geometry": 1, "Point": 1}
+    assert json.loads(store.groups[0].attributes["left_out"]) == expected
+    with (tmp_path / "out" / "summary.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert json.loads(row["left_out"]) == expected
+    assert "left out" in capsys.readouterr().err
+
+
+def test_cells_and_their_nuclei(source, tmp_path):
+    nucleus = {"type": "Polygon", "coordinates": [[*box(160, 120, 240, 200), box(160, 120, 240, 200)[0]]]}
+    write(source / "anna_1.geojson", [FEATURES[0] | {"nucleusGeometry": nucleus}])
+    for options, expected, left_out in (
+        ((), (100, 80, 300, 240), "nuclei of cells"),
+        (("--geometry", "cell"), (100, 80, 300, 240), None),
+        (("--geometry", "nucleus"), (160, 120, 240, 200), None),
+    ):
+        store = prepare("qupath", source, tmp_path / "-".join(("out", *options)), *PATCHES, *options)["anna_1"]
+        check_labels(store, "5x", filled(expected), 4)
+        assert (left_out or "") in store.groups[0].attributes.get("left_out", "")
+        assert ("left_out" in store.groups[0].attributes) == bool(left_out)
 
 
 def test_splits_and_patients(source, tmp_path):

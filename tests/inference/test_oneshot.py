@@ -90,6 +90,17 @@ def test_a_scribble_excludes_at_a_pixel_of_it():
     assert negative[0, 1] + 14 == 30.5
 
 
+def test_scribbles_alone():
+    strokes = [[Scribble(((x - 2, y), (x + 1, y)))] for x, y in [(20.5, 20.5), (60.5, 30.5)]]
+    found = run(nuclick(InteractionWindow(32)), strokes)
+    assert found.shape == SIZE
+    engine = Disks(window=32)
+    run(engine, strokes)
+    (said,) = engine.steps
+    assert said.strokes is not None
+    assert said.strokes[:, 0].flatten(1).any(1).all()
+
+
 def test_turns_reach_the_engine_in_order():
     engine = Disks(window=32)
     found = run(engine, [[Click(40.5, 30.5), Click(46.5, 30.5, False, turn=2)], [Click(70.5, 30.5)]])

@@ -25,15 +25,15 @@ from zoo.images.choice import add_choice_arguments, choice_of
 from zoo.images.drawing import fitting_scale, overlay, png
 from zoo.images.geojson import feature_collection
 from zoo.images.labels import write_labels
-from zoo.inference.objects import segment_objects
-from zoo.interactions import Interaction, Interactions, Scribble, read_json
+from zoo.inference.objects import likeliest_objects
+from zoo.interactions import Interaction, Interactions, Scribble, read_objects
 from zoo.interactions.single import moved
 from zoo.slides.part import Part, Region, read_part
 
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EPILOG = """\
-FILE.json holds one list of interactions an object, in pixels of the image: x to the right, y downwards from the
+FILE holds one list of interactions an object, in pixels of the image: x to the right, y downwards from the
 top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders corrections (0 unless given):
 
   {"schema": "isegzoo.interactions/1",
@@ -45,6 +45,9 @@ top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders c
         {"type": "scribble", "points": [[200, 90], [215, 96]], "positive": true}]}]}
 
 The first object becomes id 1 of the label image, the second id 2, ...
+
+FILE may also be points drawn in QuPath and exported as GeoJSON: each point is an object (--one-object: all are one),
+points of class Negative or Ignore* are negative clicks for all, and the polygons get the class of their point.
 
 What IMAGE's file says of its resolution is used. With --region the interactions and the GeoJSON are in pixels of the
 whole image (level 0 of a slide); the label image and the overlay show the region, of a slide finer than the checkpoint
@@ -67,12 +70,15 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP or TIFF, or a slide")
     parser.add_argument("--checkpoint", required=True, metavar="NAME", help="name of a checkpoint, or its folder")
-    parser.add_argument("--interactions", type=Path, required=True, metavar="FILE.json", help="see below")
+    parser.add_argument("--interactions", type=Path, required=True, metavar="FILE", help="see below")
+    parser.add_argument("--one-object", action="store_true", help="all interactions belong to one object")
     parser.add_argument("--out", type=Path, required=True, metavar="MASK", help="label image: .png, .tif or .npy")
     parser.add_argument("--geojson", type=Path, metavar="FILE", help="also write polygons, as QuPath reads them")
     parser.add_argument(
         "--object-type", choices=["annotation", "detection"], default="annotation", help="of these polygons, in QuPath"
     )
+    parser.add_argument("--exact", action="store_true", help="polygons along pixel edges, not simplified")
+    parser.add_argument("--class-name", metavar="NAME", help="class of these polygons, where the points have none")
     parser.add_argument("--overlay", type=Path, metavar="PNG", help="also write the image with outlines and clicks")
     parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; default: what its file says")
     parser.add_argument("--region", metavar="X,Y,W,H", help="segment this part, in pixels of the image (level 0)")
@@ -84,7 +90,7 @@ def main(argv: list[str]) -> int:
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
     region, choice = _region(args.region), choice_of(args)
-    given = read_json(args.interactions)
+    given, names = read_objects(args.interactions, args.one_object)
     with warnings.catch_warnings(record=True) as caught:
         session = load(args.checkpoint, _device(args.device))
         part = read_part(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp)
@@ -103,13 +109,22 @@ def main(argv: list[str]) -> int:
     stderr = Console(stderr=True)
     with Progress(*COLUMNS, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
         task = progress.add_task("objects", total=len(objects))
-        labels = segment_objects(session, objects, progress=lambda n: progress.update(task, completed=n)).numpy()
+        both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
+        labels, probability = (each.numpy() for each in both)
     seconds = time.perf_counter() - began
 
     # Everything is encoded before anything is written, so that an error leaves no part of a result behind.
     content = [_encoded(args.out, labels)]
     if args.geojson is not None:
-        content.append(json.dumps(_placed(feature_collection(labels, args.object_type), part)).encode())
+        collection = feature_collection(
+            labels,
+            args.object_type,
+            exact=args.exact,
+            mpp=part.mpp,
+            probabilities=_means(labels, probability),
+            classes={number: name for number, each in enumerate(names, 1) if (name := each or args.class_name)},
+        )
+        content.append(json.dumps(_placed(collection, part)).encode())
     if args.overlay is not None:
         content.append(_picture(part.pixels, labels, objects))
     for path, each in zip(outputs, content, strict=True):
@@ -152,6 +167,13 @@ def _placed(collection: dict[str, Any], part: Part) -> dict[str, Any]:
         for feature in collection["features"]:
             feature["geometry"]["coordinates"] = place(feature["geometry"]["coordinates"])
     return collection
+
+
+def _means(labels: NDArray[np.int32], probability: NDArray[np.float32]) -> dict[int, float]:
+    """Mean probability over the pixels of each object, by its id."""
+    counts = np.bincount(labels.ravel())
+    sums = np.bincount(labels.ravel(), probability.ravel())
+    return {number: round(float(sums[number] / counts[number]), 4) for number in np.flatnonzero(counts).tolist()}
 
 
 def _check_outputs(out: Path, overlay_path: Path | None, outputs: list[Path]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 from zoo.inference.oneshot import OneShot
-from zoo.inference.resolution import labels_through, working_frame
+from zoo.inference.resolution import maps_through, working_frame
 from zoo.inference.session import as_images
 from zoo.interactions import Interactions
 from zoo.metrics.instances import aji
@@ -71,7 +70,7 @@ class OneShotProtocol(Protocol[InstanceMetrics, list[InstanceMap]]):
             began = now(batch.image.device)
             frame = working_frame(1, one.size, resolution(engine, batch), engine.mpp, batch.image.device)
             image = as_images(batch.image[i : i + 1])
-            prediction = labels_through(frame, image, said, partial(self.oneshot, engine))
+            (prediction,) = maps_through(frame, image, said, lambda seen, given: (self.oneshot(engine, seen, given),))
             seconds = now(batch.image.device) - began
             target = one.instances[0, 0].cpu()
             out.append(InstanceMap(int(one.sample_id), prediction, target, said, seconds))

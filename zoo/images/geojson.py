@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from zoo.images.simplify import simplified
 
 ObjectType = Literal["annotation", "detection"]
 Ring = list[list[int]]
@@ -19,29 +22,52 @@ Vertex = tuple[int, int]
 _STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 
-def feature_collection(labels: NDArray[np.integer], object_type: ObjectType = "annotation") -> dict[str, Any]:
-    """One feature an object of a label image (H, W), 0 = background, in order of the ids.
+def feature_collection(
+    labels: NDArray[np.integer],
+    object_type: ObjectType = "annotation",
+    *,
+    exact: bool = False,
+    mpp: float | None = None,
+    probabilities: Mapping[int, float] | None = None,
+    classes: Mapping[int, str] | None = None,
+) -> dict[str, Any]:
+    """One feature an object of a label image (H, W), 0 = background, in order of the ids, as QuPath 0.4 and later read.
 
-    Polygons run along pixel edges: pixel (row r, column c) covers [c, c+1) x [r, r+1), so that filling them gives
-    the label image again. Pixels that touch only diagonally are separate polygons of one MultiPolygon.
+    Polygons are valid: no ring crosses another or itself. Pixels that touch only diagonally are separate polygons of
+    one MultiPolygon.
+
+    Args:
+        labels: the objects.
+        object_type: what they become in QuPath.
+        exact: polygons run along pixel edges, pixel (row r, column c) covers [c, c+1) x [r, r+1), so that filling them
+            gives the label image again. Otherwise they are simplified to half a pixel, without what is smaller than a
+            pixel; see `zoo.images.simplify`.
+        mpp: micrometres per pixel, for the measurement 'Area \u00b5m^2'; without it, there is 'Area px^2' only.
+        probabilities: mean probability of objects by their ids, for the measurement 'Probability'.
+        classes: QuPath's class of objects by their ids.
     """
     ids = [int(value) for value in np.unique(labels) if value != 0]
     compact = np.searchsorted(ids, labels).astype(np.int32) + 1 if ids else np.zeros(labels.shape, np.int32)
     compact[labels == 0] = 0
+    boxes = ndimage.find_objects(compact)
+    masks = [labels[box] == number for number, box in zip(ids, boxes, strict=True)]
+    traced = [polygons(mask, (box[1].start, box[0].start)) for mask, box in zip(masks, boxes, strict=True)]
+    objects: Sequence[Sequence[Any]] = traced if exact else simplified(traced)
     features = []
-    for number, box in zip(ids, ndimage.find_objects(compact), strict=True):
-        mask = labels[box] == number
-        shapes = polygons(mask, (box[1].start, box[0].start))
+    for number, shapes, mask in zip(ids, objects, masks, strict=True):
         many = len(shapes) > 1
         geometry = {"type": "MultiPolygon" if many else "Polygon", "coordinates": shapes if many else shapes[0]}
-        features.append(
-            {
-                "type": "Feature",
-                "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {json.dumps(geometry)}")),
-                "geometry": geometry,
-                "properties": {"objectType": object_type, "name": str(number)},
-            }
-        )
+        properties: dict[str, Any] = {"objectType": object_type, "name": str(number)}
+        if classes is not None and number in classes:
+            properties["classification"] = {"name": classes[number]}
+        pixels = int(mask.sum())
+        properties["measurements"] = {"Area px^2": pixels}
+        if mpp is not None:
+            properties["measurements"]["Area \u00b5m^2"] = pixels * mpp**2
+        if probabilities is not None and number in probabilities:
+            properties["measurements"]["Probability"] = probabilities[number]
+        identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {json.dumps(geometry)}"))
+        features.append({"type": "Feature", "id": identity, "geometry": geometry, "properties": properties})
     return {"type": "FeatureCollection", "features": features}
 
 

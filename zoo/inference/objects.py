@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.oneshot import OneShot
-from zoo.inference.resolution import labels_through
+from zoo.inference.resolution import maps_through
 from zoo.inference.session import Session
 from zoo.interactions import Interaction, Interactions
 
@@ -34,24 +34,39 @@ def segment_objects(
     Raises:
         InteractionError: an interaction outside the image, or an object without a positive one.
     """
+    return likeliest_objects(session, objects, oneshot, progress)[0]
+
+
+def likeliest_objects(
+    session: Session,
+    objects: Sequence[Sequence[Interaction]],
+    oneshot: OneShot | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`segment_objects`, and the probability (H, W) float32 with which each pixel belongs to its object."""
     session.reset()
     everything = [Interactions.from_lists([each], session.interactions.size) for each in objects]
     for number, each in enumerate(everything, 1):
         if not bool(each.pixels(1).any() | (each.boxes[..., 4] >= 0).any()):
             raise InteractionError(f"object {number} has no positive click, scribble or box; give at least one")
     if not objects:
-        return torch.zeros(session.interactions.size, dtype=torch.int32)
+        size = session.interactions.size
+        return torch.zeros(size, dtype=torch.int32), torch.zeros(size)
     if session.engine.window is None:
         return _one_by_one(session, objects, progress)
     said, at_once = Interactions.cat(everything).to(session.device), oneshot or OneShot()
-    return labels_through(
-        session.frame, session.image, said, lambda image, given: at_once(session.engine, image, given, progress)
+    labels, best = maps_through(
+        session.frame,
+        session.image,
+        said,
+        lambda image, given: at_once.likeliest(session.engine, image, given, progress),
     )
+    return labels, best
 
 
 def _one_by_one(
     session: Session, objects: Sequence[Sequence[Interaction]], progress: Callable[[int], None] | None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     labels = torch.zeros(session.interactions.size, dtype=torch.int32)
     best = torch.zeros(labels.shape)
     for number, each in enumerate(objects, 1):
@@ -63,4 +78,4 @@ def _one_by_one(
         labels[wins], best[wins] = number, probability[wins]
         if progress is not None:
             progress(number)
-    return labels
+    return labels, best

@@ -56,6 +56,16 @@ class OneShot:
             interactions: (N objects) in image pixels, each with at least one positive interaction.
             progress: called with the number of objects done.
         """
+        return self.likeliest(engine, image, interactions, progress)[0]
+
+    def likeliest(
+        self,
+        engine: Engine,
+        image: Tensor,
+        interactions: Interactions,
+        progress: Callable[[int], None] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The instance map, and the probability (H, W) float32 with which each pixel belongs to its object."""
         height, width = interactions.size
         if len(interactions) and not bool(self._positive(interactions).all()):
             raise InteractionError("every object needs at least one positive click or scribble")
@@ -75,7 +85,7 @@ class OneShot:
                 _claim(labels, best, number + 1, probability[i, 0].cpu(), mask[i, 0].cpu(), frame, i)
             if progress is not None:
                 progress(int(index[-1]) + 1)
-        return labels
+        return labels, best
 
     def _segment(
         self, engine: Engine, image: Tensor, said: Interactions, schedule: Schedule, ids: Tensor
@@ -127,7 +137,7 @@ def _schedule(own: Interactions) -> Schedule:
     times = torch.cat([own.points[..., 3], own.boxes[..., 4]], 1)
     given = torch.cat([own.points[..., 2] >= 0, own.boxes[..., 4] >= 0], 1)
     silent = ~given.any(1, keepdim=True)
-    times, given = torch.cat([times, torch.zeros_like(times[:, :1])], 1), torch.cat([given, silent], 1)
+    times, given = torch.cat([times, times.new_zeros(len(times), 1)], 1), torch.cat([given, silent], 1)
     return [(turn, ((times == turn) & given).any(1)) for turn in sorted(set(times[given].tolist()))]
 
 

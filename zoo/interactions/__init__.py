@@ -2,7 +2,7 @@
 
 from zoo.interactions.batch import PADDING, Interactions
 from zoo.interactions.single import KINDS, Box, Click, Interaction, Kind, Scribble
-from zoo.interactions.wire import SCHEMA, read_json, write_json
+from zoo.interactions.wire import SCHEMA, read_json, read_objects, write_json
 
 __all__ = [
     "KINDS",
@@ -15,5 +15,6 @@ __all__ = [
     "Kind",
     "Scribble",
     "read_json",
+    "read_objects",
     "write_json",
 ]

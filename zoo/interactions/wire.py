@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import InteractionError
+from zoo.interactions.qupath import is_geojson, read_points
 from zoo.interactions.single import KINDS, Interaction
 
 SCHEMA = "isegzoo.interactions/1"
@@ -20,18 +21,44 @@ def write_json(path: str | Path, objects: Sequence[Sequence[Interaction]]) -> No
     Path(path).write_text(json.dumps({"schema": SCHEMA, "objects": rows}, indent=1) + "\n")
 
 
+def read_objects(path: str | Path, one_object: bool = False) -> tuple[list[list[Interaction]], list[str]]:
+    """The interactions of one image, one list an object, and the class of each ('' for none), of either kind of file.
+
+    Args:
+        path: a file of `write_json`, or points drawn in QuPath as GeoJSON (`zoo.interactions.qupath`).
+        one_object: all interactions belong to one object.
+
+    Raises:
+        InteractionError: as `read_json` and `read_points`.
+    """
+    content = _content(path)
+    if is_geojson(content):
+        return read_points(content, str(path), one_object)
+    objects = _objects(content, path)
+    if one_object and objects:
+        objects = [[each for given in objects for each in given]]
+    return objects, [""] * len(objects)
+
+
 def read_json(path: str | Path) -> list[list[Interaction]]:
     """The interactions of one image, one list an object, as `write_json` writes them.
 
     Raises:
         InteractionError: the file is missing, not JSON, of another schema, or an entry is malformed.
     """
+    return _objects(_content(path), path)
+
+
+def _content(path: str | Path) -> Any:
     try:
-        content = json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text("utf-8-sig"))
     except FileNotFoundError:
         raise InteractionError(f"{path}: no such file; give a JSON file of interactions") from None
     except (ValueError, OSError) as error:
         raise InteractionError(f"{path}: not readable as JSON ({error})") from None
+
+
+def _objects(content: Any, path: str | Path) -> list[list[Interaction]]:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
         raise InteractionError(f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}"')
