@@ -62,9 +62,9 @@ class TestedWeights(Callback):
             print(f"{self.folder} holds what was trained: --ckpt_path {' or --ckpt_path '.join(trained)} evaluates it")
 
     def _write(self, trainer: Trainer, module: LightningModule, verb: str) -> None:
+        folder = Path(trainer.log_dir or trainer.default_root_dir)  # asked of all processes, since they agree on it
         if trainer.is_global_zero and isinstance(module, EvaluatedModule):
             # JSON knows no NaN.
             scores = {name: value if math.isfinite(value) else None for name, value in module.scores.items()}
             content = {"weights": self.weights or None, "metrics": scores}
-            path = Path(trainer.log_dir or trainer.default_root_dir) / f"{verb}.json"
-            write_text(path, json.dumps(content, indent=1) + "\n")
+            write_text(folder / f"{verb}.json", json.dumps(content, indent=1) + "\n")
