@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.evaluation.blobs import write_experiment, write_store
 
+from tests.helpers.blobs import write_experiment, write_store
 from zoo.comparison import provenance
 from zoo.config.cli import ZooCLI, run
 from zoo.data import ObjectWindows, PatchDataModule

@@ -37,7 +37,12 @@ class Column:
     @property
     def heading(self) -> str:
         """Label and the better direction."""
-        return f"{self.label} {'↑' if self.better == 'high' else '↓'}"
+        return f"{self.label} {self.arrow}"
+
+    @property
+    def arrow(self) -> str:
+        """The better direction."""
+        return "↑" if self.better == "high" else "↓"
 
     def value(self, result: Result) -> float | None:
         """The number of one result, None where there is none."""

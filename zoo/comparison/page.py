@@ -37,7 +37,7 @@ dl { font-size: .85rem; } dt { font-weight: 600; float: left; clear: left; margi
 .key { display: inline-block; width: .8em; height: .8em; border: 1px solid #777; vertical-align: -.05em; }
 code { font-size: .85em; overflow-wrap: anywhere; }
 dialog { border: 0; border-radius: 6px; padding: .8rem; max-width: 96vw; max-height: 96vh; overflow: auto; }
-dialog::backdrop { background: #000b; } dialog figure { margin: 0; position: relative; width: fit-content; }
+dialog::backdrop { background: #000b; } dialog figure { margin: 0 auto; position: relative; width: fit-content; }
 dialog img { max-width: min(92vw, 1100px); height: auto; width: min(92vw, calc(70vh * var(--ratio, 1))); }
 dialog nav { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; margin-bottom: .5rem; }
 dialog nav b { flex: 1 1 12rem; font-size: .9rem; } dialog button { font: inherit; padding: .2rem .7rem; }

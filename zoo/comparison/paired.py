@@ -167,10 +167,8 @@ def how_paired(found: Differences, patients: int | None = None) -> str:
     text = f"Mean of the paired differences over {found.samples} samples"
     if found.clusters < 2:
         return f"{text} of a single image: there is no interval, and nothing is known across images or patients."
-    text += (
-        f"; in brackets its {LEVEL:.0%} interval over images, by a bootstrap over the {found.clusters} that they "
-        "come from."
-    )
+    bootstrap = f"by a bootstrap over the {found.clusters} images they come from"
+    text += f"; in brackets its {LEVEL:.0%} interval over images, {bootstrap}."
     if patients == 1:
         return f"{text} All of them are of one patient or group: nothing is known across patients."
     if patients is not None and patients < found.clusters:

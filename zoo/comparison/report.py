@@ -61,7 +61,7 @@ def _section(section: Section) -> str:
 def _table(section: Section, shown: Sequence[Column]) -> str:
     results = section.results
     winners = [set() if section.users else best(column, results) for column in shown]
-    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.heading)}</th>' for c in shown)
+    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.label)}&nbsp;{c.arrow}</th>' for c in shown)
     rows = ""
     for i, (title, result) in enumerate(zip(section.titles, results, strict=True)):
         cells = "".join(
@@ -91,7 +91,7 @@ def _differences(section: Section) -> str:
     results = {result.experiment: result for result in section.results}
     shown = compared(found, section.results)
     cells = {(row.method, row.score): row for row in found.rows}
-    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.heading)}</th>' for c in shown)
+    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.label)}&nbsp;{c.arrow}</th>' for c in shown)
     body = ""
     for method in dict.fromkeys(row.method for row in found.rows):
         body += f"<tr><td>{escape(results[method].title)}</td>"

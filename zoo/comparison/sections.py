@@ -184,7 +184,8 @@ def choose_stuck(records: Mapping[str, Sequence[Record]]) -> dict[str, int]:
                 found.setdefault(record.sample_id, []).append(method)
                 worst[record.sample_id] = min(record.score, worst.get(record.sample_id, 1.0))
     ids = sorted(found, key=lambda sample: (worst[sample], sample))[:MOST_STUCK]
-    return {f"stuck with {' and '.join(found[i])}{f' ({n})' if n > 1 else ''}": i for n, i in enumerate(ids, 1)}
+    names = [f"stuck with {' and '.join(found[sample])}" for sample in ids]
+    return {f"{name} ({n})" if name in names[: n - 1] else name: i for n, (name, i) in enumerate(zip(names, ids), 1)}
 
 
 def _curves(
