@@ -186,7 +186,7 @@ def test_differences_stand_below_their_table(folder):
     PAIRED.write(folder / "experiments/results/differences/good.json")
     assert main(["leaderboard"]) == 0
     lines = (folder / "leaderboard.md").read_text().splitlines()
-    place = lines.index("| Bad | **-0.113 [-0.150, -0.050]** | -0.46 [-1.00, +0.50] |")
+    place = lines.index("| Bad | **-0.113 [-0.150, -0.050] worse** | -0.46 [-1.00, +0.50] |")
     assert lines[place - 2] == "| method | AJI ↑ | Hausdorff (px) ↓ |"
     assert lines[place - 4].startswith(r"Differences to Good \| method. ")
     assert "70 samples" in lines[place - 4]

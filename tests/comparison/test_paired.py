@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.comparison.paired import Difference, Differences, difference, differences, read_differences, sample_scores
+from zoo.comparison.columns import Column, difference_text, verdict
+from zoo.comparison.paired import (
+    Difference,
+    Differences,
+    difference,
+    differences,
+    how_paired,
+    read_differences,
+    sample_scores,
+)
 from zoo.errors import MetricError
 from zoo.evaluation.record import Record
 from zoo.interactions import Interactions
@@ -108,6 +117,39 @@ def test_every_method_against_the_first():
     assert differences(["a"], records[:1], "IoU", {"iou": 0}) is None
     with pytest.raises(MetricError, match="b and a were evaluated on different samples"):
         differences(["a", "b"], [records[0], records[1][:2]], "IoU", {"iou": 0})
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "better", "word"),
+    [
+        (0.2, 0.1, 0.3, "high", "better"),
+        (0.2, 0.1, 0.3, "low", "worse"),
+        (-0.2, -0.3, -0.1, "high", "worse"),
+        (-0.2, -0.3, -0.1, "low", "better"),
+        (-0.2, -0.5, 0.1, "high", ""),
+        (-0.2, None, None, "high", ""),
+    ],
+)
+def test_what_is_certain_is_said_in_a_word(mean, low, high, better, word):
+    row, column = Difference("b", "x", mean, low, high), Column("x", "X", better, 1, "")
+    assert verdict(row, column) == word
+    end = "(no interval)" if low is None else f"[{low:+.1f}, {high:+.1f}]"
+    assert difference_text(row, column) == f"{mean:+.1f} {end} {word}".rstrip()
+
+
+@pytest.mark.parametrize(
+    ("images", "patients", "said"),
+    [
+        (1, 1, "nothing is known across images or patients"),
+        (5, 1, "one patient or group: nothing is known across patients"),
+        (5, 2, "of 2 patients or groups, which the interval does not account for"),
+    ],
+)
+def test_over_what_the_interval_was_taken(images, patients, said):
+    text = how_paired(Differences("a", 70, images, []), patients)
+    assert said in text
+    assert ("interval over images, by a bootstrap over the 5 images" in text) == (images == 5)
+    assert "nothing is known" not in how_paired(Differences("a", 70, 5, []), 5)
 
 
 def test_differences_are_read_as_written(tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from zoo.errors import MetricError
 from zoo.metrics import auc, iou_at, mean_curve, noc, nof, reached, spi, summarise
-from zoo.metrics.interaction import fill_forward, grouped_mean
+from zoo.metrics.interaction import fill_forward, grouped_mean, stuck
 
 nan = np.nan
 rows = st.lists(st.floats(0, 1, width=16), min_size=1, max_size=8)
@@ -101,6 +101,15 @@ def test_seconds_per_interaction():
     assert spi([[1.0, 2.0], [6.0, nan]]) == 3
     assert np.isnan(spi([[nan]]))
     assert summarise([[0.5]], seconds=[[0.25]])["spi"] == 0.25
+
+
+def test_sessions_that_end_early_below_the_target_are_stuck():
+    ious = [[0.2, 0.3, nan], [0.2, 0.95, nan], [0.2, 0.3, 0.4], [nan] * 3, [nan] * 3, [0.85, nan, nan], [0.9, 0.1, nan]]
+    initial = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+    assert stuck(ious, 0.9, 3, initial).tolist() == [True, False, False, True, False, True, False]
+    assert summarise(ious, (0.8, 0.9), 3, initial=initial)["stuck"] == 3
+    assert summarise(ious, (0.8, 0.9), 3, initial=initial, stop_at=0.85)["stuck"] == 2
+    assert summarise(ious, (), 3, initial=initial).get("stuck") is None
 
 
 def test_misuse_is_a_named_error():

@@ -137,6 +137,34 @@ def test_same_content_gives_the_same_bytes(tmp_path, arrays):
     arrays[0][0, 0, 0, 0] ^= 1
 
 
+def test_the_checksum_is_of_the_data_and_not_of_the_file(tmp_path, arrays):
+    store = make(tmp_path / "1.h5", *arrays)
+
+    def checksum() -> str:
+        reader = Store(store.path)
+        try:
+            return reader.checksum()
+        finally:
+            reader.close()
+
+    before = checksum()
+    with h5py.File(store.path, "r+") as file:
+        file.attrs["creator"] = "isegzoo 99.0"
+        image = file["a/image"][:]
+        del file["a/image"]
+        file.create_dataset("a/image", data=image)  # other chunks, not compressed
+    assert checksum() == before
+    for name, value in (("split", "test"), ("mpp", 0.125)):
+        with h5py.File(store.path, "r+") as file:
+            file["a"].attrs[name] = value
+        changed = checksum()
+        assert changed != before
+        before = changed
+    with h5py.File(store.path, "r+") as file:
+        file["a/label"][0, -1, -1] += 1
+    assert checksum() != before
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_interrupted_writer_leaves_nothing(tmp_path, arrays, error):
     def interrupted() -> None:

@@ -37,7 +37,12 @@ class Column:
     @property
     def heading(self) -> str:
         """Label and the better direction."""
-        return f"{self.label} {'↑' if self.better == 'high' else '↓'}"
+        return f"{self.label} {self.arrow}"
+
+    @property
+    def arrow(self) -> str:
+        """The better direction."""
+        return "↑" if self.better == "high" else "↓"
 
     def value(self, result: Result) -> float | None:
         """The number of one result, None where there is none."""
@@ -100,10 +105,18 @@ def compared(found: Differences, results: Sequence[Result]) -> list[Column]:
     return [column for column in columns(results) if column.key in known]
 
 
+def verdict(row: Difference, column: Column) -> str:
+    """`better` or `worse` than the first method where the interval leaves out 0, else empty."""
+    if not row.certain:
+        return ""
+    return "better" if (row.mean > 0) == (column.better == "high") else "worse"
+
+
 def difference_text(row: Difference, column: Column) -> str:
-    """A difference with its interval as tables print it."""
+    """A difference with its interval, and what it means in a word where it is certain, as tables print it."""
     mean, low, high = (None if v is None else f"{v:+.{column.digits}f}" for v in (row.mean, row.low, row.high))
-    return f"{mean} (no interval)" if low is None else f"{mean} [{low}, {high}]"
+    text = f"{mean} (no interval)" if low is None else f"{mean} [{low}, {high}]"
+    return f"{text} {verdict(row, column)}".rstrip()
 
 
 def settings_text(settings: Mapping[str, object]) -> str:
@@ -128,6 +141,9 @@ def _interactive(results: Sequence[Result]) -> list[Column]:
         for target, goal in goals.items():
             meaning = f"mean number of interactions to {goal} over the sessions that reach it, which differ by method"
             out.append(Column(f"noc_success@{target}", f"{word}@{target} of successes", "low", 2, meaning))
+    if any(result.metrics.get("stuck") for result in results):
+        meaning = "sessions whose user fell silent below the highest target before the last turn"
+        out.append(Column("stuck", "stuck", "low", 0, meaning))
     last = max((int(name[4:]) for name in names if name.startswith("iou@")), default=0)
     # Sessions from an empty mask have an IoU of 0 before the first interaction, which says nothing.
     first = 0 if any(result.metrics.get("iou@0") for result in results) else 1

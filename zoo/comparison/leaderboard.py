@@ -145,7 +145,8 @@ def _differences(members: Sequence[Named], found: Sequence[tuple[Path, Differenc
             pairs = [(cells[method, column.key], column) for column in shown]
             texts = [f"**{difference_text(*pair)}**" if pair[0].certain else difference_text(*pair) for pair in pairs]
             rows.append([cell(results[method].title), *texts])
-        title = f"Differences to {cell(results[each.first].title)}. {how_paired(each)} Bold: it leaves out 0."
+        first = results[each.first]
+        title = f"Differences to {cell(first.title)}. {how_paired(each, first.data.patients)} Bold: it leaves out 0."
         text += f"\n{title}\n\n{table(['method', *(column.heading for column in shown)], rows)}"
     return text
 

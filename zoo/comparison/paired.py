@@ -157,12 +157,23 @@ def differences(
     return Differences(names[0], len(ids), len(set(clusters)), rows) if rows else None
 
 
-def how_paired(found: Differences) -> str:
-    """How the differences were made, in one sentence."""
-    return (
-        f"Mean of the paired differences over {found.samples} samples; in brackets its {LEVEL:.0%} interval, by a "
-        f"bootstrap over the {found.clusters} images they come from."
-    )
+def how_paired(found: Differences, patients: int | None = None) -> str:
+    """How the differences were made, and over what their intervals were taken.
+
+    Args:
+        found: the differences.
+        patients: patients or groups that the images come from, where they are known.
+    """
+    text = f"Mean of the paired differences over {found.samples} samples"
+    if found.clusters < 2:
+        return f"{text} of a single image: there is no interval, and nothing is known across images or patients."
+    bootstrap = f"by a bootstrap over the {found.clusters} images they come from"
+    text += f"; in brackets its {LEVEL:.0%} interval over images, {bootstrap}."
+    if patients == 1:
+        return f"{text} All of them are of one patient or group: nothing is known across patients."
+    if patients is not None and patients < found.clusters:
+        text += f" They are of {patients} patients or groups, which the interval does not account for."
+    return text
 
 
 def read_differences(path: Path) -> Differences:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -9,35 +10,13 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.comparison.columns import Column, best, columns, compared, difference_text, settings_text
+from zoo.comparison.columns import Column, best, columns, compared, difference_text, settings_text, verdict
+from zoo.comparison.known import note
+from zoo.comparison.page import DIALOG, SCRIPT, STYLE
 from zoo.comparison.paired import how_paired
 from zoo.comparison.result import Result
-from zoo.comparison.sections import Section, Shown
+from zoo.comparison.sections import Course, Section, Shown
 from zoo.images.drawing import NEGATIVE, POSITIVE, PREDICTION, TARGET, jpeg
-
-STYLE = """
-:root { color-scheme: light; }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1e; background: #fff; margin: 0 auto; max-width: 1100px;
-  padding: 1rem; }
-h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
-h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; } h4 { font-size: .9rem; margin: .6rem 0 .2rem; }
-p, dl, li { margin: .3rem 0; } .quiet { color: #5a5a60; font-size: .85rem; }
-.scroll { overflow-x: auto; -webkit-overflow-scrolling: touch; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .35rem .5rem; border-bottom: 1px solid #e2e2e6; text-align: right; }
-th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
-thead th { font-size: .75rem; color: #5a5a60; border-bottom: 2px solid #c8c8ce; }
-td.best { font-weight: 700; background: #eaf4ec; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; } .figures figure { flex: 1 1 320px; max-width: 540px; }
-figure { margin: .4rem 0; } figcaption { font-size: .8rem; color: #5a5a60; } img { max-width: 100%; height: auto; }
-.strip { display: flex; gap: .5rem; overflow-x: auto; padding-bottom: .3rem; }
-.strip figure { flex: 0 0 auto; width: var(--w); margin: 0; } .strip img { display: block; width: 100%; }
-@media (min-width: 800px) { .strip { flex-wrap: wrap; } }
-dl { font-size: .85rem; } dt { font-weight: 600; float: left; clear: left; margin-right: .5rem; }
-.key { display: inline-block; width: .8em; height: .8em; border: 1px solid #777; vertical-align: -.05em; }
-code { font-size: .85em; overflow-wrap: anywhere; }
-"""
 
 
 def html(sections: Sequence[Section]) -> str:
@@ -49,7 +28,7 @@ def html(sections: Sequence[Section]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Comparison of methods</title><style>{STYLE}</style></head>\n<body><h1>Comparison of methods</h1>"
-        f"{warning}{body}{_provenance(sections)}</body></html>\n"
+        f"{warning}{body}{_provenance(sections)}{DIALOG}<script>{SCRIPT}</script></body></html>\n"
     )
 
 
@@ -73,16 +52,16 @@ def _section(section: Section) -> str:
     return (
         f'<section id="{escape(section.slug)}"><h2>Protocol: {escape(section.heading)}</h2>'
         f'<p class="quiet">{escape("; ".join(numbers))}</p>{_table(section, shown)}'
-        f'<p class="quiet">{marked}↑ larger is better, ↓ smaller is better.</p>'
+        f'<p class="quiet">{marked}↑ larger is better, ↓ smaller is better.</p>{_known(section)}'
         f"{_differences(section)}"
-        f'<div class="figures">{figures}</div>{_samples(section)}{_definitions(shown)}</section>\n'
+        f'<div class="figures" data-series>{figures}</div>{_samples(section)}{_definitions(shown)}</section>\n'
     )
 
 
 def _table(section: Section, shown: Sequence[Column]) -> str:
     results = section.results
     winners = [set() if section.users else best(column, results) for column in shown]
-    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.heading)}</th>' for c in shown)
+    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.label)}&nbsp;{c.arrow}</th>' for c in shown)
     rows = ""
     for i, (title, result) in enumerate(zip(section.titles, results, strict=True)):
         cells = "".join(
@@ -90,9 +69,19 @@ def _table(section: Section, shown: Sequence[Column]) -> str:
             for column, top in zip(shown, winners, strict=True)
         )
         rows += f"<tr><td>{escape(title)}</td>{cells}</tr>"
-    return (
-        f'<div class="scroll"><table><thead><tr><th>method</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
+    return _wide(head, rows)
+
+
+def _wide(head: str, body: str) -> str:
+    """A table of methods that shows where it goes on."""
+    table = f"<table><thead><tr><th>method</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide"><div class="scroll" tabindex="0">{table}</div></div>'
+
+
+def _known(section: Section) -> str:
+    """What the weights of the methods were trained on, once each."""
+    notes = {} if section.users else {text: None for result in section.results if (text := note(result))}
+    return "".join(f'<p class="note">{escape(text)}</p>' for text in notes)
 
 
 def _differences(section: Section) -> str:
@@ -102,18 +91,19 @@ def _differences(section: Section) -> str:
     results = {result.experiment: result for result in section.results}
     shown = compared(found, section.results)
     cells = {(row.method, row.score): row for row in found.rows}
-    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.heading)}</th>' for c in shown)
+    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.label)}&nbsp;{c.arrow}</th>' for c in shown)
     body = ""
     for method in dict.fromkeys(row.method for row in found.rows):
         body += f"<tr><td>{escape(results[method].title)}</td>"
         for column in shown:
             row = cells[method, column.key]
-            body += f"<td{' class=best' if row.certain else ''}>{difference_text(row, column)}</td>"
+            kind = verdict(row, column)
+            body += f"<td{f' class={kind}' if kind else ''}>{difference_text(row, column)}</td>"
         body += "</tr>"
     return (
-        f"<h3>Differences to {escape(results[found.first].title)}</h3>"
-        f'<div class="scroll"><table><thead><tr><th>method</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        f'<p class="quiet">{escape(how_paired(found))} Marked: the interval leaves out 0.</p>'
+        f"<h3>Differences to {escape(results[found.first].title)}</h3>{_wide(head, body)}"
+        f'<p class="quiet">{escape(how_paired(found, section.results[0].data.patients))} '
+        "Better and worse are said where the interval leaves out 0.</p>"
     )
 
 
@@ -122,7 +112,9 @@ def _samples(section: Section) -> str:
         return ""
     score = section.experiments[0].protocol.ranked_by
     legend = (
-        f"<p class=quiet>Chosen by the first method's {escape(score)}: its 90th percentile, its median and its worst. "
+        f'<p class="quiet">Chosen by the {escape(score)} of the first method: its 90th percentile, median and worst; '
+        "before the worst, sessions of any method that got stuck: their user fell silent below the target. Click a "
+        "picture to enlarge it, with the number of each interaction's turn. "
         f"{_key(TARGET)} target {_key(PREDICTION)} prediction {_key(POSITIVE)} positive interaction (+, line) "
         f"{_key(NEGATIVE)} negative interaction (−, line)</p>"
     )
@@ -130,26 +122,38 @@ def _samples(section: Section) -> str:
 
 
 def _sample(shown: Shown) -> str:
-    width = "12rem" if len(shown.rows[0][1]) > 1 else "min(20rem, 75vw)"
-    strips = f'<div class="strip">{_figures(shown.truth)}</div>'
+    title = f"<h3>{escape(shown.caption)}</h3>"
     if all(len(row) == 1 for _, row in shown.rows):
         every = [(f"{title}: {text}", picture) for title, row in shown.rows for text, picture in row]
-        strips = f'<div class="strip">{_figures([*shown.truth, *every])}</div>'
-    else:
-        strips += "".join(
-            f'<h4>{escape(title)}</h4><div class="strip">{_figures(row)}</div>' for title, row in shown.rows
-        )
-    return f'<div style="--w: {width}"><h3>{escape(shown.caption)}</h3>{strips}</div>'
+        return f'<div class="two" data-series>{title}<div class="strip">{_figures([*shown.truth, *every])}</div></div>'
+    blocks = f'<div class="three"><h4>Image and target</h4><div class="strip">{_figures(shown.truth)}</div></div>'
+    for (method, row), course in zip(shown.rows, shown.courses, strict=True):
+        strip = _figures(row, method, course)
+        blocks += f'<div class="three"><h4>{escape(method)}</h4><div class="strip">{strip}</div></div>'
+    return f'<div data-series>{title}<div class="blocks">{blocks}</div></div>'
 
 
-def _figures(panels: Sequence[tuple[str, NDArray[np.uint8]]]) -> str:
-    return "".join(_figure(text, jpeg(picture)) for text, picture in panels)
+def _figures(panels: Sequence[tuple[str, NDArray[np.uint8]]], title: str = "", course: Course | None = None) -> str:
+    turns = [""] * len(panels) if course is None else [_turns(course, stage) for stage in range(len(panels))]
+    named = f' data-title="{escape(title)}"' if title else ""
+    return "".join(
+        _figure(text, jpeg(picture), named + more) for (text, picture), more in zip(panels, turns, strict=True)
+    )
 
 
-def _figure(caption: str, content: bytes) -> str:
+def _turns(course: Course, stage: int) -> str:
+    """What the script shows of a session beside the picture of a stage."""
+    marks = [[round(m.x, 4), round(m.y, 4), m.turn, m.positive] for m in course.marks[stage]]
+    ious = [round(value, 4) for value in course.ious]
+    numbers = f' data-marks="{json.dumps(marks)}" data-ious="{json.dumps(ious)}"'
+    return f'{numbers} data-turns="{course.turns[stage]}" data-before="{course.before}"'
+
+
+def _figure(caption: str, content: bytes, more: str = "") -> str:
     kind = "jpeg" if content.startswith(b"\xff\xd8") else "png"
     text, source = escape(caption), f"data:image/{kind};base64,{b64encode(content).decode()}"
-    return f'<figure><img alt="{text}" src="{source}"><figcaption>{text}</figcaption></figure>'
+    image = f'<img alt="{text}" src="{source}"><figcaption>{text}</figcaption>'
+    return f'<figure data-large tabindex="0" role="button"{more}>{image}</figure>'
 
 
 def _definitions(shown: Sequence[Column]) -> str:

@@ -28,7 +28,7 @@ class DataSummary:
         split_unit: what no two splits share: patient or field.
         licence: of the data.
         citation: what a publication has to cite.
-        checksum: sha256 over the stores' sha256, sorted.
+        checksum: sha256 of the data (see `Store.checksum`); of several stores, over their sorted ones.
         limit: how many images at most; None: all. Limited results are no results of the split.
         patients: their number, as `images` and `objects`.
         images: with at least one evaluated sample.

@@ -7,21 +7,41 @@ own, without winners.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any
 
 import numpy as np
+import torch
 
 from zoo.comparison.experiment import Experiment
 from zoo.comparison.figures import Sessions, curves, panels, success
 from zoo.comparison.paired import Differences, differences
 from zoo.comparison.result import Result
+from zoo.data.batch import Batch
 from zoo.evaluation.record import Record
-from zoo.evaluation.stages import Panel, stage_pictures, truth_pictures
+from zoo.evaluation.stages import Mark, Panel, drawn, marks, truth_pictures
 
 SHOWN = {"good": 0.9, "median": 0.5, "worst": 0.0}
+MOST_STUCK = 2  # sessions that got stuck, of all methods
+
+
+@dataclass(frozen=True)
+class Course:
+    """What happened turn by turn in one session, for a method's pictures.
+
+    Attributes:
+        ious: after each turn that counts.
+        turns: that count, until each picture.
+        marks: the clicks that each picture shows.
+        before: turns before those that count.
+    """
+
+    ious: tuple[float, ...]
+    turns: list[int]
+    marks: list[list[Mark]]
+    before: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,11 +52,13 @@ class Shown:
         caption: why it was chosen and where it comes from.
         truth: captions and pictures of the image alone and of the target.
         rows: for each method its title, and captions and pictures of its stages.
+        courses: for each method its IoUs after each turn and the clicks of each stage.
     """
 
     caption: str
     truth: list[Panel]
     rows: list[tuple[str, list[Panel]]]
+    courses: list[Course]
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,7 @@ def sections(experiments: Sequence[Experiment]) -> list[Section]:
     out: list[Section] = []
     for members in _groups(experiments):
         slug = _slug(result_of(members[0]).protocol, out)
-        shown = [_shown(members, name, sample) for name, sample in choose(members[0].records).items()]
+        shown = [_shown(members, name, sample) for name, sample in _cases(members).items()]
         figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.ranked_by)
         out.append(Section(slug, members, figures, shown, _differences(members)))
     for members in _groups(experiments, but="user"):
@@ -142,6 +164,28 @@ def choose(records: Sequence[Record]) -> dict[str, int]:
     for name, rank in reversed(SHOWN.items()):
         chosen.setdefault(order[round(rank * (len(order) - 1))].sample_id, name)
     return {name: sample for sample, name in reversed(chosen.items())}
+
+
+def _cases(experiments: Sequence[Experiment]) -> dict[str, int]:
+    """Sample ids to show, by why: what got stuck stands before the worst."""
+    chosen = choose(experiments[0].records)
+    worst = chosen.pop("worst")
+    silent = choose_stuck({experiment.title: experiment.records for experiment in experiments})
+    return chosen | silent | ({} if worst in silent.values() else {"worst": worst})
+
+
+def choose_stuck(records: Mapping[str, Sequence[Record]]) -> dict[str, int]:
+    """Ids of the worst samples at which a method's session got stuck, by which; of records by method."""
+    found: dict[int, list[str]] = {}
+    worst: dict[int, float] = {}
+    for method, each in records.items():
+        for record in each:
+            if record.stuck:
+                found.setdefault(record.sample_id, []).append(method)
+                worst[record.sample_id] = min(record.score, worst.get(record.sample_id, 1.0))
+    ids = sorted(found, key=lambda sample: (worst[sample], sample))[:MOST_STUCK]
+    names = [f"stuck with {' and '.join(found[sample])}" for sample in ids]
+    return {f"{name} ({n})" if name in names[: n - 1] else name: i for n, (name, i) in enumerate(zip(names, ids), 1)}
 
 
 def _curves(
@@ -189,14 +233,23 @@ def _overlays(shown: Sequence[Shown], slug: str, score: str) -> dict[str, tuple[
     return {f"overlays-{slug}.jpg": (caption, panels([(s.caption, s.truth, s.rows) for s in shown]))}
 
 
+def _course(batch: Batch, whole: Record, stages: Sequence[Record]) -> Course:
+    clicks = whole.interactions.points[0] if len(whole.interactions) else torch.zeros(0, 4)
+    spoken = clicks[clicks[:, 2] >= 0][:, 3]
+    before = max(0, int(spoken.max()) + 1 - len(whole.ious)) if len(spoken) and whole.ious else 0
+    return Course(whole.ious, [len(stage.ious) for stage in stages], [marks(batch, each) for each in stages], before)
+
+
 def _shown(experiments: Sequence[Experiment], name: str, sample_id: int) -> Shown:
     first = experiments[0]
     batch = first.batch([sample_id])
-    rows = []
+    rows, courses = [], []
     for experiment in experiments:
         records = [record for record in experiment.records if record.sample_id == sample_id]
-        rows.append((experiment.title, stage_pictures(experiment.protocol, experiment.model.engine(), batch, records)))
+        stages = experiment.protocol.stages(experiment.model.engine(), batch, records)
+        rows.append((experiment.title, drawn(experiment.protocol, batch, stages)))
+        courses.append(_course(batch, records[0], [record for (record,) in stages.values()]))
     place = first.dataset.describe(sample_id)
     known = ("group", "object") if "object" in place else ("group", "x0", "y0")
     where = ", ".join(f"{key} {place[key]}" for key in known if key in place)
-    return Shown(f"{name}: {where}", truth_pictures(batch), rows)
+    return Shown(f"{name}: {where}", truth_pictures(batch), rows, courses)

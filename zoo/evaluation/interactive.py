@@ -22,7 +22,7 @@ from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
 from zoo.inference.session import Session, as_images
 from zoo.interactions import Interactions
-from zoo.metrics.interaction import fill_forward
+from zoo.metrics.interaction import fill_forward, highest_goal, stuck
 from zoo.metrics.modules import InteractionMetrics
 from zoo.metrics.regions import overlap_pixels, region_iou
 from zoo.users.base import SimulatedUser, Truth
@@ -104,7 +104,7 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
 
     def metric(self) -> InteractionMetrics:
         """Metrics of interaction over all sessions."""
-        return InteractionMetrics(targets=self.targets, max_interactions=self.max_interactions)
+        return InteractionMetrics(self.targets, self.max_interactions, self.stop_at)
 
     def score(self, metric: InteractionMetrics, outcome: Traces, batch: Batch) -> None:
         """Add a batch of sessions."""
@@ -151,6 +151,10 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
 
     def _records(self, traces: Traces, keep_masks: bool) -> list[Record]:
         filled = fill_forward(traces.ious, self.max_interactions, traces.initial)
+        goal = highest_goal(self.targets, self.stop_at)
+        silent = np.zeros(len(filled), bool)
+        if goal is not None:
+            silent = stuck(traces.ious, goal, self.max_interactions, traces.initial)
         masks, said = traces.mask.cpu().numpy(), traces.interactions.to("cpu")
         return [
             Record(
@@ -162,6 +166,7 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
                 interactions=said.select(torch.tensor([i])),
                 prediction=masks[i, 0] if keep_masks else None,
                 initial=float(traces.initial[i]),
+                stuck=bool(silent[i]),
             )
             for i in range(len(filled))
         ]

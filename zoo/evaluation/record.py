@@ -28,6 +28,7 @@ class Record:
         interactions: what was said, in the sample's pixels, on the CPU: one sample, or one for every object.
         prediction: (H, W) label map or mask at the end; None where it was not kept.
         initial: IoU before the first counted interaction; None where the protocol has no turns.
+        stuck: its user fell silent below the target before the last turn.
     """
 
     sample_id: int
@@ -38,6 +39,7 @@ class Record:
     interactions: Interactions
     prediction: NDArray[Any] | None = None
     initial: float | None = None
+    stuck: bool = False
 
     @property
     def units(self) -> int:
@@ -58,6 +60,8 @@ class Record:
         }
         if self.initial is not None:
             out["initial"] = self.initial
+        if self.stuck:
+            out["stuck"] = True
         if said.boxes.shape[1]:
             out["boxes"] = [[row for row in sample if row[4] >= 0] for sample in said.boxes.tolist()]
         if said.strokes is not None:

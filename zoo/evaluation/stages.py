@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,14 +25,51 @@ Panel = tuple[str, NDArray[np.uint8]]
 """A caption and its picture."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A click as a picture shows it.
+
+    Attributes:
+        x: of the picture's width, 0 to 1.
+        y: of its height.
+        turn: 1 is the first.
+        positive: its label.
+    """
+
+    x: float
+    y: float
+    turn: int
+    positive: bool
+
+
 def stage_pictures(protocol: Protocol[Any, Any], engine: Engine, batch: Batch, records: list[Record]) -> list[Panel]:
     """Captions and pictures of one sample's stages under a protocol; `records` holds its one record."""
+    return drawn(protocol, batch, protocol.stages(engine, batch, records))
+
+
+def drawn(protocol: Protocol[Any, Any], batch: Batch, stages: Mapping[str, list[Record]]) -> list[Panel]:
+    """Captions and pictures of the stages of a batch of one, which hold one record each."""
     image, target = _image_and_target(batch)
     region = batch.truth.instances is None
     return [
         (_caption(stage, record, protocol.ranked_by), _picture(image, target, record, region))
-        for stage, (record,) in protocol.stages(engine, batch, records).items()
+        for stage, (record,) in stages.items()
     ]
+
+
+def marks(batch: Batch, record: Record) -> list[Mark]:
+    """The clicks of a session that `drawn` shows, and their turns; none under protocols without turns."""
+    if record.initial is None:
+        return []
+    _, target = _image_and_target(batch)
+    rows, columns = _part(target, batch.truth.instances is None)
+    height, width = target[rows, columns].shape
+    places = [
+        Mark((x - columns.start) / width, (y - rows.start) / height, int(turn) + 1, label == 1)
+        for x, y, label, turn in record.interactions.points[0].tolist()
+        if label >= 0
+    ]
+    return [mark for mark in places if 0 <= mark.x < 1 and 0 <= mark.y < 1]
 
 
 def truth_pictures(batch: Batch) -> list[Panel]:
@@ -50,6 +89,12 @@ def _image_and_target(batch: Batch) -> tuple[NDArray[np.uint8], NDArray[np.int64
     return batch.image[0].permute(1, 2, 0).cpu().numpy(), torch.where(truth.target, ids, 0)[0, 0].cpu().numpy()
 
 
+def _part(target: NDArray[np.int64], region: bool) -> tuple[slice, slice]:
+    """Rows and columns that a picture shows."""
+    whole = region and max(target.shape) <= LARGEST_WHOLE
+    return (slice(0, target.shape[0]), slice(0, target.shape[1])) if whole else square(target, SMALLEST)
+
+
 def _caption(stage: str, record: Record, score: str) -> str:
     last = record.ious[-1] if record.ious else record.initial
     number = f"{score} {record.score:.3f}" if last is None else f"IoU {last:.3f}"
@@ -60,8 +105,7 @@ def _picture(
     image: NDArray[np.uint8], target: Any, record: Record | None, region: bool, outlined: bool = True
 ) -> NDArray[np.uint8]:
     """What lies around the target, or the whole image of a region, enlarged and drawn on."""
-    whole = region and max(target.shape) <= LARGEST_WHOLE
-    part = (slice(0, target.shape[0]), slice(0, target.shape[1])) if whole else square(target, SMALLEST)
+    part = _part(target, region)
     image, target = image[part], target[part]
     scale = fitting_scale(image.shape[0], image.shape[1], PANEL_SIDE)
     # Around one region a wider line hides little; small objects need a thin one.

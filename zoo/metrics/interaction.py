@@ -60,6 +60,17 @@ def reached(
     return np.asarray(_reach(ious, target, max_interactions, initial).any(axis=1), np.bool_)
 
 
+def stuck(
+    ious: ArrayLike, target: float, max_interactions: int = 20, initial: ArrayLike | None = None
+) -> NDArray[np.bool_]:
+    """(S,) whether the session ended before `max_interactions` without having reached `target`.
+
+    Its user had nothing more to say: e.g. every wrong pixel was clicked already.
+    """
+    made = (~np.isnan(_sessions(ious)[:, :max_interactions])).sum(1)
+    return np.asarray((made < max_interactions) & ~reached(ious, target, max_interactions, initial), np.bool_)
+
+
 def nof(ious: ArrayLike, target: float, max_interactions: int = 20, initial: ArrayLike | None = None) -> int:
     """Number of sessions that failed to reach `target`."""
     return int((~reached(ious, target, max_interactions, initial)).sum())
@@ -116,6 +127,12 @@ def grouped_mean(values: ArrayLike, groups: ArrayLike | None = None) -> float:
     return float((np.bincount(index, numbers) / counts).mean())
 
 
+def highest_goal(targets: Sequence[float], stop_at: float | None = None) -> float | None:
+    """The IoU below which a session is not done: the highest target, or where sessions stop before it."""
+    goals = [max(targets)] if targets else []
+    return min([*goals, *([] if stop_at is None else [stop_at])], default=None)
+
+
 def summarise(
     ious: ArrayLike,
     targets: Sequence[float] = (0.8, 0.85, 0.9),
@@ -123,13 +140,15 @@ def summarise(
     seconds: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     initial: ArrayLike | None = None,
+    stop_at: float | None = None,
 ) -> dict[str, float]:
     """All metrics of interaction by name.
 
     For every target, in percent: `noc@85` (failures count as the maximum), `noc_success@85` (mean over the
-    successes only, NaN without any), `success_ratio@85`, `nof@85`; `iou@1` to `iou@K`; `auc`; `sessions`; with
-    `initial` of every session, `iou@0`; with `seconds`, `spi` and the sum `seconds`; with `groups`, `images` and the
-    image means `noc@85_per_image`, `noc_success@85_per_image` (over images with a success),
+    successes only, NaN without any), `success_ratio@85`, `nof@85`; `iou@1` to `iou@K`; `auc`; `sessions`;
+    `stuck`, the sessions that ended before their time and below the highest target (or `stop_at` if that is lower);
+    with `initial` of every session, `iou@0`; with `seconds`, `spi` and the sum `seconds`; with `groups`, `images` and
+    the image means `noc@85_per_image`, `noc_success@85_per_image` (over images with a success),
     `success_ratio@85_per_image`, `auc_per_image`.
 
     Raises:
@@ -162,6 +181,9 @@ def summarise(
         result["spi"] = spi(seconds)
         result["seconds"] = float(np.nansum(np.asarray(seconds, np.float64)))
     result["sessions"] = float(len(filled))
+    goal = highest_goal(targets, stop_at)
+    if goal is not None:
+        result["stuck"] = float(stuck(ious, goal, max_interactions, initial).sum())
     if groups is not None:
         result["images"] = float(len(np.unique(np.asarray(groups))))
     return result

@@ -135,11 +135,19 @@ class InteractionMetrics(SampleMetric):
     Args:
         targets: IoUs whose number of interactions is reported.
         max_interactions: turns of a session at most, and what a failure counts as.
+        stop_at: IoU at which sessions end; None: they go on.
     """
 
-    def __init__(self, targets: Sequence[float] = (0.8, 0.85, 0.9), max_interactions: int = 20, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        targets: Sequence[float] = (0.8, 0.85, 0.9),
+        max_interactions: int = 20,
+        stop_at: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__({"session": 2, "ious": max_interactions, "seconds": max_interactions}, **kwargs)
         self.targets = tuple(targets)
+        self.stop_at = stop_at
         self.max_interactions = max_interactions
 
     def update(
@@ -171,9 +179,8 @@ class InteractionMetrics(SampleMetric):
         """Metrics by name, float64 scalars."""
         rows = self.gathered()
         image_id, initial = rows["session"].T
-        return _scalars(
-            summarise(rows["ious"], self.targets, self.max_interactions, rows["seconds"], image_id, initial)
-        )
+        seconds, turns = rows["seconds"], self.max_interactions
+        return _scalars(summarise(rows["ious"], self.targets, turns, seconds, image_id, initial, self.stop_at))
 
     def _widen(self, values: Tensor) -> Tensor:
         values = values[:, : self.max_interactions].double()

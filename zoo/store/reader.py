@@ -1,5 +1,7 @@
 """Reads the HDF5 store by windows, from any number of processes."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import DataError, StoreError
-from zoo.files import is_input, sha256
+from zoo.files import is_input
 from zoo.store.schema import SCHEMA_VERSION, GroupInfo, StoreInfo, Window, check_shapes
 
 _GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification", "parent")
 
 # What h5py raises on a file whose bytes were changed: hardly anything has a kind of its own.
 _DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+
+
+# Rows of a whole image that are read at a time for its checksum.
+_ROWS = 1024
 
 
 class Store:
@@ -113,10 +119,22 @@ class Store:
         return self._table(group, "parent")
 
     def checksum(self) -> str:
-        """Sha256 of the file, hexadecimal: what results record as their data."""
-        if not self.path.is_file():
-            raise _missing(self.path)
-        return sha256(self.path)
+        """Sha256 of the data, hexadecimal: what results record.
+
+        Of every group its name, split, mpp, images and labels, and what the labels are: whoever wrote the same data,
+        with whatever version or compression, gets the same. All pixels are read.
+        """
+        total = hashlib.sha256(f"{self.info.labels}\n".encode())
+        for group in self.groups:
+            mpp = None if group.mpp is None else float(group.mpp)
+            facts = [group.name, group.split, mpp, group.count, group.height, group.width]
+            total.update((json.dumps(facts) + "\n").encode())
+            for item in range(group.count):
+                for y in range(0, group.height, _ROWS):
+                    window = (0, y, group.width, min(y + _ROWS, group.height))
+                    total.update(np.ascontiguousarray(self.image(group.name, item, window)))
+                    total.update(np.ascontiguousarray(self.label(group.name, item, window), "<i4"))
+        return total.hexdigest()
 
     @property
     def _file(self) -> Any:
