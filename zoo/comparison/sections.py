@@ -185,7 +185,8 @@ def choose_stuck(records: Mapping[str, Sequence[Record]]) -> dict[str, int]:
                 worst[record.sample_id] = min(record.score, worst.get(record.sample_id, 1.0))
     ids = sorted(found, key=lambda sample: (worst[sample], sample))[:MOST_STUCK]
     names = [f"stuck with {' and '.join(found[sample])}" for sample in ids]
-    return {f"{name} ({n})" if name in names[: n - 1] else name: i for n, (name, i) in enumerate(zip(names, ids), 1)}
+    unique = [f"{name} ({n})" if name in names[: n - 1] else name for n, name in enumerate(names, 1)]
+    return dict(zip(unique, ids, strict=True))
 
 
 def _curves(
