@@ -65,17 +65,16 @@ def test_the_rest_is_added_after_the_stem(name, run, options):
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["convnext_atto", "vgg11_bn", "regnetx_002", "resnet18d"])
 def test_other_stems(name):
-    with torch.device("meta"):
-        net = StemFusion(name, 4).eval()
-    shapes = [each.shape for each in net(torch.rand(1, 4, 64, 64, device="meta"))]
-    plain = [each.shape for each in net.encoder(torch.rand(1, 3, 64, 64, device="meta"))]
+    net = StemFusion(name, 4).eval()
+    shapes = [each.shape for each in net(torch.rand(1, 4, 64, 64))]
+    plain = [each.shape for each in net.encoder(torch.rand(1, 3, 64, 64))]
     assert shapes == plain
     assert net.maps[-1].out_channels in (32, 40, 64)
 
 
 @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "tresnet_m"])
 def test_no_stem(name):
-    with torch.device("meta"), pytest.raises(ConfigError, match=f"no stem is found in {name}.*such as tf_efficient"):
+    with pytest.raises(ConfigError, match=f"no stem is found in {name}.*such as tf_efficient"):
         StemFusion(name, 6)
 
 
