@@ -236,9 +236,8 @@ def test_a_region_is_read_at_the_checkpoints_mpp(files, capsys):
     write_pyramid(files / "whole.svs", whole, mpp=0.125, magnification=80)
     write_json(files / "clicks.json", [[Click(130 + 2 * 32.5, 80 + 2 * 32.5)]])
     geojson = files / "a.geojson"
-    assert (
-        segment(files, "--region", "130,80,128,128", "--geojson", str(geojson), image="whole.svs", ckpt="nuclick") == 0
-    )
+    region = ["--region", "130,80,128,128", "--geojson", str(geojson), "--exact"]
+    assert segment(files, *region, image="whole.svs", ckpt="nuclick") == 0
     assert "the region is read at 0.25 um/px" in capsys.readouterr().err
     labels = read_labels(files / "out/mask.png")
     assert labels.shape == (64, 64)

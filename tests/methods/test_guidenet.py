@@ -289,7 +289,7 @@ def test_compare_shows_automatic_methods(trained, exported, tmp_path):
         assert result["speed"]["count"] == 8
         assert 0 < result["speed"]["model"] <= result["speed"]["end_to_end"]
     page = (out / "report.html").read_text()
-    for text in ("Protocol: automatic", "IoU (all pixels) ↑", "IoU ↑", "Dice ↑", "x0 "):
+    for text in ("Protocol: automatic", "IoU (all pixels)&nbsp;↑", "IoU&nbsp;↑", "Dice&nbsp;↑", "x0 "):
         assert text in page
     for key in ("iou_pooled", "iou", "dice"):
         assert f">{results[0]['metrics'][key]:.3f}</td>" in page
