@@ -131,8 +131,8 @@ class Store:
             for item in range(group.count):
                 for y in range(0, group.height, _ROWS):
                     window = (0, y, group.width, min(y + _ROWS, group.height))
-                    total.update(np.ascontiguousarray(self.image(group.name, item, window)))
-                    total.update(np.ascontiguousarray(self.label(group.name, item, window), "<i4"))
+                    total.update(np.ascontiguousarray(self.image(group.name, item, window)).data)
+                    total.update(np.ascontiguousarray(self.label(group.name, item, window), "<i4").data)
         return total.hexdigest()
 
     @property
