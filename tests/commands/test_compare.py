@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from tests.helpers.blobs import write_experiment, write_store
 from zoo.cli import main
-from zoo.commands.compare import side_by_side
+from zoo.commands.compare import command_of, parsed, side_by_side
 from zoo.comparison.result import read
+from zoo.config.compose import Address
 from zoo.data import ObjectWindows, PatchDataModule
+from zoo.errors import ConfigError
 from zoo.evaluation import Interactive, OneShotProtocol
 from zoo.methods import RegionGrowing, Watershed
 from zoo.store.reader import Store
@@ -335,3 +337,17 @@ def test_tables_of_many_methods_break_no_word(titles, width):
         used = sum(needed[i] for i in table)
         assert used <= width or len(table) == 1
         assert following is None or used + needed[following[0]] > width
+
+
+def test_settings_of_all_experiments_may_be_changed(capsys):
+    given = ["a.yaml", "--out", "b", "--set", "protocol.init_args.max_interactions=5", "--trainer.devices=2"]
+    options = parsed(given)
+    assert options.overrides == ["--trainer.devices=2", "--protocol.init_args.max_interactions=5"]
+    command = command_of(Address.parse("a.yaml"), options)
+    assert command.endswith("--out b --trainer.devices=2 --protocol.init_args.max_interactions=5")
+    assert parsed(command.split()[2:]).overrides == options.overrides
+    with pytest.raises(SystemExit):
+        parsed([*given, "--trainers.devices=2"])
+    assert "--set KEY=VALUE" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="write --set KEY=VALUE"):
+        parsed([*given, "--set", "protocol"])

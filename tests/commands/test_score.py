@@ -1,11 +1,14 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from zoo.commands.score import main, match_folders
+from zoo.commands.score import blocks, main, match_folders
 from zoo.errors import DataError, MetricError
 from zoo.images.labels import read_labels, write_labels
 from zoo.metrics import INSTANCE_METRICS, instance_statistics, overall_scores, score_instances
@@ -180,3 +183,36 @@ def test_the_orientation_of_label_images(tmp_path, capsys):
     write_labels(tmp_path / "b.tif", np.rot90(labels(), -1))
     assert main([str(tmp_path / "a.png"), str(tmp_path / "b.tif"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["aji"] == 1.0
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_number_is_cut(tmp_path, capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main([*folders(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= width
+    assert sum(line.count("mean") for line in out.splitlines()) == len(
+        blocks(INSTANCE_METRICS, width - len("pooled") - 4)
+    )
+
+
+def test_all_metrics_stand_in_some_table():
+    keys = [key for block in blocks(INSTANCE_METRICS, 50) for key in block]
+    assert keys == list(INSTANCE_METRICS)
+    assert len(blocks(INSTANCE_METRICS, 1)) == len(INSTANCE_METRICS)
+
+
+def test_a_reader_that_goes_and_a_full_disk(tmp_path):
+    code = "import sys; from zoo.commands.guard import guarded; "
+    code += "sys.exit(guarded('zoo x', lambda: [print('y' * 9999) for _ in range(999)] and 0))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == (b"", 141)
+    process.stderr.close()
+    if Path("/dev/full").exists():
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "No space left" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,18 +23,20 @@ if TYPE_CHECKING:
     from zoo.comparison.sections import Section
     from zoo.config.compose import Address
 
+OVERRIDE = re.compile(r"--((trainer|model|protocol|data)(\.[\w.+]+)?|seed_everything)=")
 NUMBER = 6  # characters of a number in a table, at most as a rule
 
 EXAMPLES = """examples:
   zoo compare experiments/tables/dsb2018.yaml --out runs/compare
   zoo compare experiments/tables/dsb2018.yaml::watershed mine.yaml --out runs/mine
   zoo compare experiments/tables/dsb2018-oneshot.yaml --out runs/quick --limit 2
+  zoo compare experiments/tables/dsb2018.yaml --out runs/five --set protocol.init_args.max_interactions=5
 """
 
 
 def main(argv: list[str]) -> int:
     """Run the command; 0 when all went well."""
-    options = _parser().parse_args(argv)
+    options = parsed(argv)
     addresses = _checked(options)
     # Only now: importing torch takes seconds, which --help and wrong options must not.
     from zoo.comparison.experiment import evaluate, prepare
@@ -44,7 +47,7 @@ def main(argv: list[str]) -> int:
     for address in addresses:
         if is_run(address.path):
             console.print(f"{address}: the weights of {run_weights(address.path)}", soft_wrap=True, highlight=False)
-    experiments = [prepare(address, options.limit) for address in addresses]
+    experiments = [prepare(address, options.limit, options.overrides) for address in addresses]
     with _progress(console) as progress:
         for experiment in experiments:
             evaluate(experiment, command_of(experiment.address, options), progress)
@@ -64,7 +67,7 @@ def main(argv: list[str]) -> int:
 def command_of(address: Address, options: argparse.Namespace) -> str:
     """The command that gives one experiment's result again."""
     limit = [] if options.limit is None else ["--limit", str(options.limit)]
-    return shlex.join(["zoo", "compare", str(address), "--out", options.out.as_posix(), *limit])
+    return shlex.join(["zoo", "compare", str(address), "--out", options.out.as_posix(), *limit, *options.overrides])
 
 
 def _write(options: argparse.Namespace, experiments: Sequence[Experiment], parts: Sequence[Section]) -> None:
@@ -150,6 +153,9 @@ def _checked(options: argparse.Namespace) -> list[Address]:
         raise ConfigError(f"--limit {options.limit}: at least one image is needed")
     if options.limit is not None and options.save_results:
         raise ConfigError("--save-results keeps results of whole splits; leave out --limit")
+    changed = [each for each in options.overrides if not each.startswith("--trainer.")]
+    if changed and options.save_results:
+        raise ConfigError(f"--save-results keeps results of the files as they are; leave out {' '.join(changed)}")
     if options.out.exists() and not options.out.is_dir():
         raise ConfigError(f"--out {options.out}: is a file; name a folder")
     addresses = [address for text in options.experiments for address in experiments(Address.parse(text))]
@@ -158,6 +164,23 @@ def _checked(options: argparse.Namespace) -> list[Address]:
     if twice:
         raise ConfigError(f"{', '.join(twice)}: given twice; traces and results are named after the file and its row")
     return addresses
+
+
+def parsed(argv: list[str]) -> argparse.Namespace:
+    """The options; `overrides`, of `--set KEY=VALUE` and those that `zoo test` takes, change the experiments."""
+    parser = _parser()
+    options, others = parser.parse_known_args(argv)
+    unknown = [other for other in others if not OVERRIDE.match(other)]
+    if unknown:
+        parser.error(
+            f"unrecognized arguments: {' '.join(unknown)}; what changes experiments is --set KEY=VALUE or --KEY=VALUE "
+            "of trainer, model, protocol, data or seed_everything"
+        )
+    wrong = [each for each in options.set if "=" not in each.strip("=")]
+    if wrong:
+        raise ConfigError(f"--set {wrong[0]}: write --set KEY=VALUE, e.g. protocol.init_args.max_interactions=5")
+    options.overrides = [*others, *(f"--{each}" for each in options.set)]
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,6 +201,14 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="DIR", help="folder of report.html, results.json, pictures, traces"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N test images of each experiment")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of all experiments, e.g. protocol.init_args.max_interactions=5; may be repeated. "
+        "--trainer.KEY=VALUE and so on do the same, as with `zoo test`",
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
     parser.add_argument(
         "--save-results",

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,9 @@ from zoo.errors import DataError, MetricError
 from zoo.files import is_input, stem_of
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
 from zoo.metrics.statistics import INSTANCE_METRICS, InstanceStatistics, instance_statistics, overall_scores
+
+MIN_NAME = 12  # characters that a name has at least
+NUMBER = 5  # and a number
 
 _DESCRIPTION = """\
 Score predicted label images against their targets.
@@ -144,13 +148,35 @@ def _list(names: set[str], most: int = 10) -> str:
 
 
 def _print(rows: dict[str, dict[str, float]], footer: int) -> None:
-    table = Table()
-    table.add_column("image", overflow="fold")
-    for key in INSTANCE_METRICS:
-        table.add_column(key.replace("_", "\n"), justify="right", no_wrap=True)
-    for i, (name, scores) in enumerate(rows.items()):
-        if footer and i == len(rows) - footer:
-            table.add_section()
-        cells = (f"{scores[key]:.2f}" if "hausdorff" in key else f"{scores[key]:.3f}" for key in INSTANCE_METRICS)
-        table.add_row(name, *cells)
-    Console(file=sys.stdout).print(table)
+    console = Console(file=sys.stdout)
+    names = min(max(map(len, rows)), max(MIN_NAME, console.width // 3))
+    for keys in blocks(INSTANCE_METRICS, console.width - names - 4):
+        table = Table()
+        table.add_column("image", overflow="fold", min_width=names, max_width=names)
+        for key in keys:
+            table.add_column(key.replace("_", "\n"), justify="right", no_wrap=True)
+        for i, (name, scores) in enumerate(rows.items()):
+            if footer and i == len(rows) - footer:
+                table.add_section()
+            cells = (f"{scores[key]:.2f}" if "hausdorff" in key else f"{scores[key]:.3f}" for key in keys)
+            table.add_row(name, *cells)
+        console.print(table)
+
+
+def blocks(keys: Sequence[str], width: int) -> list[list[str]]:
+    """The metrics of each table, so that none has to cut a number.
+
+    Args:
+        keys: metrics.
+        width: characters that a table has for them, borders included.
+    """
+    out: list[list[str]] = []
+    left = 0
+    for key in keys:
+        needed = max(NUMBER, *map(len, key.split("_"))) + 3
+        if needed > left:
+            out.append([])
+            left = width
+        out[-1].append(key)
+        left -= needed
+    return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,13 +92,14 @@ class Experiment:
         return collate([self.dataset[i] for i in sample_ids]).to(self.model.device)
 
 
-def prepare(address: Address, limit: int | None = None) -> Experiment:
+def prepare(address: Address, limit: int | None = None, overrides: Sequence[str] = ()) -> Experiment:
     """Build everything an experiment names, without running it.
 
     Args:
         address: the YAML, or a row of it: top-level `model`, `data`, `protocol` and, if wanted, `title`, `trainer`,
             `seed_everything`.
         limit: only the first so many test images.
+        overrides: arguments that change it, as `zoo test` takes them: `--trainer.devices=2`.
 
     Raises:
         ConfigError: the file is missing, no YAML, or names what does not exist or does not fit.
@@ -108,7 +109,7 @@ def prepare(address: Address, limit: int | None = None) -> Experiment:
     if limit is not None:
         arguments.append(f"--data.test_limit={limit}")
     with quiet():
-        experiment = Experiment(address, run(["-c", str(address), *arguments], run_verb=False), limit)
+        experiment = Experiment(address, run(["-c", str(address), *arguments, *overrides], run_verb=False), limit)
         _ = experiment.protocol
         experiment.cli.datamodule.setup("test")
     return experiment

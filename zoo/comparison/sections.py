@@ -185,8 +185,8 @@ def choose_stuck(records: Mapping[str, Sequence[Record]]) -> dict[str, int]:
                 worst[record.sample_id] = min(record.score, worst.get(record.sample_id, 1.0))
     ids = sorted(found, key=lambda sample: (worst[sample], sample))[:MOST_STUCK]
     names = [f"stuck with {' and '.join(found[sample])}" for sample in ids]
-    unique = [f"{name} ({n})" if name in names[: n - 1] else name for n, name in enumerate(names, 1)]
-    return dict(zip(unique, ids, strict=True))
+    numbered = [f"{name} ({n + 1})" if name in names[:n] else name for n, name in enumerate(names)]
+    return dict(zip(numbered, ids, strict=True))
 
 
 def _curves(

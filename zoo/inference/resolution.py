@@ -50,7 +50,7 @@ def working_frame(
     if image_mpp is None:
         warnings.warn(
             f"the image's mpp is unknown; it is segmented as if it had the {method_mpp:g} um/px of the training "
-            "images. Give mpp if it has not",
+            "images. Give mpp (--mpp) if it has not",
             stacklevel=3,
         )
         return None
