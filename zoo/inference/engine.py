@@ -22,10 +22,12 @@ class Engine(ABC):
         window: side in pixels of the square window around a click in which the engine works; None for whole images.
         warmup: turns that an engine without a prediction of its own needs for its first one. Where methods that begin
             with a prediction are compared with others, these turns are not counted.
+        boxes: whether it reads boxes. Those that don't are given a click at the centre of each.
     """
 
     window: int | None = None
     warmup: int = 1
+    boxes: bool = False
 
     @abstractmethod
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
