@@ -4,7 +4,7 @@ import torch
 
 from tests.helpers.fakes import Disks, NearestClick
 from tests.methods.test_engines import nuclick
-from zoo import Click, Scribble, Session
+from zoo import Box, Click, Scribble, Session
 from zoo.errors import InteractionError
 from zoo.inference.engine import Engine
 from zoo.inference.objects import segment_objects
@@ -99,6 +99,44 @@ def test_scribbles_alone():
     (said,) = engine.steps
     assert said.strokes is not None
     assert said.strokes[:, 0].flatten(1).any(1).all()
+
+
+def test_a_box_is_a_click_at_its_centre_in_a_window_that_holds_it():
+    engine = Disks(window=32)
+    run(engine, [[Box(36, 26, 45, 35)], [Click(5.5, 5.5)], [Box(0, 0, 64, 40)]])
+    (said,) = engine.steps
+    # windows: 24..56 x 14..46, and half the scale around the centre of the last box
+    given = [[tuple(point[:3]) for point in sample if point[2] == 1] for sample in said.points.tolist()]
+    assert given == [[(40.5 - 24, 30.5 - 14, 1)], [(5.5, 5.5, 1)], [(16, 16, 1)]]
+    assert said.boxes[2, 0, :4].tolist() == [0, 6, 32, 26]
+    inside = [each for sample in said.boxes.tolist() for each in sample if each[4] >= 0]
+    assert all(0 <= value <= 32 for box in inside for value in box[:4])
+
+
+class ReadsBoxes(Disks):
+    boxes = True
+
+
+@pytest.mark.parametrize("engine", [Watershed(), Disks(), Disks(window=32)])
+def test_a_box_in_sessions_and_in_one_shot(engine):
+    session = Session(engine)
+    session.set_image((image()[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8))
+    mask = session.add(Box(36, 26, 45, 35))
+    assert bool(mask[0, 0, 30, 40])
+    assert session.interactions.points.shape[1] == 0  # nobody clicked
+    mask = session.add(Click(39.5, 30.5))
+    assert bool(mask[0, 0, 30, 40])
+    found = segment_objects(session, [[Box(36, 26, 45, 35)], [Click(80.5, 50.5)]])
+    assert found[30, 40] == 1
+    assert found[50, 80] == 2
+
+
+def test_who_reads_boxes_is_given_no_click():
+    engine = ReadsBoxes(window=32)
+    run(engine, [[Box(36, 26, 45, 35)], [Click(5.5, 5.5)]])
+    (said,) = engine.steps
+    assert not (said.points[0, :, 2] == 1).any()
+    assert (said.boxes[0, :, 4] >= 0).any()
 
 
 def test_turns_reach_the_engine_in_order():

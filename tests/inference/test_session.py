@@ -194,7 +194,9 @@ def test_resampled_sessions_undo_select_and_take_masks():
 
 @pytest.mark.parametrize("mpp", [0.5, 0.3, 0.9])
 def test_only_what_is_new_goes_through_the_frame(mpp, monkeypatch):
-    session = Session(Disks(), mpp=0.5)
+    engine = Disks()
+    engine.boxes = True  # others are given a click for each
+    session = Session(engine, mpp=0.5)
     session.set_image(picture(41, 51), mpp=mpp)
     taken = []
     through = Interactions.through

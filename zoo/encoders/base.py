@@ -17,9 +17,11 @@ class InteractionEncoder(nn.Module, ABC):
 
     Attributes:
         out_channels: number of guidance channels; positive ones come first.
+        boxes: whether it reads boxes. For those that don't, a box is a click at its centre.
     """
 
     out_channels: int
+    boxes: bool = False
 
     @abstractmethod
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:

@@ -23,11 +23,13 @@ class Engine(ABC):
         warmup: turns that an engine without a prediction of its own needs for its first one. Where methods that begin
             with a prediction are compared with others, these turns are not counted.
         mpp: micrometres per pixel of the images that the engine works on; None: any.
+        boxes: whether it reads boxes. Those that don't are given a click at the centre of each.
     """
 
     window: int | None = None
     warmup: int = 1
     mpp: float | None = None
+    boxes: bool = False
 
     @abstractmethod
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:

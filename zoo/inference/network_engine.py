@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State, pick, put
 from zoo.inference.precision import Precision, in_precision
@@ -50,6 +51,8 @@ class NetworkEngine(Engine):
         self.method, self.zoom, self.refiner, self.precision = method, zoom, refiner, precision
         self.view = FlippedView if flip else View
         self.window, self.warmup, self.mpp = zoom.window, method.warmup, mpp
+        parts = method.modules() if isinstance(method, nn.Module) else ()
+        self.boxes = any(isinstance(part, InteractionEncoder) and part.boxes for part in parts)
         self.channels = 0
         if refiner is not None:
             if not isinstance(method, Refinable):

@@ -67,8 +67,10 @@ class OneShot:
     ) -> tuple[Tensor, Tensor]:
         """The instance map, and the probability (H, W) float32 with which each pixel belongs to its object."""
         height, width = interactions.size
+        if not engine.boxes:
+            interactions = interactions.with_box_centres()
         if len(interactions) and not bool(self._positive(interactions).all()):
-            raise InteractionError("every object needs at least one positive click or scribble")
+            raise InteractionError("every object needs at least one positive click, scribble or box")
         frames = InteractionWindow(engine.window or self.window)(interactions, image)
         anchors = self._anchors(interactions)
         labels = torch.zeros(height, width, dtype=torch.int32)
@@ -111,14 +113,15 @@ class OneShot:
 
     @staticmethod
     def _positive(interactions: Interactions) -> Tensor:
-        positive = (interactions.points[..., 2] == 1).any(1)
+        positive = (interactions.points[..., 2] == 1).any(1) | (interactions.boxes[..., 4] >= 0).any(1)
         if interactions.strokes is None:
             return positive
         return positive | interactions.strokes[:, 0].flatten(1).any(1)
 
     @staticmethod
     def _anchors(interactions: Interactions) -> Tensor:
-        """One point (N, 2) an object: its first positive click, or the middle pixel of its scribble."""
+        """One point (N, 2) an object: its first positive click or centre of a box, or a scribble's middle pixel."""
+        interactions = interactions.with_box_centres()
         positive = interactions.points[..., 2] == 1
         anchors = interactions.points.new_zeros(len(interactions), 2)
         clicked = positive.any(1)

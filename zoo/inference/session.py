@@ -37,7 +37,7 @@ class _Moment:
 
     Attributes:
         said: everything so far, in pixels of the given image.
-        working: the same in the pixels that the engine works in; the same object where these are equal.
+        working: the same as the engine takes it; the same object where these are equal.
         state: the engine's.
     """
 
@@ -167,7 +167,7 @@ class Session:
                 raise InteractionError("give single interactions to one image, or one Interactions to a batch")
             new = Interactions.from_lists([singles], now.said.size, self.device).at(self.turn)
         said, there = now.said.add(new), self._working(new)
-        working = said if there is new else now.working.add(there)
+        working = said if there is new and now.working is now.said else now.working.add(there)
         assert self._seen is not None
         state = advance(self.engine, self._seen, working, there, now.state)
         self._history.append(_Moment(said, working, state))
@@ -210,7 +210,9 @@ class Session:
             raise InteractionError("this session keeps no earlier states; make it with undoable=True")
 
     def _working(self, interactions: Interactions) -> Interactions:
-        return interactions if self._frame is None else interactions.through(self._frame)
+        """The same as the engine takes it: in its pixels, and a click for each box where it reads none."""
+        given = interactions if self.engine.boxes else interactions.with_box_centres()
+        return given if self._frame is None else given.through(self._frame)
 
     def _given_pixels(self, values: Tensor) -> Tensor:
         if self._frame is None:

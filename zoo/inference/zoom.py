@@ -55,8 +55,8 @@ class InteractionWindow(Zoom):
     """A square window of `side` pixels around what was said first; NuClick's crop.
 
     The window is centred on the bounding box of the first turn's positive interactions. When positive interactions
-    lie outside it, it is centred on all of them, and scaled down to `side` when their box is larger (NuClick, section
-    III.C, for squiggles).
+    or boxes lie outside it, it is centred on all of them, and scaled down to `side` when their box is larger (NuClick,
+    section III.C, for squiggles).
     """
 
     def __init__(self, side: int = 128) -> None:
@@ -72,7 +72,7 @@ class InteractionWindow(Zoom):
         first = positive & (turn == turn.amin(1, keepdim=True)) if turn.shape[1] else positive
         box = self._box(interactions, first)
         frame = Frame.around((box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2, side, interactions.size)
-        full = self._box(interactions, positive)
+        full = self._around_boxes(self._box(interactions, positive), interactions.boxes)
         x1, y1 = frame.x0 + side, frame.y0 + side
         fits = (full[:, 0] >= frame.x0) & (full[:, 1] >= frame.y0) & (full[:, 2] <= x1) & (full[:, 3] <= y1)
         if bool(fits.all()):
@@ -93,6 +93,13 @@ class InteractionWindow(Zoom):
     def largest(self, size: tuple[int, int]) -> tuple[int, int]:
         """The window."""
         return self.window or 0, self.window or 0
+
+    @staticmethod
+    def _around_boxes(full: Tensor, boxes: Tensor) -> Tensor:
+        given = boxes[..., 4] >= 0
+        low, _ = _bounds(boxes[..., :2].double(), given)
+        _, high = _bounds(boxes[..., 2:4].double(), given)
+        return torch.cat([torch.minimum(full[:, :2], low), torch.maximum(full[:, 2:], high)], 1)
 
     @staticmethod
     def _box(interactions: Interactions, use: Tensor) -> Tensor:

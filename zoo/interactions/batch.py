@@ -194,6 +194,17 @@ class Interactions:
         # The last of the running maxima is the largest, and none where there are no columns.
         return self._clicks(turn == turn.cummax(1).values[:, -1:])
 
+    def with_box_centres(self) -> Interactions:
+        """With a positive click at the centre of each box, in its turn."""
+        if not self.boxes.shape[1]:
+            return self
+        x, y = ((self.boxes[..., axis] + self.boxes[..., axis + 2]) / 2 for axis in (0, 1))
+        turn = self.boxes[..., 4]
+        label = torch.where(turn >= 0, 1.0, PADDING)
+        clicks = torch.stack([x, y, label, turn], -1).masked_fill(label[..., None] < 0, 0.0)
+        clicks[..., 2] = label
+        return replace(self, points=torch.cat([self.points, clicks], 1))
+
     def through(self, frame: Frame) -> Interactions:
         """The same interactions in crop pixels. Points keep their place outside; strokes are max-pooled."""
         points = torch.cat([frame.points(self.points[..., :2]), self.points[..., 2:]], -1)
