@@ -77,7 +77,7 @@ class CorrectionScribbles(SimulatedUser):
         inner = self._inner(labels, draw(truth, turn, Draw.THRESHOLD).repeat(2))
         stroke = skeletonize(inner)
         if self.limit is not None:
-            longest = max(1, math.ceil(self.limit * truth.size[0] * truth.size[1]) - 1)
+            longest = max(1, math.ceil(self.limit * (truth.size[0] * truth.size[1])) - 1)
             stroke = _limited(stroke, labels, longest)
         stroke = self._drawn(torch.stack([stroke[:batch], stroke[batch:]], 1), truth, turn)
         return Interactions.of(torch.zeros(batch, 0, 4, device=stroke.device), truth.size, stroke)
