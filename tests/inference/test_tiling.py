@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.helpers.fakes import Disks
 from zoo import Box, Click, Scribble, Session
 from zoo.errors import ConfigError
+from zoo.evaluation.speed import TimedEngine
 from zoo.inference.engine import Engine, State
 from zoo.inference.tiling import TiledEngine, Tiles
 from zoo.interactions import Interaction, Interactions
@@ -249,3 +251,10 @@ def test_samples_of_a_batch_have_tiles_of_their_own():
 def test_an_overlap_that_does_not_fit(overlap):
     with pytest.raises(ConfigError, match="at most half of a tile of 32 px"):
         TiledEngine(Bare("mean"), 32, overlap)
+
+
+def test_it_says_of_itself_what_its_engine_says():
+    told = Disks(5, window=48)
+    told.warmup, told.mpp, told.boxes = 2, 0.25, True
+    for wrapped in (TiledEngine(told, 32, 8), TimedEngine(told)):
+        assert (wrapped.window, wrapped.warmup, wrapped.mpp, wrapped.boxes) == (48, 2, 0.25, True)

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from zoo.commands import narrow
 from zoo.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -128,16 +129,7 @@ def side_by_side(titles: Sequence[str], width: int) -> list[list[int]]:
         titles: of columns; they may be broken at spaces.
         width: characters that a table has for them, borders included.
     """
-    tables: list[list[int]] = []
-    left = 0
-    for i, title in enumerate(titles):
-        needed = max([NUMBER, *map(len, title.split())]) + 3
-        if needed > left:
-            tables.append([])
-            left = width
-        tables[-1].append(i)
-        left -= needed
-    return tables
+    return narrow.side_by_side([max([NUMBER, *map(len, title.split())]) for title in titles], width)
 
 
 def _progress(console: Console) -> Progress:

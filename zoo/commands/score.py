@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from zoo.commands.narrow import side_by_side
 from zoo.errors import DataError, MetricError
 from zoo.files import is_input, stem_of
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
@@ -170,13 +171,5 @@ def blocks(keys: Sequence[str], width: int) -> list[list[str]]:
         keys: metrics.
         width: characters that a table has for them, borders included.
     """
-    out: list[list[str]] = []
-    left = 0
-    for key in keys:
-        needed = max(NUMBER, *map(len, key.split("_"))) + 3
-        if needed > left:
-            out.append([])
-            left = width
-        out[-1].append(key)
-        left -= needed
-    return out
+    needs = [max(NUMBER, *map(len, key.split("_"))) for key in keys]
+    return [[keys[i] for i in members] for members in side_by_side(needs, width)]

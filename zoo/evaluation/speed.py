@@ -44,7 +44,8 @@ class TimedEngine(Engine):
     """An engine that keeps the seconds of each step, and with `starts` of each start too."""
 
     def __init__(self, engine: Engine, starts: bool = False) -> None:
-        self.engine, self.window, self.warmup, self.mpp = engine, engine.window, engine.warmup, engine.mpp
+        self.engine = engine
+        self.resemble(engine)
         self.starts = starts
         self.seconds: list[float] = []
 

@@ -31,6 +31,10 @@ class Engine(ABC):
     mpp: float | None = None
     boxes: bool = False
 
+    def resemble(self, engine: Engine) -> None:
+        """Say of oneself what another engine says: for engines that pass everything on to it."""
+        self.window, self.warmup, self.mpp, self.boxes = engine.window, engine.warmup, engine.mpp, engine.boxes
+
     @abstractmethod
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The state before anything was said.

@@ -40,7 +40,7 @@ class TiledEngine(Engine):
         if not 1 <= overlap <= side // 2:
             raise ConfigError(f"overlap={overlap} must be at least 1 px and at most half of a tile of {side} px")
         self.engine, self.side, self.overlap, self.batch = engine, side, overlap, batch
-        self.window, self.warmup, self.mpp = engine.window, engine.warmup, engine.mpp
+        self.resemble(engine)
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The first probability, and for each tile what it changes and how much was said in it: nothing yet."""
