@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from zoo.data.batch import Batch, collate
 from zoo.data.batches import Batches
 from zoo.data.datasets import Samples, Selection, StoreDataset
 from zoo.data.objects import ObjectWindows
+from zoo.data.resident import ResidentWindows
 from zoo.data.sampler import EpochSampler
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError, SplitError
@@ -146,6 +149,14 @@ class PatchDataModule(LightningDataModule):
         """Recall it; checkpoints of earlier versions are of as many processes as there are now."""
         self._resumed = dict(state_dict)
 
+    def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
+        """Windows of numbers, where the device makes them itself."""
+        if isinstance(batch, Batch):
+            return batch
+        dataset = self.datasets["train"]
+        assert isinstance(dataset, ResidentWindows)
+        return dataset.batch(batch)
+
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order, in the batches that the data set asks for."""
         return self._loader(Batches(self.datasets["val"], self.batch_size), None)
@@ -168,7 +179,7 @@ class PatchDataModule(LightningDataModule):
             batch_size=batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=collate,
+            collate_fn=torch.tensor if isinstance(dataset, ResidentWindows) else collate,
             drop_last=drop_last,
             persistent_workers=self.num_workers > 0,
         )

@@ -1,6 +1,7 @@
 """Interaction encoders: what makes guidance maps of clicks and strokes."""
 
 from zoo.encoders.base import InteractionEncoder
+from zoo.encoders.boxes import Boxes
 from zoo.encoders.combined import Concat
 from zoo.encoders.disk import Disks
 from zoo.encoders.distance import DistanceEncoder, InverseDistance, TanhDistance, TruncatedDistance
@@ -12,6 +13,7 @@ from zoo.encoders.pixel import Pixels
 from zoo.encoders.stroke import StrokeRaster
 
 __all__ = [
+    "Boxes",
     "Concat",
     "Disks",
     "DistanceEncoder",

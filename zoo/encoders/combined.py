@@ -25,6 +25,7 @@ class Concat(InteractionEncoder):
             raise ConfigError("Concat was given no encoders; name at least one")
         self.encoders = nn.ModuleList(encoders)
         self.out_channels = sum(encoder.out_channels for encoder in encoders)
+        self.boxes = any(encoder.boxes for encoder in encoders)
 
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
         """(B, out_channels, H, W) float32."""

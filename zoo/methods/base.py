@@ -29,6 +29,8 @@ from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
 from zoo.users.base import SimulatedUser, Truth
 
+EVEN = 32
+
 
 class InteractiveMethod(TrainedMethod, Refinable):
     """A network that segments from an image, guidance and the previous mask, trained with simulated users.
@@ -211,8 +213,9 @@ class InteractiveMethod(TrainedMethod, Refinable):
             more = (count > turn + 1).nonzero()[:, 0]
             if len(more):
                 said = so_far.select(more)
+                seen = even(more, image.device)
                 with torch.no_grad(), self.running():
-                    probability = self.predict(image[more], said, previous[more])
+                    probability = self.predict(image[seen], so_far.select(seen), previous[seen])[: len(more)]
                 mask = mask.index_copy(0, more, self.mask(probability, said))
                 previous = previous.index_copy(0, more, self.carry(probability, previous[more]))
         return so_far, previous
@@ -227,3 +230,10 @@ class InteractiveMethod(TrainedMethod, Refinable):
         loss: Tensor = self.loss(logits, truth.target, truth.others, truth.ignore)
         self.log("train/loss", loss, prog_bar=True)
         return loss
+
+
+def even(index: Tensor, device: torch.device) -> Tensor:
+    """On an accelerator, positions (K,) filled up with the last one to a multiple of `EVEN`: cuDNN plans a convolution
+    anew for each number of samples, which can take seconds."""
+    missing = 0 if device.type == "cpu" else -len(index) % EVEN
+    return torch.cat([index, index[-1:].expand(missing)])

@@ -14,6 +14,7 @@ from zoo.inference.session import as_images
 from zoo.inference.zoom import WholeImage
 from zoo.interactions import Interactions
 from zoo.methods.trained import TrainedMethod
+from zoo.ops.device import layout
 
 
 class GuideNet(TrainedMethod):
@@ -49,7 +50,7 @@ class GuideNet(TrainedMethod):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (B, 1, H, W) of images (B, 3, H, W) float in 0..1."""
-        logits: Tensor = self.network(image.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self.network(image.contiguous(memory_format=layout(image.device)))
         return logits
 
     def probability(self, image: Tensor) -> Tensor:

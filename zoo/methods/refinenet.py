@@ -17,6 +17,7 @@ from zoo.losses import BinaryCrossEntropy
 from zoo.methods.base import InteractiveMethod
 from zoo.methods.evaluated import refuse_overlap
 from zoo.methods.guidenet import GuideNet
+from zoo.ops.device import layout
 from zoo.users.base import SimulatedUser
 from zoo.users.correction import CorrectionScribbles
 
@@ -110,7 +111,7 @@ class RefineNet(InteractiveMethod):
     def join(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
         """Image, guide and guidance."""
         parts = [image, previous.to(image.dtype)] if self.see_guide else [image]
-        return torch.cat([*parts, guidance.to(image.dtype)], 1).contiguous(memory_format=torch.channels_last)
+        return torch.cat([*parts, guidance.to(image.dtype)], 1).contiguous(memory_format=layout(image.device))
 
 
 def frozen_guide(name: str) -> GuideNet:

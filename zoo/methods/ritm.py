@@ -9,6 +9,7 @@ from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.disk import Disks
 from zoo.losses import NormalizedFocalLoss
 from zoo.methods.base import InteractiveMethod
+from zoo.ops.device import layout
 from zoo.users.base import SimulatedUser
 from zoo.users.compose import Turns
 from zoo.users.random_error import RandomInError
@@ -43,7 +44,7 @@ class RITM(InteractiveMethod):
     def join(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
         """Image, guidance and previous mask."""
         parts = [image, guidance.to(image.dtype), previous.to(image.dtype)]
-        return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
+        return torch.cat(parts, 1).contiguous(memory_format=layout(image.device))
 
 
 def ritm_user() -> SimulatedUser:

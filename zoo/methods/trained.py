@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
@@ -12,13 +11,14 @@ from zoo.hub.ckpt import described
 from zoo.hub.description import check_same
 from zoo.hub.load import load_weights
 from zoo.methods.evaluated import EvaluatedModule
+from zoo.ops.device import layout
 
 
 class TrainedMethod(EvaluatedModule):
     """A network that is trained, and evaluated under a protocol.
 
     Args:
-        network: what is trained; kept with channels last in memory.
+        network: what is trained; kept in memory as its device likes it.
         threshold: probability above which a pixel belongs to the mask.
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
@@ -36,12 +36,18 @@ class TrainedMethod(EvaluatedModule):
         weights_override: bool = False,
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=layout(self.device))
         self.threshold = threshold
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.mpp = mpp
         self.weights_override = weights_override
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """As every module, with the network's weights in the device's layout."""
+        moved = super().to(*args, **kwargs)
+        moved.network.to(memory_format=layout(moved.device))
+        return moved
 
     def begin(self, weights: str | None) -> None:
         """Start from weights: a checkpoint's name, folder or .ckpt, or `imagenet` for a backbone's; None: as it is."""

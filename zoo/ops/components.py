@@ -53,6 +53,8 @@ def largest_component(mask: Tensor, connectivity: Connectivity = 8) -> Tensor:
 
 def remove_small(mask: Tensor, min_size: int, connectivity: Connectivity = 8) -> Tensor:
     """Drop components with fewer than `min_size` pixels: (B,H,W) bool to the same."""
+    if min_size <= 1:
+        return mask.clone()
     labels = connected_components(mask, connectivity)
     return keep_components(labels, component_areas(labels) >= min_size) & mask
 
@@ -65,6 +67,8 @@ def fill_holes(mask: Tensor, smaller_than: int | None = None, connectivity: Conn
         smaller_than: fill only holes with fewer pixels; None fills them all.
         connectivity: that of the objects; background is connected the other way (4 with 8, 8 with 4).
     """
+    if smaller_than is not None and smaller_than <= 1:
+        return mask.clone()
     labels = connected_components(~mask, 4 if connectivity == 8 else 8)
     areas = component_areas(labels)
     fill = torch.ones_like(areas, dtype=torch.bool) if smaller_than is None else areas < smaller_than
@@ -91,19 +95,25 @@ def _opencv(mask: np.ndarray, connectivity: Connectivity) -> np.ndarray:
 
 def _label(mask: Tensor, connectivity: Connectivity) -> Tensor:
     """Union-find in parallel: hook every tree to its smallest neighbour, then halve the paths, until all agree."""
+    # In 32 bits accelerators have an instruction for the smallest of many values at one place; in 64 bits threads that
+    # meet there repeat themselves until each was alone, which takes a hundred times as long.
     index = torch.arange(mask.numel(), device=mask.device)
     none = mask.numel()
-    parent = index.where(mask.flatten(), none)
+    flat = mask.flatten()
+    parent = index.where(flat, none).int()
     parent = torch.cat([parent, parent.new_tensor([none])])
     while True:
         smallest = _neighbour_minimum(parent[:-1].view(mask.shape), none, connectivity)
         smallest = torch.where(mask, smallest, none).flatten()
-        hooked = parent.scatter_reduce(0, parent[:-1], smallest, "amin")
-        hooked = hooked[hooked]
-        hooked = hooked[hooked]
+        # Background writes to itself: all of it at one place would wait for each other.
+        place = torch.where(flat, parent[:-1].long(), index)
+        hooked = parent.scatter_reduce(0, place, smallest, "amin")
+        hooked = hooked[hooked.long()]
+        hooked = hooked[hooked.long()]
         if torch.equal(hooked, parent):
             break
         parent = hooked
+    parent = parent.long()
     root = (parent[:-1] == index).view(mask.shape)
     rank = root.flatten(1).cumsum(1).flatten()
     rank = torch.cat([rank, rank.new_zeros(1)])

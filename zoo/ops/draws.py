@@ -35,6 +35,9 @@ class Draw(IntEnum):
     POSITIVE = 20
     NEGATIVE = 21
     NEGATIVE_KIND = 22
+    # Which of several users speaks, and the edges of boxes.
+    WHO = 23
+    BOX_EDGE = 24
     # Training: the number of turns.
     TURNS = 1_000_003
     # Data: windows around objects and anywhere, augmentation, which objects are kept, errors of annotators, scales.
@@ -47,6 +50,11 @@ class Draw(IntEnum):
     DISAGREEMENT = 2_000_009
     SCALE_ONE = 2_000_016
     SCALE_OTHER = 2_000_017
+    RESIDENT_IMAGE = 2_000_018
+    RESIDENT_OBJECT = 2_000_019
+    RESIDENT_SPOT = 2_000_020
+    RESIDENT_ANGLE = 2_000_021
+    RESIDENT_MIRROR = 2_000_022
     # Inference: how far clicks are moved in further runs.
     RUN_SHIFT_X = 3_000_003
     RUN_SHIFT_Y = 3_000_004
@@ -74,5 +82,6 @@ ITEMISED = frozenset(
         Draw.POSITIVE,
         Draw.NEGATIVE,
         Draw.NEGATIVE_KIND,
+        Draw.BOX_EDGE,
     }
 )

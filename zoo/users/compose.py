@@ -11,20 +11,30 @@ from zoo.interactions import Click, Interactions, Kind
 from zoo.users.base import SimulatedUser, Truth
 
 
-class Together(SimulatedUser):
+class UsersTogether(SimulatedUser):
+    """A user that is made of others.
+
+    Args:
+        users: at least one.
+    """
+
+    def __init__(self, users: Sequence[SimulatedUser]) -> None:
+        if not users:
+            raise ConfigError(f"{type(self).__name__} was given no users; name at least one")
+        self.users = list(users)
+
+    @property
+    def gives(self) -> Kind:  # type: ignore[override]
+        """What the first of the users gives that doesn't click; else clicks."""
+        return next((user.gives for user in self.users if user.gives != Click.kind), Click.kind)
+
+
+class Together(UsersTogether):
     """All users speak in the same turn.
 
     Args:
         users: at least one. Two of the same class say the same, since they draw the same random numbers.
     """
-
-    def __init__(self, users: Sequence[SimulatedUser]) -> None:
-        self.users = _some(users, "Together")
-
-    @property
-    def gives(self) -> Kind:  # type: ignore[override]
-        """What the first of the users gives that doesn't click; else clicks."""
-        return _gives(self.users)
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What each says, in the order of the users."""
@@ -34,31 +44,13 @@ class Together(SimulatedUser):
         return first
 
 
-class Turns(SimulatedUser):
+class Turns(UsersTogether):
     """One user a turn: the first speaks in turn 0, the second in turn 1; the last goes on.
 
     Args:
         users: at least one.
     """
 
-    def __init__(self, users: Sequence[SimulatedUser]) -> None:
-        self.users = _some(users, "Turns")
-
-    @property
-    def gives(self) -> Kind:  # type: ignore[override]
-        """What the first of the users gives that doesn't click; else clicks."""
-        return _gives(self.users)
-
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What this turn's user says."""
         return self.users[min(turn, len(self.users) - 1)](prediction, truth, so_far, turn)
-
-
-def _some(users: Sequence[SimulatedUser], name: str) -> list[SimulatedUser]:
-    if not users:
-        raise ConfigError(f"{name} was given no users; name at least one")
-    return list(users)
-
-
-def _gives(users: Sequence[SimulatedUser]) -> Kind:
-    return next((user.gives for user in users if user.gives != Click.kind), Click.kind)
