@@ -12,7 +12,7 @@ from pathlib import Path
 from zoo.errors import DataError
 
 EXPERIMENTS = "experiments"
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 @contextmanager
