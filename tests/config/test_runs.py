@@ -81,6 +81,21 @@ def test_what_is_no_run(run, tmp_path, capsys):
     assert "zoo test -c EXPERIMENT.yaml --ckpt_path" in capsys.readouterr().err
 
 
+def test_a_training_that_fails_before_its_first_step_leaves_nothing_behind(experiment, run, tmp_path, capsys):
+    before = {path: path.read_bytes() for path in run.rglob("config.yaml")}
+    assert len(before) >= 2
+    other = "--model.init_args.encoder=zoo.encoders.Disks"
+    assert main(["fit", "-c", str(experiment), other, "--ckpt_path", "last"]) == 2
+    assert {path: path.read_bytes() for path in run.rglob("config.yaml")} == before
+    channels = "--model.init_args.network.init_args.in_channels=7"
+    folder = f"--trainer.default_root_dir={tmp_path / 'new'}"
+    assert main(["fit", "-c", str(experiment), channels, folder]) == 2
+    assert "takes 7 channels but is given 5" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("config.yaml"))
+    assert main(["fit", "-c", str(experiment), folder]) == 0
+    assert (tmp_path / "new" / "config.yaml").read_text().count("\n") == before[run / "config.yaml"].count(b"\n")
+
+
 def test_another_encoder_is_refused_with_ckpt_path_too(experiment, run, capsys):
     other = "--model.init_args.encoder=zoo.encoders.Disks"
     assert main(["test", "-c", str(experiment), other, "--ckpt_path", "last"]) == 2
