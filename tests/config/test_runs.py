@@ -66,9 +66,12 @@ def test_the_weights_that_are_tested_are_named(experiment, run, capsys):
 
 def test_runs_are_compared(run, capsys):
     last = run / "checkpoints" / "last.ckpt"
+    # As an experiment with a title leaves it; one without goes by the names of folder and file.
+    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("title: null", "title: Mine"))
     assert main(["compare", str(run), str(last), "--out", str(run.parent / "out")]) == 0
     results = json.loads((run.parent / "out" / "results.json").read_text())["results"]
     assert [result["experiment"] for result in results] == ["mine", "mine-last"]
+    assert [result["title"] for result in results] == ["Mine (best)", "Mine (last)"]
     assert [result["checkpoint"]["weights"]["name"] for result in results] == ["best.ckpt", "last.ckpt"]
     assert f"{run}: the weights of {run / 'checkpoints' / 'best.ckpt'}" in capsys.readouterr().out
 
