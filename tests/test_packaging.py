@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from email import message_from_string
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -51,6 +53,21 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
     for name, entry in entries().items():
         assert {f"zoo/hub/checkpoints/{name}/{file}" for file in entry.files} <= held
         assert any(file.endswith(f".dist-info/licenses/zoo/hub/checkpoints/{name}/LICENSE") for file in held)
+
+
+def test_the_metadata_names_the_licence_of_everything_in_the_wheel(wheel):
+    with ZipFile(wheel) as content:
+        (name,) = [name for name in content.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = message_from_string(content.read(name).decode())
+    named = metadata["License-Expression"].split(" AND ")
+    of_weights = {entry.licence for entry in entries().values()}
+    # Terms that SPDX has no name for begin with LicenseRef.
+    plain = {licence for licence in of_weights if re.fullmatch(r"[\w.-]+", licence)}
+    own = {licence.removeprefix("LicenseRef-") for licence in named if licence.startswith("LicenseRef-")}
+    assert set(named) == {"Apache-2.0", "CC0-1.0", *plain, *(f"LicenseRef-{each}" for each in own)}
+    assert (own, of_weights - plain) == ({"GlaS-research-only"}, {"research only, no commercial use"})
+    files = {f"zoo/hub/checkpoints/{name}/LICENSE" for name in entries()}
+    assert set(metadata.get_all("License-File")) == {"LICENSE", "experiments/data/README.md", *files}
 
 
 def test_the_wheel_holds_the_experiments_and_their_data(wheel):
