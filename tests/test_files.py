@@ -1,9 +1,10 @@
 import hashlib
+from pathlib import Path
 
 import pytest
 
 from zoo.errors import DataError
-from zoo.files import replacing, sha256, write_bytes, write_text
+from zoo.files import replacing, sha256, shipped, write_bytes, write_text
 
 
 def test_files_and_their_folders(tmp_path):
@@ -40,3 +41,13 @@ def test_a_place_that_is_no_folder(tmp_path):
 def test_checksum(tmp_path):
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_experiments_that_come_with_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data, missing = Path("experiments/data/dsb2018.h5"), Path("experiments/data/other.h5")
+    assert shipped(data).samefile(Path(__file__).parents[1] / data)
+    assert shipped(missing) == missing
+    assert shipped(Path("data/dsb2018.h5")) == Path("data/dsb2018.h5")
+    write_text(data, "mine")
+    assert shipped(data) == data

@@ -1,9 +1,12 @@
-"""What `pip install isegzoo` gives: the wheel holds every checkpoint, and they load from it."""
+"""What `pip install isegzoo` gives: checkpoints, experiments and their data, which work without a clone."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from email import message_from_string
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -28,9 +31,9 @@ for name in entries():
 def wheel(tmp_path_factory) -> Path:
     """Built from a copy, so that nothing is left in the repository and nothing left there gets in."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in PACKAGES:
+    for name in (*PACKAGES, "experiments"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     build = f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r})"
     subprocess.run([sys.executable, "-c", build], cwd=source, check=True)
@@ -52,15 +55,61 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
         assert any(file.endswith(f".dist-info/licenses/zoo/hub/checkpoints/{name}/LICENSE") for file in held)
 
 
-@pytest.mark.slow
-def test_every_checkpoint_loads_from_an_installed_wheel(wheel, tmp_path):
-    installed = tmp_path / "installed"
+def test_the_metadata_names_the_licence_of_everything_in_the_wheel(wheel):
+    with ZipFile(wheel) as content:
+        (name,) = [name for name in content.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = message_from_string(content.read(name).decode())
+    named = metadata["License-Expression"].split(" AND ")
+    of_weights = {entry.licence for entry in entries().values()}
+    # Terms that SPDX has no name for begin with LicenseRef.
+    plain = {licence for licence in of_weights if re.fullmatch(r"[\w.-]+", licence)}
+    own = {licence.removeprefix("LicenseRef-") for licence in named if licence.startswith("LicenseRef-")}
+    assert set(named) == {"Apache-2.0", "CC0-1.0", *plain, *(f"LicenseRef-{each}" for each in own)}
+    assert (own, of_weights - plain) == ({"GlaS-research-only"}, {"research only, no commercial use"})
+    files = {f"zoo/hub/checkpoints/{name}/LICENSE" for name in entries()}
+    assert set(metadata.get_all("License-File")) == {"LICENSE", "experiments/data/README.md", *files}
+
+
+def test_the_wheel_holds_the_experiments_and_their_data(wheel):
+    with ZipFile(wheel) as content:
+        held = {name.removeprefix("zoo/") for name in content.namelist() if name.startswith("zoo/experiments/")}
+    experiments = {path.relative_to(ROOT).as_posix() for path in (ROOT / "experiments").rglob("*.yaml")}
+    assert {name for name in held if name.endswith(".yaml")} == experiments - {"experiments/results/published.yaml"}
+    assert {"experiments/data/dsb2018.h5", "experiments/lists/glas-glands-100.txt"} <= held
+    assert {Path(name).suffix for name in held} == {".yaml", ".h5", ".txt", ".md"}
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
     install = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target")
-    subprocess.run([sys.executable, *install, str(installed), str(wheel)], check=True)
+    subprocess.run([sys.executable, *install, str(folder), str(wheel)], check=True)
+    return folder
+
+
+def told(installed: Path, folder: Path, *arguments: str) -> str:
+    """What Python prints that is run in an empty folder and knows the installed wheel only."""
     # An empty cache: nothing may come from an earlier download.
-    surroundings = os.environ | {"PYTHONPATH": str(installed), "ISEGZOO_CACHE": str(tmp_path / "cache")}
-    run = [sys.executable, "-c", LOAD_ALL]
-    told = subprocess.run(run, cwd=tmp_path, env=surroundings, check=True, capture_output=True, text=True).stdout
-    origin, *loaded = told.split()
+    surroundings = os.environ | {"PYTHONPATH": str(installed), "ISEGZOO_CACHE": str(folder / "cache")}
+    run = [sys.executable, *arguments]
+    return subprocess.run(run, cwd=folder, env=surroundings, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+def test_every_checkpoint_loads_from_an_installed_wheel(installed, tmp_path):
+    origin, *loaded = told(installed, tmp_path, "-c", LOAD_ALL).split()
     assert Path(origin).is_relative_to(installed)
     assert loaded == list(entries())
+
+
+@pytest.mark.slow
+def test_experiments_of_an_installed_wheel_run_in_an_empty_folder(installed, tmp_path):
+    table = "experiments/tables/dsb2018.yaml"
+    arguments = ("-m", "zoo.cli", "compare", table, "--out", "out", "--limit", "1", "--json")
+    found = json.loads(told(installed, tmp_path, *arguments))
+    rows = ("nuclick", "watershed", "region-growing")
+    assert [result["experiment"] for result in found] == [f"dsb2018/{row}" for row in rows]
+    for result in found:
+        shown = json.loads((ROOT / "experiments" / "results" / f"{result['experiment']}.json").read_text())
+        assert result["data"]["checksum"] == shown["data"]["checksum"]
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from zoo.errors import DataError
 
+EXPERIMENTS = "experiments"
+PACKAGE = Path(__file__).resolve().parent
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -44,6 +47,17 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """`write_bytes` of UTF-8 text."""
     write_bytes(path, content.encode())
+
+
+def shipped(path: Path) -> Path:
+    """The path of what a path means: where nothing is there, `experiments/...` is what comes with the package.
+
+    So that experiments, and the data and lists that they name, are found from any folder.
+    """
+    if path.parts[:1] != (EXPERIMENTS,) or path.exists():
+        return path
+    # Of a wheel they lie in the package, in a clone beside it.
+    return next((home / path for home in (PACKAGE, PACKAGE.parent) if (home / path).exists()), path)
 
 
 def is_input(path: Path) -> bool:

@@ -10,6 +10,8 @@ With folders train/, val/ and test/ in --source those are the splits; without th
 split the patients, and everything is 'train' unless you give them. Every slide is its own patient unless
 --patient-regex finds the patient in its name, e.g. '^(\w+)_' for 'anna_3.svs'.
 
+Of a slide in DICOM whose levels are a file each, one file has the GeoJSON's name; the others need only lie beside it.
+
 Coordinates are level-0 pixels: https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
 """
 
@@ -19,6 +21,8 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
+
+import openslide
 
 from data_prep.annotations import Annotation, Polygons, check_inside, read_geojson
 from data_prep.annotations.geojson import Geometry, read_classes
@@ -38,7 +42,7 @@ or, with splits,
 
 EXAMPLE = "--magnification 10"
 
-# Formats with one file a slide, and the file to open of those with a folder beside it.
+# Formats with one file a slide, and the file to open of those with several.
 SUFFIXES = (
     ".svs",
     ".tif",
@@ -51,6 +55,7 @@ SUFFIXES = (
     ".vms",
     ".vmu",
     ".czi",
+    ".dcm",
     ".png",
     ".jpg",
 )
@@ -127,6 +132,7 @@ def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
     files = sorted(filter(is_input, folder.iterdir()), key=stem_of)
     slides = [path for path in files if path.suffix.lower() in SUFFIXES]
     annotations = {stem_of(path): path for path in files if path.suffix == ".geojson"}
+    slides = _without_levels(slides, annotations)
     twice = [slide for slide, after in pairwise(slides) if stem_of(slide) == stem_of(after)]
     if twice:
         raise DataError(f"{twice[0]}: another slide has this name and another ending; rename one of them")
@@ -135,6 +141,22 @@ def _pairs(source: Path, folder: Path) -> list[tuple[Path, Path]]:
         lack = "slide" if alone[0] in annotations else "GeoJSON"
         raise wrong_layout(source, f"{folder / alone[0]} has no {lack} ({len(alone)} alone)", LAYOUT)
     return [(slide, annotations[stem_of(slide)]) for slide in slides]
+
+
+def _without_levels(slides: Sequence[Path], annotations: Collection[str]) -> list[Path]:
+    """The slides without the DICOM files that are levels of a slide which another, annotated file stands for."""
+    series = {path: _series(path) for path in slides if path.suffix.lower() == ".dcm"}
+    annotated = {uid for path, uid in series.items() if uid and stem_of(path) in annotations}
+    return [path for path in slides if stem_of(path) in annotations or series.get(path) not in annotated]
+
+
+def _series(path: Path) -> str | None:
+    """What is the same in all files of a slide in DICOM; None where OpenSlide can't read it."""
+    try:
+        with openslide.OpenSlide(path) as slide:
+            return slide.properties.get("dicom.SeriesInstanceUID")
+    except openslide.OpenSlideError:
+        return None
 
 
 def _check_classes(files: Sequence[Path], wanted: set[str]) -> None:

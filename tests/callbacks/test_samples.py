@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import Trainer
-from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -80,6 +80,7 @@ def test_wandb_offline_needs_no_key(tmp_path, monkeypatch):
 def test_a_method_without_protocol_is_left_alone(tmp_path):
     class Fake:
         sanity_checking, is_global_zero = False, True  # asking for anything else raises AttributeError
+        loggers = (TensorBoardLogger("."),)
 
     SampleLogger().on_validation_batch_start(Fake(), Watershed(), None, 0)  # type: ignore[arg-type]
     method = Watershed()
@@ -88,26 +89,56 @@ def test_a_method_without_protocol_is_left_alone(tmp_path):
         SampleLogger().on_validation_batch_start(Fake(), method, None, 0)  # type: ignore[arg-type]
 
 
-def test_samples_are_shown_by_the_weights_that_are_validated(tmp_path):
-    class Shown(SampleLogger):
-        def on_train_batch_end(self, trainer, method, *_):
-            self.trained = method.network.body.weight.clone()
-
-        def _pictures(self, trainer, method):
-            self.weights = method.network.body.weight.clone()
-            return {}
-
+def fit(tmp_path: Path, *callbacks: Callback, **options) -> RITM:
+    """A network after four steps on blobs."""
     torch.manual_seed(0)
     method = RITM(Small(), optimizer=partial(torch.optim.SGD, lr=1.0))
     method.protocol = Interactive(max_interactions=1)
     data = PatchDataModule([str(write_store(tmp_path / "blobs.h5"))], train=WINDOWS, batch_size=2)
-    callbacks = [EMAWeightAveraging(decay=0.5), Shown(samples=1)]
+    given = {"logger": TensorBoardLogger(tmp_path / "logs"), "max_steps": 4} | options
     trainer = Trainer(
-        accelerator="cpu", max_steps=2, callbacks=callbacks, default_root_dir=tmp_path, num_sanity_val_steps=0,
-        logger=False, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
-        inference_mode=False,
+        accelerator="cpu", callbacks=list(callbacks), default_root_dir=tmp_path, num_sanity_val_steps=0,
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False, inference_mode=False,
+        **given,
     )  # fmt: skip
     trainer.fit(method, data)
-    (average,) = (value for name, value in callbacks[0]._average_model.named_parameters() if "body.weight" in name)
-    assert torch.equal(callbacks[1].weights, average)
-    assert not torch.equal(callbacks[1].weights, callbacks[1].trained)
+    return method
+
+
+class Shown(SampleLogger):
+    """Remembers the weights that it is to show, and those that were trained."""
+
+    def on_train_batch_end(self, trainer, method, *rest):
+        self.trained = method.network.body.weight.clone()
+        super().on_train_batch_end(trainer, method, *rest)
+
+    def _pictures(self, trainer, method):
+        self.weights = method.network.body.weight.clone()
+        return {}
+
+
+@pytest.mark.parametrize("options", [{}, {"limit_val_batches": 0}], ids=["validated", "never validated"])
+def test_samples_are_shown_by_averaged_weights(tmp_path, options):
+    averaging, shown = EMAWeightAveraging(decay=0.5), Shown(samples=1)
+    method = fit(tmp_path, averaging, shown, max_steps=2, **options)
+    assert averaging._average_model is not None
+    (average,) = (value for name, value in averaging._average_model.named_parameters() if "body.weight" in name)
+    assert torch.equal(shown.weights, average)
+    assert not torch.equal(shown.weights, shown.trained)
+    assert torch.equal(method.network.body.weight, average)  # as Lightning leaves it
+
+
+def test_a_training_without_validation_logs_every_so_many_steps_and_learns_the_same(tmp_path):
+    logger = TensorBoardLogger(tmp_path / "shown")
+    method = fit(tmp_path, SampleLogger(samples=1, steps=3), logger=logger, limit_val_batches=0)
+    logger.experiment.flush()
+    assert images(Path(logger.log_dir)) == {"samples/0/1 interaction": 2}  # after steps 3 and 4
+    alone = fit(tmp_path, logger=False, limit_val_batches=0)
+    assert torch.equal(method.network.body.weight, alone.network.body.weight)
+
+
+def test_where_no_logger_takes_pictures_it_says_so(tmp_path):
+    shown = Shown(samples=1)
+    with pytest.warns(UserWarning, match="SampleLogger logs nothing"):
+        fit(tmp_path, shown, max_steps=1, logger=CSVLogger(tmp_path))
+    assert not hasattr(shown, "weights")

@@ -212,3 +212,33 @@ def test_a_wrong_key_is_told_with_its_row(tmp_path, change, message):
     write(tmp_path, t=content)
     with pytest.raises(ConfigError, match=message):
         run(["-c", f"{tmp_path}/t.yaml::r"], run_verb=False)
+
+
+def test_shipped_experiments_are_found_from_any_folder(tmp_path, monkeypatch):
+    table = Address.parse("experiments/tables/dsb2018.yaml")
+    beside = resolve(Address.parse(f"{table}::watershed"))
+    monkeypatch.chdir(tmp_path)
+    rows = experiments(table)
+    assert [row.row for row in rows] == ["nuclick", "watershed", "region-growing"]
+    assert resolve(rows[1]) == beside
+    cli = run(["-c", str(rows[1])], run_verb=False)
+    cli.datamodule.setup("test")
+    assert len(cli.datamodule.datasets["test"]) == 300
+    # Results are the user's, who may have no right to write where the package lies.
+    assert rows[1].result.is_relative_to(tmp_path)
+
+
+def test_a_plain_file_of_the_package_is_found_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cli = run(["-c", "experiments/models/watershed-dsb2018.yaml", "--data.files=[a.h5]"], run_verb=False)
+    assert cli.config.model.class_path == "zoo.methods.Watershed"
+
+
+def test_what_lies_in_the_folder_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "experiments" / "tables" / "dsb2018.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("base: ../models/watershed-dsb2018.yaml\ntitle: Mine\n")
+    content = resolve(Address.parse("experiments/tables/dsb2018.yaml"))
+    assert content["title"] == "Mine"
+    assert content["model"]["class_path"] == "zoo.methods.Watershed"

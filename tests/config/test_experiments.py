@@ -33,6 +33,7 @@ def test_experiment_parses(address, monkeypatch):
     assert cli.config.data.files
     if address in TRAINED:
         assert cli.config.trainer.default_root_dir
+        assert "zoo.callbacks.SampleLogger" in [each.class_path for each in cli.config.trainer.callbacks]
 
 
 def test_no_two_experiments_share_a_title_or_a_folder():

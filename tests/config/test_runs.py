@@ -66,9 +66,12 @@ def test_the_weights_that_are_tested_are_named(experiment, run, capsys):
 
 def test_runs_are_compared(run, capsys):
     last = run / "checkpoints" / "last.ckpt"
+    # As an experiment with a title leaves it; one without goes by the names of folder and file.
+    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("title: null", "title: Mine"))
     assert main(["compare", str(run), str(last), "--out", str(run.parent / "out")]) == 0
     results = json.loads((run.parent / "out" / "results.json").read_text())["results"]
     assert [result["experiment"] for result in results] == ["mine", "mine-last"]
+    assert [result["title"] for result in results] == ["Mine (best)", "Mine (last)"]
     assert [result["checkpoint"]["weights"]["name"] for result in results] == ["best.ckpt", "last.ckpt"]
     assert f"{run}: the weights of {run / 'checkpoints' / 'best.ckpt'}" in capsys.readouterr().out
 
@@ -79,6 +82,21 @@ def test_what_is_no_run(run, tmp_path, capsys):
     (tmp_path / "alone.ckpt").write_bytes((run / "checkpoints" / "last.ckpt").read_bytes())
     assert main(["test", str(tmp_path / "alone.ckpt")]) == 2
     assert "zoo test -c EXPERIMENT.yaml --ckpt_path" in capsys.readouterr().err
+
+
+def test_a_training_that_fails_before_its_first_step_leaves_nothing_behind(experiment, run, tmp_path, capsys):
+    before = {path: path.read_bytes() for path in run.rglob("config.yaml")}
+    assert len(before) >= 2
+    other = "--model.init_args.encoder=zoo.encoders.Disks"
+    assert main(["fit", "-c", str(experiment), other, "--ckpt_path", "last"]) == 2
+    assert {path: path.read_bytes() for path in run.rglob("config.yaml")} == before
+    channels = "--model.init_args.network.init_args.in_channels=7"
+    folder = f"--trainer.default_root_dir={tmp_path / 'new'}"
+    assert main(["fit", "-c", str(experiment), channels, folder]) == 2
+    assert "takes 7 channels but is given 5" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("config.yaml"))
+    assert main(["fit", "-c", str(experiment), folder]) == 0
+    assert (tmp_path / "new" / "config.yaml").read_text().count("\n") == before[run / "config.yaml"].count(b"\n")
 
 
 def test_another_encoder_is_refused_with_ckpt_path_too(experiment, run, capsys):

@@ -7,6 +7,8 @@ import pytest
 
 from data_prep.splits import split_of
 from tests.data_prep.slide_sets import add_slide, box, check_labels, filled, prepare
+from tests.helpers.dicom import write_dicom
+from tests.helpers.slides import mosaic
 from zoo.errors import ConfigError, DataError
 
 PATCHES = ("--magnification", "5", "--size", "32")
@@ -100,6 +102,29 @@ def test_cells_and_their_nuclei(source, tmp_path):
         check_labels(store, "5x", filled(expected), 4)
         assert (left_out or "") in store.groups[0].attributes.get("left_out", "")
         assert ("left_out" in store.groups[0].attributes) == bool(left_out)
+
+
+def test_slides_in_dicom_of_one_or_several_files(tmp_path):
+    pytest.importorskip("pydicom")
+    from pydicom.uid import generate_uid
+
+    source, series = tmp_path / "dicom", generate_uid()
+    source.mkdir()
+    image = mosaic(1024, 1024)
+    write_dicom(source / "anna_1.dcm", image, 0.5, series)
+    write_dicom(source / "level-1.dcm", np.ascontiguousarray(image[::2, ::2]), 1.0, series)
+    write_dicom(source / "bert_1.dcm", image[:512, :512], 0.5)
+    for name in ("anna_1", "bert_1"):
+        write(source / f"{name}.geojson", FEATURES)
+    stores = prepare("qupath", source, tmp_path / "out", *PATCHES)
+    assert set(stores) == {"anna_1", "bert_1"}
+    truth = np.zeros((1024, 1024), np.uint8)
+    truth[80:240, 100:300] = truth[220:320, 280:380] = 1
+    check_labels(stores["anna_1"], "5x", truth, 4)
+    assert stores["anna_1"].groups[0].mpp == pytest.approx(2.0)
+    (source / "bert_1.geojson").unlink()
+    with pytest.raises(DataError, match="bert_1 has no GeoJSON"):
+        prepare("qupath", source, tmp_path / "again", *PATCHES)
 
 
 def test_splits_and_patients(source, tmp_path):

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from tests.helpers.checkpoints import CONFIG, nuclick_folder
+from tests.helpers.tiny import tiny_experiment
+from zoo.cli import main
 from zoo.encoders import Disks, InclusionExclusion, TruncatedDistance
 from zoo.errors import CheckpointError
 from zoo.hub.folder import build, save_folder
-from zoo.hub.load import load_weights
+from zoo.hub.load import load_method, load_weights
 from zoo.methods import IFCN, RITM, NuClick
 from zoo.networks import NuClickNet
 
@@ -104,3 +106,16 @@ def test_a_class_that_is_not_installed_is_named(tmp_path, monkeypatch):
         f"{tmp_path / 'model.safetensors'}: needs nowhere.encoders.Rings, which can't be"
     )
     assert "\n" not in str(error.value)
+
+
+def test_a_method_that_says_no_resolution_works_at_that_of_its_weights(folder, tmp_path):
+    assert tiny(weights=str(folder)).engine().mpp == 0.25
+    assert tiny(weights=str(folder), mpp=0.5, weights_override=True).mpp == 0.5
+    assert tiny().mpp is None
+    # Its own training's weights say so, too.
+    untold = ["--model.init_args.mpp=null", f"--model.init_args.weights={folder}", "--trainer.max_steps=1"]
+    assert main(["fit", "-c", str(tiny_experiment(tmp_path)), *untold]) == 0
+    assert load_method(str(tmp_path / "last.ckpt")).mpp == 0.25
+    continued = tiny()
+    continued.on_load_checkpoint(torch.load(tmp_path / "last.ckpt", weights_only=True))
+    assert continued.engine().mpp == 0.25

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from tests.interactions.some import samples
 from zoo.errors import InteractionError
-from zoo.interactions import SCHEMA, Interaction, read_json, write_json
+from zoo.interactions import SCHEMA, Interaction, read_json, read_objects, write_json
 
 
 @settings(max_examples=30)
@@ -65,3 +65,10 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "image.json").write_bytes(b"\x89PNG\xff\xfe")
     with pytest.raises(InteractionError, match="not readable"):
         read_json(tmp_path / "image.json")
+
+
+def test_a_list_of_no_features_is_not_taken_for_qupaths(tmp_path):
+    path = tmp_path / "clicks.json"
+    path.write_text('[[{"type": "click", "x": 1.5, "y": 2.5}]]')
+    with pytest.raises(InteractionError, match=r"schema is 'list'.*zoo segment --help"):
+        read_objects(path)

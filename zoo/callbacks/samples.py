@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_warn
 
 from zoo.data.batch import collate
 from zoo.evaluation.stages import Panel, stage_pictures
@@ -19,16 +23,35 @@ class SampleLogger(Callback):
     """Logs a fixed set of validation samples, with target, prediction and interactions, to TensorBoard and W&B.
 
     The samples are spread evenly over the validation split and are segmented under the method's protocol, when a
-    validation begins: by the weights that it validates, averaged ones included.
+    validation begins: by the weights that it validates, averaged ones included. A training that does not validate
+    (`limit_val_batches: 0`) logs them every so many steps.
 
     Args:
         samples: how many.
         every: log after every so many validations.
+        steps: log after every so many steps and after `max_steps`, where there are no validations.
     """
 
-    def __init__(self, samples: int = 4, every: int = 1) -> None:
-        self.samples, self.every = samples, every
-        self._validations = 0
+    def __init__(self, samples: int = 4, every: int = 1, steps: int = 200) -> None:
+        self.samples, self.every, self.steps = samples, every, steps
+        self._validations = self._logged = 0
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say it where nothing will be logged."""
+        if not _takes_pictures(trainer):
+            rank_zero_warn("SampleLogger logs nothing: among the loggers are neither TensorBoard nor Weights & Biases")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Log, where there are no validations."""
+        step = trainer.global_step
+        due = step % self.steps == 0 or step == trainer.max_steps
+        if trainer.limit_val_batches or not due or step == self._logged:  # several batches may make one step
+            return
+        self._logged = step
+        with torch.no_grad(), _averaged(trainer, pl_module):
+            self._log_samples(trainer, pl_module)
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
@@ -37,7 +60,11 @@ class SampleLogger(Callback):
         if trainer.sanity_checking or batch_idx or dataloader_idx:
             return
         self._validations += 1
-        if self._validations % self.every or not trainer.is_global_zero:
+        if self._validations % self.every == 0:
+            self._log_samples(trainer, pl_module)
+
+    def _log_samples(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero or not _takes_pictures(trainer):
             return
         if not isinstance(pl_module, EvaluatedModule) or pl_module.protocol is None:
             return
@@ -65,6 +92,23 @@ class SampleLogger(Callback):
                 logger.experiment.add_image(tag, picture, trainer.global_step, dataformats="HWC")
             elif isinstance(logger, WandbLogger):
                 logger.log_image(tag, [picture], step=trainer.global_step, caption=[stage])
+
+
+@contextmanager
+def _averaged(trainer: Trainer, module: LightningModule) -> Iterator[None]:
+    """With averaged weights in the place of the trained ones, as in a validation."""
+    averages = [each for each in trainer.callbacks if isinstance(each, WeightAveraging)]  # type: ignore[attr-defined]
+    for average in averages:
+        average.on_validation_epoch_start(trainer, module)
+    try:
+        yield
+    finally:
+        for average in averages:
+            average.on_validation_epoch_end(trainer, module)
+
+
+def _takes_pictures(trainer: Trainer) -> bool:
+    return any(isinstance(logger, TensorBoardLogger | WandbLogger) for logger in trainer.loggers)
 
 
 def _plain(stage: Any) -> str:

@@ -9,6 +9,7 @@ from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 
 from zoo.config.compose import Address, composes, resolve
 from zoo.config.runs import is_run
+from zoo.files import shipped
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -23,9 +24,10 @@ class ComposedFile(ActionConfigFile):
             ConfigError: a base or row is missing or no mapping, or a table is named without a row.
         """
         address = Address.parse(values) if isinstance(values, str) else None
-        if address is not None and _is_file(address) and composes(address):
+        if address is not None and _is_file(address):
             # Quoted and tagged, so that every value is read as what it is.
-            values = yaml.safe_dump(resolve(address), default_style='"')
+            composed = composes(address)
+            values = yaml.safe_dump(resolve(address), default_style='"') if composed else str(shipped(address.path))
         super().__call__(parser, cfg, values, option_string)
 
 
@@ -34,7 +36,7 @@ def _is_file(address: Address) -> bool:
     if address.row is not None:
         return address.path.suffix in SUFFIXES
     try:
-        return address.path.is_file() or is_run(address.path)
+        return shipped(address.path).is_file() or is_run(address.path)
     except OSError:  # a name that is too long for one
         return False
 

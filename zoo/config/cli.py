@@ -46,7 +46,22 @@ VERBS = ("fit", *EVALUATING)
 
 
 class RunConfig(SaveConfigCallback):
-    """Saves the experiment beside the logs, and a training's in its folder too, where it is found with its weights."""
+    """Saves the experiment beside the logs, and a training's in its folder too, where it is found with its weights.
+
+    A training's only after its first step: one that fails before leaves nothing that is taken for a description of
+    weights, neither in a new folder nor in that of a training which it was to continue.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Save what is evaluated."""
+        if stage != "fit":
+            super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save what is trained, once."""
+        super().setup(trainer, pl_module, "fit")
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the training's."""

@@ -18,6 +18,7 @@ from jsonargparse import get_loader
 
 from zoo.config.runs import is_run, run_experiment, run_name
 from zoo.errors import ConfigError
+from zoo.files import shipped
 
 SEPARATOR = "::"
 ROW = re.compile(r"[\w+][\w.+-]*")
@@ -141,7 +142,7 @@ def _bases(layer: Mapping[str, Any], owner: Address) -> list[Address]:
     bases = [Address.parse(path) for path in paths]
     bases = [Address(owner.path.parent / base.path, base.row) for base in bases]
     for base in bases:
-        if not base.path.is_file():
+        if not shipped(base.path).is_file():
             raise ConfigError(f"{owner}: its base {base.path} is no file; it is looked for from where {owner.path} is")
     return bases
 
@@ -170,11 +171,11 @@ def _row(rows: Mapping[str, Mapping[str, Any]], address: Address) -> Mapping[str
 def _read(path: Path) -> dict[str, Any]:
     if is_run(path):
         return run_experiment(path)
-    if not path.is_file():
+    if not shipped(path).is_file():
         raise ConfigError(f"{path}: no such file; give experiment YAMLs such as those in experiments/tables")
     try:
         # As jsonargparse reads a file, where 1e-4 is a number.
-        content = get_loader("yaml")(path.read_text())
+        content = get_loader("yaml")(shipped(path).read_text())
     except Exception as error:  # whatever the loader meets
         raise ConfigError(f"{path}: Problems parsing config: {error}") from None
     if not isinstance(content, dict):

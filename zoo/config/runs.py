@@ -64,6 +64,8 @@ def run_experiment(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{config}: is no configuration that `zoo fit` wrote ({type(error).__name__}: {error})"
         ) from None
+    if experiment.get("title"):  # so that tables tell the weights of one training apart
+        experiment["title"] = f"{experiment['title']} ({weights.stem})"
     return experiment | {"model": model, "trainer": trainer | {"default_root_dir": str(folder)}}
 
 

@@ -20,6 +20,7 @@ from zoo.data.resident import ResidentWindows
 from zoo.data.sampler import EpochSampler
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError, SplitError
+from zoo.files import shipped
 from zoo.store.reader import Store, store_paths
 from zoo.store.splits import check_splits
 
@@ -192,7 +193,7 @@ def read_list(path: str) -> list[str]:
         DataError: it can't be read, names nothing, or something twice.
     """
     try:
-        lines = [line.strip() for line in Path(path).read_text().splitlines()]
+        lines = [line.strip() for line in shipped(Path(path)).read_text().splitlines()]
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: can't be read ({error}); correct `data.test_list`") from None
     names = [line for line in lines if line and not line.startswith("#")]

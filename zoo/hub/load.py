@@ -50,8 +50,10 @@ def load(name: str, device: torch.device | str = "cpu", precision: Precision = "
     return Session(method.engine(precision), device)
 
 
-def load_weights(module: LightningModule, name: str, override: bool = False) -> None:
+def load_weights(module: LightningModule, name: str, override: bool = False) -> dict[str, Any]:
     """Load weights into a module of the same architecture, strictly, that does the same with them.
+
+    Returns what they are of, `class_path` and `init_args`; of `imagenet` nothing.
 
     Args:
         module: gets the weights.
@@ -69,12 +71,13 @@ def load_weights(module: LightningModule, name: str, override: bool = False) -> 
         if begin is None:
             raise ConfigError(f"weights: {IMAGENET} needs a network with `load_imagenet`, such as zoo.networks.Unet")
         begin()
-        return
+        return {}
     config, state, source = _read(name)
     # First, so that weights which do not fit are told as such.
     load_state(module, config, state, source)
     if not override:
         check_same(module, config, source)
+    return config
 
 
 def _read(name: str) -> tuple[dict[str, Any], dict[str, Tensor], Path]:

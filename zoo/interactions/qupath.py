@@ -13,7 +13,7 @@ def is_geojson(content: Any) -> bool:
     """Whether a JSON file holds features: a collection, a list of them, or one."""
     if isinstance(content, dict):
         return content.get("type") in ("FeatureCollection", "Feature")
-    return isinstance(content, list)
+    return isinstance(content, list) and all(isinstance(each, dict) and "geometry" in each for each in content)
 
 
 def read_points(content: Any, where: str, one_object: bool = False) -> tuple[list[list[Interaction]], list[str]]:

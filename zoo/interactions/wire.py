@@ -61,7 +61,9 @@ def _content(path: str | Path) -> Any:
 def _objects(content: Any, path: str | Path) -> list[list[Interaction]]:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise InteractionError(f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}"')
+        raise InteractionError(
+            f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}" (`zoo segment --help` shows a file)'
+        )
     try:
         return [[_parse(entry) for entry in each["interactions"]] for each in content["objects"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:

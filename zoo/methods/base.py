@@ -53,7 +53,7 @@ class InteractiveMethod(TrainedMethod, Refinable):
         weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
         weights_override: whether they may have been trained with another encoder, network of the same shapes,
             resolution or previous mask, which is an error otherwise.
-        mpp: micrometres per pixel of the training images, if known.
+        mpp: micrometres per pixel of the training images, if known; None: that of the weights.
         refiner: changes the prediction at test time, so that it keeps to what was said.
         flip: whether the mirrored image is segmented too at test time, and the probabilities are averaged.
 

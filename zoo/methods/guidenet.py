@@ -29,7 +29,7 @@ class GuideNet(TrainedMethod):
         weights: a checkpoint's name, folder or .ckpt to start from, or `imagenet` for a backbone's.
         weights_override: whether they may have been trained with another encoder, network of the same shapes,
             resolution or previous mask, which is an error otherwise.
-        mpp: micrometres per pixel of the training images, if known.
+        mpp: micrometres per pixel of the training images, if known; None: that of the weights.
     """
 
     def __init__(

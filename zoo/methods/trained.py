@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -22,7 +23,7 @@ class TrainedMethod(EvaluatedModule):
         threshold: probability above which a pixel belongs to the mask.
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
-        mpp: micrometres per pixel of the training images, if known.
+        mpp: micrometres per pixel of the training images, if known; None: that of the weights it begins with.
         weights_override: whether weights may be of another encoder, network, resolution or previous mask.
     """
 
@@ -50,20 +51,32 @@ class TrainedMethod(EvaluatedModule):
         return moved
 
     def begin(self, weights: str | None) -> None:
-        """Start from weights: a checkpoint's name, folder or .ckpt, or `imagenet` for a backbone's; None: as it is."""
+        """Start from weights: a checkpoint's name, folder or .ckpt, or `imagenet` for a backbone's; None: as it is.
+
+        A method that does not say its resolution works at that of its weights.
+        """
         if weights is not None:
-            load_weights(self, weights, self.weights_override)
+            self._work_at(load_weights(self, weights, self.weights_override))
+
+    def _work_at(self, config: Mapping[str, Any]) -> None:
+        """Take the resolution of what weights are of, where this method has none; its checkpoints record it."""
+        mpp = config.get("init_args", {}).get("mpp")
+        if self.mpp is None and mpp is not None:
+            self.mpp = self.hparams["mpp"] = mpp
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Recall the patients.
+        """Recall the patients, and the resolution where this method has none.
 
         Raises:
             CheckpointError: it was trained with another encoder, network, resolution or previous mask.
         """
         super().on_load_checkpoint(checkpoint)
         config = described(checkpoint)
-        if config is not None and not self.weights_override:
+        if config is None:
+            return
+        if not self.weights_override:
             check_same(self, config, getattr(self._trainer, "ckpt_path", None) or "the checkpoint")
+        self._work_at(config)
 
     def configure_optimizers(self) -> Any:
         """The given optimizer over the trainable parameters, with the scheduler stepped after every batch."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import DataError, StoreError
-from zoo.files import is_input
+from zoo.files import is_input, shipped
 from zoo.store.schema import SCHEMA_VERSION, GroupInfo, StoreInfo, Window, check_shapes
 
 _GROUP_FIELDS = ("slide", "patient", "split", "mpp", "magnification", "parent")
@@ -43,7 +43,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path, cache_bytes: int = 4 * 2**20) -> None:
-        self.path = Path(path)
+        self.path = shipped(Path(path))
         self.cache_bytes = cache_bytes
         self._info: StoreInfo | None = None
         self._groups: dict[str, GroupInfo | None] | None = None
@@ -195,7 +195,7 @@ def store_paths(pattern: str) -> list[Path]:
     Raises:
         DataError: there are none.
     """
-    place = Path(pattern)
+    place = shipped(Path(pattern))
     if place.is_dir():
         found = sorted(filter(is_input, place.rglob("*.h5")))
     else:
