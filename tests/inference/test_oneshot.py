@@ -149,6 +149,20 @@ def test_turns_reach_the_engine_in_order():
     assert found[30, 42] == 0
 
 
+@pytest.mark.parametrize("jitters", [0, 2])
+def test_a_scribble_reaches_the_engine_in_its_turn(jitters):
+    engine = Disks(window=32)
+    made = session(engine)
+    correction = Scribble(((46.5, 30.5), (49.5, 30.5)), turn=1)
+    found = segment_objects(made, [[Click(40.5, 30.5), correction], [Click(70.5, 30.5)]], OneShot(jitters=jitters))
+    assert [len(step) for step in engine.steps] == [2, 1] * (jitters + 1)
+    for first, second in zip(engine.steps[::2], engine.steps[1::2], strict=True):
+        assert first.strokes is None
+        assert second.strokes is not None
+        assert second.strokes[0].sum() == 4
+    assert found[30, 48] == 1
+
+
 def test_jitters_are_averaged():
     engine = Disks(radius=6.0, window=32)
     found = run(engine, [[Click(40.5, 30.5)]], jitters=8, jitter=3.0)

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from zoo.errors import ConfigError
 from zoo.files import write_bytes
@@ -28,8 +27,10 @@ from zoo.images.labels import write_labels
 from zoo.inference.objects import likeliest_objects
 from zoo.interactions import Interaction, Interactions, Scribble, read_objects
 from zoo.interactions.single import moved
+from zoo.progress import ProgressBar
 from zoo.slides.part import Part, Region, read_part
 
+BAND = 512  # rows at a time
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EPILOG = """\
@@ -94,7 +95,7 @@ def main(argv: list[str]) -> int:
     with warnings.catch_warnings(record=True) as caught:
         session = load(args.checkpoint, _device(args.device))
         part = read_part(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp)
-        session.set_image(part.pixels, mpp=part.mpp)
+        session.set_image(_shared(part.pixels), mpp=part.mpp)
     objects = [[moved(each, part.origin, part.downsample) for each in one] for one in given]
     notes = list(part.notes)
     if part.downsample != 1:
@@ -106,12 +107,13 @@ def main(argv: list[str]) -> int:
         print(f"zoo segment: {note}", file=sys.stderr)
 
     began = time.perf_counter()
-    stderr = Console(stderr=True)
-    with Progress(*COLUMNS, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
+    with ProgressBar(*COLUMNS) as progress:
         task = progress.add_task("objects", total=len(objects))
         both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
         labels, probability = (each.numpy() for each in both)
     seconds = time.perf_counter() - began
+    areas, means = _measured(labels, probability, len(objects))
+    del session, both, probability  # as large as the image, and no longer needed
 
     # Everything is encoded before anything is written, so that an error leaves no part of a result behind.
     content = [_encoded(args.out, labels)]
@@ -121,7 +123,7 @@ def main(argv: list[str]) -> int:
             args.object_type,
             exact=args.exact,
             mpp=part.mpp,
-            probabilities=_means(labels, probability),
+            probabilities=means,
             classes={number: name for number, each in enumerate(names, 1) if (name := each or args.class_name)},
         )
         content.append(json.dumps(_placed(collection, part)).encode())
@@ -130,7 +132,6 @@ def main(argv: list[str]) -> int:
     for path, each in zip(outputs, content, strict=True):
         write_bytes(path, each)
 
-    areas = np.bincount(labels.ravel(), minlength=len(objects) + 1)[1:].tolist()
     written = ", ".join(map(str, outputs))
     if args.json:
         found = [{"id": number, "area": area} for number, area in enumerate(areas, 1)]
@@ -169,11 +170,22 @@ def _placed(collection: dict[str, Any], part: Part) -> dict[str, Any]:
     return collection
 
 
-def _means(labels: NDArray[np.int32], probability: NDArray[np.float32]) -> dict[int, float]:
-    """Mean probability over the pixels of each object, by its id."""
-    counts = np.bincount(labels.ravel())
-    sums = np.bincount(labels.ravel(), probability.ravel())
-    return {number: round(float(sums[number] / counts[number]), 4) for number in np.flatnonzero(counts).tolist()}
+def _shared(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """(1, 3, H, W) uint8 in the memory of (H, W, 3) ones, where this can be written to."""
+    return torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None]
+
+
+def _measured(
+    labels: NDArray[np.integer], probability: NDArray[np.float32], count: int
+) -> tuple[list[int], dict[int, float]]:
+    """Pixels of each of `count` objects, and by its id the mean probability over them."""
+    areas, sums = np.zeros(count + 1, np.int64), np.zeros(count + 1)
+    for first in range(0, len(labels), BAND):
+        ids, values = (each[first : first + BAND].ravel() for each in (labels, probability))
+        areas += np.bincount(ids, minlength=count + 1)
+        sums += np.bincount(ids, values, minlength=count + 1)
+    found = (np.flatnonzero(areas[1:]) + 1).tolist()
+    return areas[1:].tolist(), {number: round(float(sums[number] / areas[number]), 4) for number in found}
 
 
 def _check_outputs(out: Path, overlay_path: Path | None, outputs: list[Path]) -> None:
@@ -194,7 +206,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _encoded(path: Path, labels: NDArray[np.int32]) -> bytes:
+def _encoded(path: Path, labels: NDArray[np.integer]) -> bytes:
     """The label image as the bytes of a file of the path's kind."""
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / f"labels{path.suffix.lower()}"
@@ -202,7 +214,7 @@ def _encoded(path: Path, labels: NDArray[np.int32]) -> bytes:
         return temporary.read_bytes()
 
 
-def _picture(image: NDArray[np.uint8], labels: NDArray[np.int32], objects: list[list[Interaction]]) -> bytes:
+def _picture(image: NDArray[np.uint8], labels: NDArray[np.integer], objects: list[list[Interaction]]) -> bytes:
     drawn = any(isinstance(each, Scribble) for given in objects for each in given)
     samples = [list(chain(*objects))] if drawn else objects
     height, width = labels.shape
