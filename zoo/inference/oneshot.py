@@ -132,6 +132,9 @@ class OneShot:
 
 def _through_turns(engine: Engine, image: Tensor, turns: Turns) -> tuple[State, Interactions]:
     """The state after all turns, and everything that was said."""
+    if not engine.remembers:
+        *_, (so_far, _) = turns
+        return engine.step(image, so_far, engine.start(image)), so_far
     state, so_far = (
         engine.start(image),
         Interactions.empty(len(image), (image.shape[-2], image.shape[-1]), image.device),
