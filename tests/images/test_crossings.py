@@ -62,14 +62,20 @@ def disjoint(rings: list[np.ndarray], groups: list[int]) -> tuple[list[np.ndarra
     return [rings[i] for i in kept], [groups[i] for i in kept]
 
 
-def test_simplifying_takes_hardly_more_than_in_proportion():
+def test_many_holes_take_time_in_proportion():
     def seconds(side: int) -> float:
-        traced = polygons(ragged(side))
-        began = time.perf_counter()
-        simplified([traced])
-        return time.perf_counter() - began
+        """Of a square with a jagged left edge, full of holes: as many as its outline is long, about."""
+        zigzag = [[row % 2, row] for row in range(side * side // 4)]
+        outline = np.array([*zigzag, [4 * side + 4, zigzag[-1][1]], [4 * side + 4, 0]])
+        places = np.stack(np.meshgrid(np.arange(side), np.arange(side // 16)), -1).reshape(-1, 2) * 4 + 3
+        rings = [outline, *(place + np.array([[0, 0], [0, 2], [2, 1]]) for place in places)]
+        times = []
+        for _ in range(3):
+            began = time.process_time()
+            found = parents(rings, [0] * len(rings))
+            times.append(time.process_time() - began)
+        assert found.tolist() == [-1] + [0] * len(places)
+        return min(times)
 
-    seconds(100)
-    small, large = min(seconds(300) for _ in range(3)), min(seconds(1200) for _ in range(2))
-    # 16 times the outline; the square would be 256.
-    assert large < 60 * small
+    # 16 times the outline and the holes; all pairs of these would take 256 times as long.
+    assert seconds(400) < 60 * seconds(100)

@@ -185,7 +185,7 @@ def test_only_tiles_with_something_new_are_computed():
     made = session(engine)
     tiles = Tiles.over(SIZE, SIDE, OVERLAP)
     middle = [(y + 16.5, x + 16.5) for y, x in tiles.corners]
-    assert not made.mask.any()
+    assert made.mask.shape == (1, 1, *SIZE)
     assert sum(shape[0] for shape in engine.started) == len(tiles.corners)
     assert all(shape[-2:] == (SIDE, SIDE) for shape in engine.started)
 
