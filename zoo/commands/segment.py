@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, InteractionError
 from zoo.files import write_bytes
 from zoo.hub.load import load
 from zoo.images.choice import add_choice_arguments, choice_of
@@ -31,6 +32,7 @@ from zoo.progress import ProgressBar
 from zoo.slides.part import Part, Region, read_part
 
 BAND = 512  # rows at a time
+MOST_NAMED = 20  # empty objects
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EPILOG = """\
@@ -91,6 +93,8 @@ def main(argv: list[str]) -> int:
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
     region, choice = _region(args.region), choice_of(args)
+    if args.mpp is not None and not 0 < args.mpp < math.inf:
+        raise ConfigError(f"--mpp {args.mpp:g}: is no resolution; give micrometres per pixel, e.g. 0.25 at 40x")
     given, names = read_objects(args.interactions, args.one_object)
     with warnings.catch_warnings(record=True) as caught:
         session = load(args.checkpoint, _device(args.device))
@@ -100,7 +104,8 @@ def main(argv: list[str]) -> int:
     notes = list(part.notes)
     if part.downsample != 1:
         notes.append(f"the region is read at {part.mpp:g} um/px, which the label image has too")
-    notes += [str(warning.message) for warning in caught if warning.category is UserWarning]
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    notes += [text.replace("give mpp", "give --mpp") for text in told]
     if session.frame is not None:
         notes.append(f"the image is resampled from {part.mpp:g} to the checkpoint's {session.mpp:g} um/px")
     for note in notes:
@@ -109,7 +114,10 @@ def main(argv: list[str]) -> int:
     began = time.perf_counter()
     with ProgressBar(*COLUMNS) as progress:
         task = progress.add_task("objects", total=len(objects))
-        both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
+        try:
+            both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
+        except InteractionError as error:
+            raise InteractionError(f"{args.interactions}: {error}") from None
         labels, probability = (each.numpy() for each in both)
     seconds = time.perf_counter() - began
     areas, means = _measured(labels, probability, len(objects))
@@ -132,16 +140,29 @@ def main(argv: list[str]) -> int:
     for path, each in zip(outputs, content, strict=True):
         write_bytes(path, each)
 
+    empty = [number for number, area in enumerate(areas, 1) if not area]
+    if empty:
+        print(f"zoo segment: {_came_out_empty(empty)}", file=sys.stderr)
     written = ", ".join(map(str, outputs))
     if args.json:
         found = [{"id": number, "area": area} for number, area in enumerate(areas, 1)]
-        summary = {"objects": found, "seconds": round(seconds, 3), "written": [str(path) for path in outputs]}
+        summary: dict[str, Any] = {"objects": found, "empty": empty, "seconds": round(seconds, 3)}
+        summary["written"] = [str(path) for path in outputs]
         about = {"image": str(args.image), "region": region, "checkpoint": args.checkpoint, "mpp": part.mpp}
         print(json.dumps(about | summary))
     else:
-        empty = f", {areas.count(0)} of them empty" if 0 in areas else ""
-        print(f"{len(areas)} objects{empty} in {seconds:.1f} s: {written}")
+        print(f"{len(areas)} objects{f', {len(empty)} of them empty' if empty else ''} in {seconds:.1f} s: {written}")
     return 0
+
+
+def _came_out_empty(numbers: list[int]) -> str:
+    named = ", ".join(map(str, numbers[:MOST_NAMED])) + (
+        f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
+    )
+    return (
+        f"object{'s' if len(numbers) > 1 else ''} {named} came out empty; nothing there was likely enough, or likelier "
+        "than another object: move the clicks, or give more"
+    )
 
 
 def _region(text: str | None) -> Region | None:

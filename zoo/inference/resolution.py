@@ -47,7 +47,7 @@ def working_frame(
     if image_mpp is None:
         warnings.warn(
             f"the image's mpp is unknown; it is segmented as if it had the {method_mpp:g} um/px of the training "
-            "images. Give mpp (--mpp) if it has not",
+            "images; if it has not, give mpp",
             stacklevel=3,
         )
         return None
