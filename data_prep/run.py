@@ -6,12 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from data_prep.outcomes import STATUSES, ShardOutcome, Status, slide_table, split_table, write_csv
 from data_prep.plan import Plan
 from data_prep.shard import Job, carry_out
 from zoo.errors import DataError
+from zoo.progress import ProgressBar
 
 
 class Interrupted(KeyboardInterrupt):
@@ -80,7 +81,7 @@ def run(
 def _watch(made: Generator[ShardOutcome], title: str, stems: list[str]) -> list[ShardOutcome]:
     outcomes: list[ShardOutcome] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[counts]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress, closing(made):
+    with ProgressBar(*columns, TimeElapsedColumn(), transient=False) as progress, closing(made):
         found = Counter[Status]()
         task = progress.add_task(title, total=len(stems), counts="")
         try:

@@ -91,9 +91,26 @@ def test_a_checkpoint_with_mpp_resamples_and_says_so(files, capsys):
     assert "resampled from 0.125 to the checkpoint's 0.25 um/px" in capsys.readouterr().err
     assert read_labels(files / "out/mask.png").shape == (64, 64)
     assert segment(files, ckpt="nuclick") == 0
-    assert "mpp is unknown" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "mpp is unknown" in said
+    assert "give --mpp" in said
     assert segment(files, "--mpp", "0.25", ckpt="nuclick") == 0
-    assert capsys.readouterr().err == ""
+    said = capsys.readouterr().err
+    assert "resampled" not in said
+    assert "mpp" not in said
+
+
+@pytest.mark.parametrize(
+    ("count", "named"), [(1, "object 2 came"), (25, "objects 2, 3, 4, "), (25, ", 21 and 5 more came")]
+)
+def test_empty_objects_are_named(files, capsys, count, named):
+    nothing = Click(OBJECTS[0][0].x, OBJECTS[0][0].y)  # the object before is as likely everywhere
+    write_json(files / "clicks.json", [OBJECTS[0], *[[nothing]] * count, OBJECTS[1]])
+    assert segment(files, "--json") == 0
+    out, err = capsys.readouterr()
+    assert f"zoo segment: {named}" in err if named.startswith("object") else named in err
+    assert "empty; nothing there was likely enough" in err
+    assert json.loads(out)["empty"] == list(range(2, count + 2))
 
 
 def broken(files: Path, what: str) -> list[str]:
@@ -126,11 +143,11 @@ def broken(files: Path, what: str) -> list[str]:
         ("image", "image.png: not a readable image"),
         ("16 bit", "8 bits"),
         ("json", "not readable as JSON"),
-        ("outside", "outside the image"),
-        ("negative", "no positive"),
+        ("outside", "clicks.json: object 1 (objects[0]): (64.5, 3.0) lies outside the image"),
+        ("negative", "clicks.json: object 1 (objects[0]) has no positive"),
         ("checkpoint", "config.yaml"),
         ("device", "--device nonsense"),
-        ("mpp", "mpp=-1"),
+        ("mpp", "--mpp -1: is no resolution"),
         ("same", "same name"),
         ("overlay", ".png"),
     ],

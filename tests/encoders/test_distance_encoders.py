@@ -43,6 +43,20 @@ class DistanceContract(EncoderContract):
             np.testing.assert_allclose(maps[-1][0], self.expected(distances(given)), rtol=1e-4, atol=1e-5)
         assert all(torch.equal(given, kept) for given, kept in maps)
 
+    def test_a_turn_after_turns_is_encoded_as_all_at_once(self) -> None:
+        encoder, image = self.make(), torch.zeros(1, 3, *SIZE)
+        draws = torch.Generator().manual_seed(0)
+        every = torch.rand(1, 12, 4, generator=draws) * torch.tensor([20.0, 15.0, 1, 1]) - torch.tensor([2.0, 2, 0, 0])
+        every[..., 2] = (every[..., 2] > 0.4).float()
+        # One more each turn, mirrored too; the last three are undone; then another image.
+        for count in [*range(13), 9, 10, 11]:
+            for given in (said := Interactions.of(every[:, :count], SIZE), said.flip()):
+                assert torch.equal(encoder(given, image), self.make()(given, image))
+        other = Interactions.of(every[:, 3:7].flip(1), SIZE)
+        assert torch.equal(encoder(other, image), self.make()(other, image))
+        larger = Interactions.of(every[:, 3:8].flip(1), (SIZE[0] + 2, SIZE[1]))
+        assert torch.equal(encoder(larger, image), self.make()(larger, image))
+
     def test_a_click_outside_is_seen(self) -> None:
         given = Interactions.of(torch.tensor([[[-2.5, 2.5, 1.0, 0.0]]]), SIZE)
         assert self.encode(given)[0, 0, 2, 0] != self.empty

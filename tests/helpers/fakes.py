@@ -12,13 +12,16 @@ class Disks(Engine):
 
     Attributes:
         steps: what each step was given.
+        starts: samples of each start.
     """
 
     def __init__(self, radius: float = 5.0, window: int | None = None, weak: float = 0.8) -> None:
         self.radius, self.window, self.weak = radius, window, weak
         self.steps: list[Interactions] = []
+        self.starts: list[int] = []
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
+        self.starts.append(len(image))
         return {"probability": torch.zeros_like(image[:, :1]) if mask is None else mask}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:

@@ -7,6 +7,7 @@ from tests.methods.test_engines import nuclick
 from zoo import Box, Click, Scribble, Session
 from zoo.errors import InteractionError
 from zoo.inference.engine import Engine
+from zoo.inference.network_engine import NetworkEngine
 from zoo.inference.objects import segment_objects
 from zoo.inference.oneshot import OneShot
 from zoo.inference.zoom import InteractionWindow
@@ -147,6 +148,38 @@ def test_turns_reach_the_engine_in_order():
     assert (positive_first[positive_first[:, 2] >= 0][:, 3] == 0).all()
     assert found[30, 40] == 1
     assert found[30, 42] == 0
+
+
+def test_who_remembers_nothing_takes_only_the_last_turn(monkeypatch):
+    draws = np.random.default_rng(0)
+    objects: list[list[Interaction]] = [[Click(x, y)] for x, y in CENTRES]
+    for turn in range(1, 6):
+        x, y = draws.normal(CENTRES[2], 5)
+        objects[2].append(Click(float(x), float(y), bool(turn % 2), turn))
+    objects[4].append(Scribble(((65.5, 5.5), (69.5, 6.5)), turn=2))
+    engine, taken = nuclick(InteractionWindow(32)), []
+    assert not engine.remembers
+    monkeypatch.setattr(engine, "step", lambda *given: taken.append(given) or NetworkEngine.step(engine, *given))
+    last = segment_objects(session(engine), objects)
+    assert len(taken) == 1
+    engine.remembers = True
+    assert (segment_objects(session(engine), objects) != last).float().mean() < 0.002
+    assert len(taken) == 7
+    assert last.any()
+
+
+@pytest.mark.parametrize("jitters", [0, 2])
+def test_a_scribble_reaches_the_engine_in_its_turn(jitters):
+    engine = Disks(window=32)
+    made = session(engine)
+    correction = Scribble(((46.5, 30.5), (49.5, 30.5)), turn=1)
+    found = segment_objects(made, [[Click(40.5, 30.5), correction], [Click(70.5, 30.5)]], OneShot(jitters=jitters))
+    assert [len(step) for step in engine.steps] == [2, 1] * (jitters + 1)
+    for first, second in zip(engine.steps[::2], engine.steps[1::2], strict=True):
+        assert first.strokes is None
+        assert second.strokes is not None
+        assert second.strokes[0].sum() == 4
+    assert found[30, 48] == 1
 
 
 def test_jitters_are_averaged():

@@ -198,6 +198,7 @@ def test_only_what_is_new_goes_through_the_frame(mpp, monkeypatch):
     engine.boxes = True  # others are given a click for each
     session = Session(engine, mpp=0.5)
     session.set_image(picture(41, 51), mpp=mpp)
+    assert not session.mask.any()
     taken = []
     through = Interactions.through
 

@@ -185,6 +185,7 @@ def test_only_tiles_with_something_new_are_computed():
     made = session(engine)
     tiles = Tiles.over(SIZE, SIDE, OVERLAP)
     middle = [(y + 16.5, x + 16.5) for y, x in tiles.corners]
+    assert made.mask.shape == (1, 1, *SIZE)
     assert sum(shape[0] for shape in engine.started) == len(tiles.corners)
     assert all(shape[-2:] == (SIDE, SIDE) for shape in engine.started)
 
@@ -255,6 +256,7 @@ def test_an_overlap_that_does_not_fit(overlap):
 
 def test_it_says_of_itself_what_its_engine_says():
     told = Disks(5, window=48)
-    told.warmup, told.mpp, told.boxes = 2, 0.25, True
+    told.warmup, told.mpp, told.boxes, told.remembers = 2, 0.25, True, False
     for wrapped in (TiledEngine(told, 32, 8), TimedEngine(told)):
         assert (wrapped.window, wrapped.warmup, wrapped.mpp, wrapped.boxes) == (48, 2, 0.25, True)
+        assert not wrapped.remembers

@@ -18,6 +18,9 @@ def test_json_and_back(tmp_path_factory: pytest.TempPathFactory, lists: list[lis
     assert json.loads(path.read_text())["schema"] == SCHEMA
 
 
+CLICK = {"type": "click", "x": 3, "y": 4}
+
+
 def content(*entries: object) -> str:
     return json.dumps({"schema": SCHEMA, "objects": [{"interactions": list(entries)}]})
 
@@ -47,6 +50,12 @@ def content(*entries: object) -> str:
         (content({"type": "scribble", "points": [[1, 2]], "width": "wide"}), "malformed"),
         (content({"type": "box", "x0": 1, "y0": 2, "x1": 3}), "malformed"),
         (content("click"), "malformed"),
+        (
+            json.dumps(
+                {"schema": SCHEMA, "objects": [{"interactions": []}, {"interactions": [CLICK, {"type": "click"}]}]}
+            ),
+            r"object 2 \(objects\[1\].interactions\[1\]\): malformed",
+        ),
     ],
 )
 def test_malformed_files_are_named(tmp_path: Path, text: str, message: str) -> None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from zoo.commands import narrow
 from zoo.errors import ConfigError
+from zoo.progress import ProgressBar
 
 if TYPE_CHECKING:
     from zoo.comparison.experiment import Experiment
@@ -132,9 +133,9 @@ def side_by_side(titles: Sequence[str], width: int) -> list[list[int]]:
     return narrow.side_by_side([max([NUMBER, *map(len, title.split())]) for title in titles], width)
 
 
-def _progress(console: Console) -> Progress:
+def _progress(console: Console) -> ProgressBar:
     bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*bars, console=console, disable=not console.is_terminal)
+    return ProgressBar(*bars, console=console, transient=False)
 
 
 def _checked(options: argparse.Namespace) -> list[Address]:

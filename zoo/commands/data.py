@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from zoo.errors import DataError, StoreError
 from zoo.files import write_bytes
+from zoo.progress import ProgressBar
 from zoo.store.check import problems
 from zoo.store.reader import Store, store_paths
 from zoo.store.summary import Counts, GroupContent, Summary, contents, parsed, summarise
@@ -108,7 +108,7 @@ def _paths(patterns: Sequence[str]) -> tuple[list[Path], list[str]]:
 
 def _check(stores: Sequence[Store], good: Sequence[tuple[Store, Sequence[GroupContent]]]) -> list[str]:
     images = sum(content.group.count for _, members in good for content in members)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with ProgressBar() as progress:
         task = progress.add_task("Checking", total=images)
         return list(problems(stores, lambda count: progress.advance(task, count)))
 

@@ -3,11 +3,10 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from zoo.commands.narrow import side_by_side
@@ -15,6 +14,7 @@ from zoo.errors import DataError, MetricError
 from zoo.files import is_input, stem_of
 from zoo.images.labels import LABEL_SUFFIXES, read_labels
 from zoo.metrics.statistics import INSTANCE_METRICS, InstanceStatistics, instance_statistics, overall_scores
+from zoo.progress import ProgressBar
 
 MIN_NAME = 12  # characters that a name has at least
 NUMBER = 5  # and a number
@@ -69,7 +69,9 @@ def main(argv: list[str] | None = None) -> int:
         raise DataError(f"{prediction} and {target}: give two files or two folders, not one of each.")
     folders = prediction.is_dir()
     pairs = match_folders(prediction, target) if folders else {prediction.stem: (prediction, target)}
-    statistics = score_pairs(pairs, progress=folders)
+    with ProgressBar() as bar:
+        task = bar.add_task("Scoring", total=len(pairs), visible=folders)
+        statistics = score_pairs(pairs, lambda: bar.advance(task))
     images = {name: image.scores() for name, image in statistics.items()}
     if not folders:
         report: dict[str, object] = dict(images[prediction.stem])
@@ -102,17 +104,17 @@ def match_folders(predictions: Path, targets: Path) -> dict[str, tuple[Path, Pat
     return {stem: (ours[stem], theirs[stem]) for stem in sorted(ours)}
 
 
-def score_pairs(pairs: dict[str, tuple[Path, Path]], progress: bool = False) -> dict[str, InstanceStatistics]:
-    """Additive statistics of (prediction, target) files by name; a progress bar goes to stderr."""
+def score_pairs(
+    pairs: dict[str, tuple[Path, Path]], progress: Callable[[], None] = lambda: None
+) -> dict[str, InstanceStatistics]:
+    """Additive statistics of (prediction, target) files by name; `progress` is called after each."""
     result: dict[str, InstanceStatistics] = {}
-    console = Console(stderr=True)
-    names = track(pairs, "Scoring", console=console, transient=True, disable=not progress)
-    for name in names:
-        prediction, target = pairs[name]
+    for name, (prediction, target) in pairs.items():
         try:
             result[name] = instance_statistics(read_labels(prediction), read_labels(target))
         except MetricError as error:
             raise MetricError(f"{prediction} and {target}: {error}") from error
+        progress()
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -15,10 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, InteractionError
 from zoo.files import write_bytes
 from zoo.hub.load import load
 from zoo.images.choice import add_choice_arguments, choice_of
@@ -28,8 +28,11 @@ from zoo.images.labels import write_labels
 from zoo.inference.objects import likeliest_objects
 from zoo.interactions import Interaction, Interactions, Scribble, read_objects
 from zoo.interactions.single import moved
+from zoo.progress import ProgressBar
 from zoo.slides.part import Part, Region, read_part
 
+BAND = 512  # rows at a time
+MOST_NAMED = 20  # empty objects
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EPILOG = """\
@@ -90,28 +93,35 @@ def main(argv: list[str]) -> int:
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
     region, choice = _region(args.region), choice_of(args)
+    if args.mpp is not None and not 0 < args.mpp < math.inf:
+        raise ConfigError(f"--mpp {args.mpp:g}: is no resolution; give micrometres per pixel, e.g. 0.25 at 40x")
     given, names = read_objects(args.interactions, args.one_object)
     with warnings.catch_warnings(record=True) as caught:
         session = load(args.checkpoint, _device(args.device))
         part = read_part(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp)
-        session.set_image(part.pixels, mpp=part.mpp)
+        session.set_image(_shared(part.pixels), mpp=part.mpp)
     objects = [[moved(each, part.origin, part.downsample) for each in one] for one in given]
     notes = list(part.notes)
     if part.downsample != 1:
         notes.append(f"the region is read at {part.mpp:g} um/px, which the label image has too")
-    notes += [str(warning.message) for warning in caught if warning.category is UserWarning]
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    notes += [text.replace("give mpp", "give --mpp") for text in told]
     if session.frame is not None:
         notes.append(f"the image is resampled from {part.mpp:g} to the checkpoint's {session.mpp:g} um/px")
     for note in notes:
         print(f"zoo segment: {note}", file=sys.stderr)
 
     began = time.perf_counter()
-    stderr = Console(stderr=True)
-    with Progress(*COLUMNS, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
+    with ProgressBar(*COLUMNS) as progress:
         task = progress.add_task("objects", total=len(objects))
-        both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
+        try:
+            both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
+        except InteractionError as error:
+            raise InteractionError(f"{args.interactions}: {error}") from None
         labels, probability = (each.numpy() for each in both)
     seconds = time.perf_counter() - began
+    areas, means = _measured(labels, probability, len(objects))
+    del session, both, probability  # as large as the image, and no longer needed
 
     # Everything is encoded before anything is written, so that an error leaves no part of a result behind.
     content = [_encoded(args.out, labels)]
@@ -121,7 +131,7 @@ def main(argv: list[str]) -> int:
             args.object_type,
             exact=args.exact,
             mpp=part.mpp,
-            probabilities=_means(labels, probability),
+            probabilities=means,
             classes={number: name for number, each in enumerate(names, 1) if (name := each or args.class_name)},
         )
         content.append(json.dumps(_placed(collection, part)).encode())
@@ -130,17 +140,29 @@ def main(argv: list[str]) -> int:
     for path, each in zip(outputs, content, strict=True):
         write_bytes(path, each)
 
-    areas = np.bincount(labels.ravel(), minlength=len(objects) + 1)[1:].tolist()
+    empty = [number for number, area in enumerate(areas, 1) if not area]
+    if empty:
+        print(f"zoo segment: {_came_out_empty(empty)}", file=sys.stderr)
     written = ", ".join(map(str, outputs))
     if args.json:
         found = [{"id": number, "area": area} for number, area in enumerate(areas, 1)]
-        summary = {"objects": found, "seconds": round(seconds, 3), "written": [str(path) for path in outputs]}
+        summary: dict[str, Any] = {"objects": found, "empty": empty, "seconds": round(seconds, 3)}
+        summary["written"] = [str(path) for path in outputs]
         about = {"image": str(args.image), "region": region, "checkpoint": args.checkpoint, "mpp": part.mpp}
         print(json.dumps(about | summary))
     else:
-        empty = f", {areas.count(0)} of them empty" if 0 in areas else ""
-        print(f"{len(areas)} objects{empty} in {seconds:.1f} s: {written}")
+        print(f"{len(areas)} objects{f', {len(empty)} of them empty' if empty else ''} in {seconds:.1f} s: {written}")
     return 0
+
+
+def _came_out_empty(numbers: list[int]) -> str:
+    named = ", ".join(map(str, numbers[:MOST_NAMED])) + (
+        f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
+    )
+    return (
+        f"object{'s' if len(numbers) > 1 else ''} {named} came out empty; nothing there was likely enough, or likelier "
+        "than another object: move the clicks, or give more"
+    )
 
 
 def _region(text: str | None) -> Region | None:
@@ -169,11 +191,22 @@ def _placed(collection: dict[str, Any], part: Part) -> dict[str, Any]:
     return collection
 
 
-def _means(labels: NDArray[np.int32], probability: NDArray[np.float32]) -> dict[int, float]:
-    """Mean probability over the pixels of each object, by its id."""
-    counts = np.bincount(labels.ravel())
-    sums = np.bincount(labels.ravel(), probability.ravel())
-    return {number: round(float(sums[number] / counts[number]), 4) for number in np.flatnonzero(counts).tolist()}
+def _shared(pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """(1, 3, H, W) uint8 in the memory of (H, W, 3) ones, where this can be written to."""
+    return torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None]
+
+
+def _measured(
+    labels: NDArray[np.integer], probability: NDArray[np.float32], count: int
+) -> tuple[list[int], dict[int, float]]:
+    """Pixels of each of `count` objects, and by its id the mean probability over them."""
+    areas, sums = np.zeros(count + 1, np.int64), np.zeros(count + 1)
+    for first in range(0, len(labels), BAND):
+        ids, values = (each[first : first + BAND].ravel() for each in (labels, probability))
+        areas += np.bincount(ids, minlength=count + 1)
+        sums += np.bincount(ids, values, minlength=count + 1)
+    found = (np.flatnonzero(areas[1:]) + 1).tolist()
+    return areas[1:].tolist(), {number: round(float(sums[number] / areas[number]), 4) for number in found}
 
 
 def _check_outputs(out: Path, overlay_path: Path | None, outputs: list[Path]) -> None:
@@ -194,7 +227,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _encoded(path: Path, labels: NDArray[np.int32]) -> bytes:
+def _encoded(path: Path, labels: NDArray[np.integer]) -> bytes:
     """The label image as the bytes of a file of the path's kind."""
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / f"labels{path.suffix.lower()}"
@@ -202,7 +235,7 @@ def _encoded(path: Path, labels: NDArray[np.int32]) -> bytes:
         return temporary.read_bytes()
 
 
-def _picture(image: NDArray[np.uint8], labels: NDArray[np.int32], objects: list[list[Interaction]]) -> bytes:
+def _picture(image: NDArray[np.uint8], labels: NDArray[np.integer], objects: list[list[Interaction]]) -> bytes:
     drawn = any(isinstance(each, Scribble) for given in objects for each in given)
     samples = [list(chain(*objects))] if drawn else objects
     height, width = labels.shape

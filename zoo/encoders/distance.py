@@ -26,6 +26,8 @@ class DistanceEncoder(InteractionEncoder):
         super().__init__()
         # One image's strokes of each sign and their distances: a turn in a session seldom adds to both signs.
         self._last: dict[int, tuple[Tensor, Tensor]] = {}
+        # Its clicks of each sign and their distances, as they are and mirrored: a turn adds to them.
+        self._clicks: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
     @abstractmethod
     def value(self, distance: Tensor) -> Tensor:
@@ -39,9 +41,26 @@ class DistanceEncoder(InteractionEncoder):
         """(B, H, W) float32 distance to the nearest click or stroke of a label, inf where there is none."""
         wanted = interactions.points[..., 2] == label
         if interactions.strokes is None:
-            return _to_click(interactions, wanted)
+            return self._to_click(interactions, wanted, label)
         distance = self._to_stroke(interactions.strokes[:, 1 - label], label)
-        return torch.minimum(distance, _to_click(interactions, wanted)) if bool(wanted.any()) else distance
+        if not bool(wanted.any()):
+            return distance
+        return torch.minimum(distance, self._to_click(interactions, wanted, label))
+
+    def _to_click(self, interactions: Interactions, wanted: Tensor, label: int) -> Tensor:
+        """(B, H, W) float32 distance to the nearest of the clicks in `wanted` (B, N), inf where there is none."""
+        if len(interactions) != 1:
+            # The sample's clicks of this label first, then clicks at infinity: fewer rounds.
+            most = int(wanted.sum(1).max()) if wanted.numel() else 0
+            order = (~wanted).long().argsort(dim=1, stable=True)[:, :most, None].expand(-1, -1, 2)
+            xy = interactions.points[..., :2].masked_fill(~wanted[..., None], torch.inf).gather(1, order)
+            return _nearer(None, xy, interactions.size).sqrt_()
+        xy, kept = interactions.points[..., :2][wanted], self._clicks.setdefault(label, [])
+        known = [each for each in kept if _begins(xy, each[0]) and each[1].shape[1:] == interactions.size]
+        clicks, before = max(known, key=lambda each: len(each[0])) if known else (xy[:0], None)
+        squared = _nearer(before, xy[None, len(clicks) :], interactions.size)
+        self._clicks[label] = [(xy, squared), *(each for each in kept if each[0] is not clicks)][:2]
+        return squared.sqrt()
 
     def _to_stroke(self, strokes: Tensor, label: int) -> Tensor:
         """(B, H, W) float32 distance to the nearest pixel of strokes (B, H, W) bool, inf where there is none."""
@@ -102,25 +121,29 @@ class TanhDistance(DistanceEncoder):
         return torch.tanh(distance * (2 / self.r))
 
 
-def _to_click(interactions: Interactions, wanted: Tensor) -> Tensor:
-    """(B, H, W) float32 distance to the nearest of the clicks in `wanted` (B, N), inf where there is none."""
-    height, width = interactions.size
-    device = interactions.device
-    most = int(wanted.sum(1).max()) if wanted.numel() else 0
-    squared = torch.full((len(interactions), height, width), torch.inf, device=device)
-    # The sample's clicks of this label first, then clicks at infinity: fewer rounds, and one map at a time in memory.
-    order = (~wanted).long().argsort(dim=1, stable=True)[:, :most, None].expand(-1, -1, 2)
-    xy = interactions.points[..., :2].masked_fill(~wanted[..., None], torch.inf).gather(1, order)
-    across = (torch.arange(width, device=device) + 0.5 - xy[..., :1]).square()
-    down = (torch.arange(height, device=device) + 0.5 - xy[..., 1:]).square()
-    # One sample after the other on the CPU, where a map then stays in the cache.
-    parts = range(len(squared)) if device.type == "cpu" else [slice(None)]
+def _begins(xy: Tensor, clicks: Tensor) -> bool:
+    """Whether places (N, 2) begin with these (K, 2)."""
+    same = xy.device == clicks.device and len(clicks) <= len(xy)
+    return same and torch.equal(xy[: len(clicks)], clicks)
+
+
+def _nearer(before: Tensor | None, xy: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, H, W) float32 squared distance to the nearest of clicks (B, K, 2), or what was before where that is less."""
+    height, width = size
+    if before is None:
+        squared = xy.new_full((len(xy), height, width), torch.inf)
+    else:
+        squared = before.clone()
+    across = (torch.arange(width, device=xy.device) + 0.5 - xy[..., :1]).square()
+    down = (torch.arange(height, device=xy.device) + 0.5 - xy[..., 1:]).square()
+    # One map at a time in memory, and one sample after the other on the CPU, where a map then stays in the cache.
+    parts = range(len(squared)) if xy.device.type == "cpu" else [slice(None)]
     for part in parts:
         here = torch.empty_like(squared[part])
-        for k in range(most):
+        for k in range(xy.shape[1]):
             torch.add(across[part, ..., k, None, :], down[part, ..., k, :, None], out=here)
             torch.minimum(squared[part], here, out=squared[part])
-    return squared.sqrt_()
+    return squared
 
 
 def positive_pixels(name: str, value: float) -> float:

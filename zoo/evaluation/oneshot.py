@@ -17,9 +17,10 @@ from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
+from zoo.inference.given import GivenObjects
 from zoo.inference.oneshot import OneShot
-from zoo.inference.resolution import maps_through, working_frame
-from zoo.inference.session import as_images
+from zoo.inference.resolution import working_frame
+from zoo.inference.working import WorkingImage
 from zoo.interactions import Interactions
 from zoo.metrics.instances import aji
 from zoo.metrics.modules import InstanceMetrics
@@ -69,8 +70,8 @@ class OneShotProtocol(Protocol[InstanceMetrics, list[InstanceMap]]):
             said = click_objects(self.user, one, batch.image.device)
             began = now(batch.image.device)
             frame = working_frame(1, one.size, resolution(engine, batch), engine.mpp, batch.image.device)
-            image = as_images(batch.image[i : i + 1])
-            (prediction,) = maps_through(frame, image, said, lambda seen, given: (self.oneshot(engine, seen, given),))
+            image = WorkingImage(batch.image[i : i + 1], frame)
+            prediction = self.oneshot.likeliest(engine, image, GivenObjects.of(said))[0].int()
             seconds = now(batch.image.device) - began
             target = one.instances[0, 0].cpu()
             out.append(InstanceMap(int(one.sample_id), prediction, target, said, seconds))

@@ -12,11 +12,11 @@ from http.client import HTTPException
 from pathlib import Path
 
 import yaml
-from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 
 from zoo.errors import CheckpointError
 from zoo.files import sha256, write_text
+from zoo.progress import ProgressBar
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
@@ -89,9 +89,8 @@ def download(entry: Entry, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     columns = (*Progress.get_default_columns(), DownloadColumn())
-    stderr = Console(stderr=True)
     try:
-        with Progress(*columns, transient=True, console=stderr, disable=not stderr.is_terminal) as progress:
+        with ProgressBar(*columns) as progress:
             for file, expected in entry.files.items():
                 address = f"{entry.url}/{file}"
                 try:

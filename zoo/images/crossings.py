@@ -20,14 +20,17 @@ def area(ring: Points) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) / 8
 
 
+def areas(rings: Sequence[Points]) -> NDArray[np.float64]:
+    """`area` of each ring."""
+    start, stop, _ = _edges(rings)
+    twice = start[:, 0] * stop[:, 1] - stop[:, 0] * start[:, 1]
+    return np.asarray(np.add.reduceat(twice, _firsts(rings)) / 8, np.float64)
+
+
 def crossing(rings: Sequence[Points], groups: Sequence[int]) -> set[int]:
     """The numbers of the rings (K, 2) that cross or touch another of their group or themselves."""
-    start = np.concatenate(rings)
-    stop = np.concatenate([np.roll(ring, -1, 0) for ring in rings])
-    ring = np.repeat(np.arange(len(rings)), [len(each) for each in rings])
-    after = np.concatenate(
-        [np.roll(np.arange(len(each)), -1) + first for each, first in zip(rings, _firsts(rings), strict=True)]
-    )
+    start, stop, ring = _edges(rings)
+    after = _after(rings)
     group = np.asarray(groups)[ring]
     low, high = np.minimum(start, stop), np.maximum(start, stop)
     bad: set[int] = set()
@@ -46,18 +49,44 @@ def crossing(rings: Sequence[Points], groups: Sequence[int]) -> set[int]:
     return bad
 
 
-def containment(rings: Sequence[Points]) -> NDArray[np.bool_]:
-    """(N, N) bool: whether ring i lies in ring j, for rings that don't meet."""
-    found = np.zeros((len(rings), len(rings)), bool)
-    points = np.array([ring[0] for ring in rings])
-    for j, ring in enumerate(rings):
-        near = ((points >= ring.min(0)) & (points <= ring.max(0))).all(1)
-        near[j] = False
-        a, b = ring, np.roll(ring, -1, 0)
-        for i in np.flatnonzero(near):
-            spans = (a[:, 1] <= points[i, 1]) != (b[:, 1] <= points[i, 1])
-            left = (_side(a, b, points[i]) > 0) == (b[:, 1] > a[:, 1])
-            found[i, j] = (spans & left).sum() % 2
+def parents(rings: Sequence[Points], groups: Sequence[int]) -> Indices:
+    """The innermost ring of its group in which each ring lies, -1 if in none, for rings that don't meet.
+
+    To the left of a ring's leftmost point lies the border of its parent, or that of a ring with the same parent. All
+    borders are cut at every y, and sorted, so that the time hardly grows faster than their length.
+    """
+    start, stop, ring = _edges(rings)
+    low, high = np.minimum(start[:, 1], stop[:, 1]), np.maximum(start[:, 1], stop[:, 1])
+    edge = np.repeat(np.arange(len(start)), high - low)
+    y = np.arange(len(edge)) - np.repeat(np.cumsum(high - low) - (high - low), high - low) + low[edge]
+    rise = stop[edge, 1] - start[edge, 1]
+    x = start[edge, 0] + (y - start[edge, 1]) * (stop[edge, 0] - start[edge, 0]) / rise
+    by_x = np.lexsort((start[:, 1], start[:, 0], ring))
+    leftmost = start[by_x[_firsts(rings)]]
+    # A ring's own border begins at its leftmost point: points come before borders at the same place.
+    order = np.lexsort(
+        (
+            np.repeat([0, 1], [len(rings), len(edge)]),
+            np.concatenate([leftmost[:, 0], x]),
+            np.concatenate([leftmost[:, 1], y]),
+            np.asarray(groups)[np.concatenate([np.arange(len(rings)), ring[edge]])],
+        )
+    )
+    last = np.maximum.accumulate(np.where(order >= len(rings), np.arange(len(order)), -1))
+    place = np.flatnonzero(order < len(rings))
+    points, borders = order[place], order[last[place]] - len(rings)
+    near = (last[place] >= 0) & (borders >= 0)
+    points, borders = points[near], borders[near]
+    same = (y[borders] == leftmost[points, 1]) & (np.asarray(groups)[ring[edge[borders]]] == np.asarray(groups)[points])
+    points, borders = points[same], borders[same]
+    found = np.full(len(rings), -1)
+    # With the inside on the right, what lies to the right of a border that runs up is inside.
+    positive = areas(rings) > 0
+    neighbour = ring[edge[borders]]
+    inside = (rise[borders] < 0) == positive[neighbour]
+    left = np.argsort(leftmost[points, 0], kind="stable")  # so that neighbours have theirs before
+    for i, j, within in zip(points[left].tolist(), neighbour[left].tolist(), inside[left].tolist(), strict=True):
+        found[i] = j if within else found[j]
     return found
 
 
@@ -82,6 +111,20 @@ def _neighbourhoods(low: Points, high: Points) -> Iterator[tuple[Indices, Indice
         other = one + 1 + np.arange(len(one)) - np.repeat(steps, after[begin:end])
         yield box[one], box[other]
         begin = end
+
+
+def _edges(rings: Sequence[Points]) -> tuple[Points, Points, Indices]:
+    """Start and end (N, 2) of all edges, and the number of their ring."""
+    start = np.concatenate(rings)
+    return start, start[_after(rings)], np.repeat(np.arange(len(rings)), [len(each) for each in rings])
+
+
+def _after(rings: Sequence[Points]) -> Indices:
+    """The place of the vertex after each in its ring."""
+    firsts = np.array(_firsts(rings))
+    after = np.arange(1, sum(map(len, rings)) + 1)
+    after[np.append(firsts[1:], len(after)) - 1] = firsts
+    return after
 
 
 def _firsts(rings: Sequence[Points]) -> list[int]:

@@ -18,6 +18,8 @@ ObjectType = Literal["annotation", "detection"]
 Ring = list[list[int]]
 Vertex = tuple[int, int]
 
+MOST_IDS = 1_000_000
+
 # Edges run with the object on their right (y points down): right, down, left, up.
 _STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
@@ -46,10 +48,7 @@ def feature_collection(
         probabilities: mean probability of objects by their ids, for the measurement 'Probability'.
         classes: QuPath's class of objects by their ids.
     """
-    ids = [int(value) for value in np.unique(labels) if value != 0]
-    compact = np.searchsorted(ids, labels).astype(np.int32) + 1 if ids else np.zeros(labels.shape, np.int32)
-    compact[labels == 0] = 0
-    boxes = ndimage.find_objects(compact)
+    ids, boxes = _boxes(labels)
     masks = [labels[box] == number for number, box in zip(ids, boxes, strict=True)]
     traced = [polygons(mask, (box[1].start, box[0].start)) for mask, box in zip(masks, boxes, strict=True)]
     objects: Sequence[Sequence[Any]] = traced if exact else simplified(traced)
@@ -69,6 +68,16 @@ def feature_collection(
         identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {json.dumps(geometry)}"))
         features.append({"type": "Feature", "id": identity, "geometry": geometry, "properties": properties})
     return {"type": "FeatureCollection", "features": features}
+
+
+def _boxes(labels: NDArray[np.integer]) -> tuple[list[int], list[tuple[slice, ...]]]:
+    """The ids of objects, in order, and their rows and columns."""
+    if labels.size and int(labels.max()) > MOST_IDS:  # they are looked for one by one
+        ids = np.unique(labels[labels != 0])
+        compact = np.where(labels == 0, 0, np.searchsorted(ids, labels) + 1)
+        return ids.tolist(), ndimage.find_objects(compact)
+    found = {number: box for number, box in enumerate(ndimage.find_objects(labels), 1) if box is not None}
+    return list(found), list(found.values())
 
 
 def polygons(mask: NDArray[np.bool_], origin: Vertex = (0, 0)) -> list[list[Ring]]:

@@ -55,12 +55,12 @@ def write_labels(path: str | Path, labels: ArrayLike) -> None:
         DataError: another format, ids above 65535 in a PNG, or no label map.
     """
     path = Path(path)
-    array = as_labels(np.asarray(labels), path)
+    array = _checked(np.asarray(labels), path)
     match path.suffix.lower():
         case ".npy":
-            np.save(path, array)
+            np.save(path, array.astype(np.int32, copy=False))
         case ".tif" | ".tiff":
-            tifffile.imwrite(path, array, compression="zlib")
+            tifffile.imwrite(path, array.astype(np.int32, copy=False), compression="zlib")
         case ".png":
             highest = int(array.max())
             if highest > 65535:
@@ -76,6 +76,11 @@ def as_labels(array: NDArray[np.generic], path: Path) -> NDArray[np.int32]:
     Raises:
         DataError: as `read_labels`.
     """
+    return _checked(array, path).astype(np.int32)
+
+
+def _checked(array: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    """(H, W) numbers that are labels, of any type."""
     if not array.size:
         raise DataError(f"{path}: holds no pixels. Check that it is complete.")
     if array.ndim == 3 and array.shape[-1] in (2, 3, 4):
@@ -91,4 +96,4 @@ def as_labels(array: NDArray[np.generic], path: Path) -> NDArray[np.int32]:
         raise DataError(f"{path}: holds fractions. A label image holds an integer id for each object.")
     if array.min() < 0 or array.max() > np.iinfo(np.int32).max:
         raise DataError(f"{path}: holds ids from {array.min()} to {array.max()}. Ids are 0 to 2147483647.")
-    return array.astype(np.int32)
+    return array

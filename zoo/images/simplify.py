@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.images.crossings import area, containment, crossing
+from zoo.images.crossings import Indices, area, areas, crossing, parents
 
 Points = NDArray[np.int64]
 Polygon = Sequence[Sequence[Sequence[int]]]
@@ -117,14 +117,18 @@ def _valid(objects: Sequence[Sequence[_Outline]]) -> list[Points]:
     outlines = [ring for rings in objects for ring in rings]
     groups = [number for number, rings in enumerate(objects) for _ in rings]
     whole = [outline.middles for outline in outlines]
+    within = parents(whole, groups) if outlines else np.zeros(0, np.int64)
+    whole_areas = np.array([outline.area for outline in outlines])
     stage = [0] * len(outlines)
     rings = _fewer(outlines, [TOLERANCES[0]] * len(outlines)) if outlines else []
     while True:
-        bad = {i for i, ring in enumerate(rings) if len(ring) < 3 or area(ring) * outlines[i].area <= 0}
+        bad = {i for i, ring in enumerate(rings) if len(ring) < 3}
+        if rings:
+            bad |= set(np.flatnonzero(areas(rings) * whole_areas <= 0).tolist())
         if not bad and rings:
             bad = crossing(rings, groups)
-        if not bad:
-            bad = _elsewhere(objects, whole, rings)
+        if not bad and rings:
+            bad = _elsewhere(within, rings, groups)
         worse = [i for i in bad if stage[i] + 1 < len(TOLERANCES)]
         if not worse:
             return rings
@@ -138,17 +142,11 @@ def _valid(objects: Sequence[Sequence[_Outline]]) -> list[Points]:
                 rings[i] = ring
 
 
-def _elsewhere(objects: Sequence[Sequence[_Outline]], whole: Sequence[Points], rings: Sequence[Points]) -> set[int]:
-    """The rings that lie in another one and did not before, or the other way round, and these other ones."""
-    found: set[int] = set()
-    first = 0
-    for each in objects:
-        part = slice(first, first + len(each))
-        if len(each) > 1:
-            moved = np.argwhere(containment(whole[part]) != containment(rings[part]))
-            found |= set((moved.ravel() + first).tolist())
-        first += len(each)
-    return found
+def _elsewhere(whole: Indices, rings: Sequence[Points], groups: Sequence[int]) -> set[int]:
+    """The rings that lie in another one than before, `whole`, and these two."""
+    now = parents(rings, groups)
+    moved = np.flatnonzero(whole != now)
+    return {*moved.tolist(), *whole[moved].tolist(), *now[moved].tolist()} - {-1}
 
 
 def _distance(

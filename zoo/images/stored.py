@@ -31,6 +31,7 @@ from zoo.images.tiff import (
 
 PALETTE = 3  # PhotometricInterpretation
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+BAND = 256  # rows
 Kind = Literal["grey", "colour", "channels"]
 
 
@@ -112,11 +113,20 @@ def _decoded(path: Path, image: Image.Image, indices: bool) -> tuple[NDArray[Any
     if image.format != "TIFF":
         ImageOps.exif_transpose(image, in_place=True)
     if not indices and image.mode in EIGHT_BIT:
-        return np.asarray(image.convert("RGB")), "colour"
+        return _rgb(image), "colour"
     array = np.asarray(image)
     if array.ndim == 2:
         return array[..., None], "grey"
     return (array[..., :1], "grey") if image.mode == "LA" else (array[..., :3], "colour")
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """(H, W, 3) of an open picture, in bands: conversion and transfer take several times the memory of their result."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for first in range(0, image.height, BAND):
+        band = image.crop((0, first, image.width, min(first + BAND, image.height)))
+        pixels[first : first + BAND] = np.asarray(band.convert("RGB"))
+    return pixels
 
 
 def _deep(path: Path) -> NDArray[Any]:

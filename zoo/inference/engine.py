@@ -24,16 +24,20 @@ class Engine(ABC):
             with a prediction are compared with others, these turns are not counted.
         mpp: micrometres per pixel of the images that the engine works on; None: any.
         boxes: whether it reads boxes. Those that don't are given a click at the centre of each.
+        remembers: whether an image as large as its window depends on earlier states, and not only on everything said;
+            where it does not, and nobody looks at what comes between, only the last turn is taken.
     """
 
     window: int | None = None
     warmup: int = 1
     mpp: float | None = None
     boxes: bool = False
+    remembers: bool = True
 
     def resemble(self, engine: Engine) -> None:
         """Say of oneself what another engine says: for engines that pass everything on to it."""
-        self.window, self.warmup, self.mpp, self.boxes = engine.window, engine.warmup, engine.mpp, engine.boxes
+        self.window, self.warmup, self.mpp = engine.window, engine.warmup, engine.mpp
+        self.boxes, self.remembers = engine.boxes, engine.remembers
 
     @abstractmethod
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:

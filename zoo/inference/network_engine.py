@@ -51,6 +51,7 @@ class NetworkEngine(Engine):
         self.method, self.zoom, self.refiner, self.precision = method, zoom, refiner, precision
         self.view = FlippedView if flip else View
         self.window, self.warmup, self.mpp = zoom.window, method.warmup, mpp
+        self.remembers = method.remembers or refiner is not None
         parts = method.modules() if isinstance(method, nn.Module) else ()
         self.boxes = any(isinstance(part, InteractionEncoder) and part.boxes for part in parts)
         self.channels = 0

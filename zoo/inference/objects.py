@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InteractionError
+from zoo.inference.given import GivenObjects
 from zoo.inference.oneshot import OneShot
-from zoo.inference.resolution import maps_through
 from zoo.inference.session import Session
-from zoo.interactions import Interaction, Interactions
+from zoo.inference.working import WorkingImage
+from zoo.interactions import Box, Interaction
+from zoo.interactions.single import check
 
 
 def segment_objects(
@@ -34,7 +36,7 @@ def segment_objects(
     Raises:
         InteractionError: an interaction outside the image, or an object without a positive one.
     """
-    return likeliest_objects(session, objects, oneshot, progress)[0]
+    return likeliest_objects(session, objects, oneshot, progress)[0].int()
 
 
 def likeliest_objects(
@@ -43,38 +45,40 @@ def likeliest_objects(
     oneshot: OneShot | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """`segment_objects`, and the probability (H, W) float32 with which each pixel belongs to its object."""
+    """`segment_objects`, of a type as small as its ids, and each pixel's probability (H, W) float32 to belong."""
     session.reset()
-    everything = [Interactions.from_lists([each], session.interactions.size) for each in objects]
-    for number, each in enumerate(everything, 1):
-        if not bool(each.pixels(1).any() | (each.boxes[..., 4] >= 0).any()):
-            raise InteractionError(f"object {number} has no positive click, scribble or box; give at least one")
-    if not objects:
-        size = session.interactions.size
-        return torch.zeros(size, dtype=torch.int32), torch.zeros(size)
-    if session.engine.window is None:
+    size = (session.pixels.shape[-2], session.pixels.shape[-1])
+    for number, each in enumerate(objects, 1):
+        _check(each, size, number)
+    if session.engine.window is None and objects:
         return _one_by_one(session, objects, progress)
-    said, at_once = Interactions.cat(everything).to(session.device), oneshot or OneShot()
-    labels, best = maps_through(
-        session.frame,
-        session.image,
-        said,
-        lambda image, given: at_once.likeliest(session.engine, image, given, progress),
-    )
-    return labels, best
+    image = WorkingImage(session.pixels, session.frame)
+    given = GivenObjects.of_lists(objects, size, session.device)
+    return (oneshot or OneShot()).likeliest(session.engine, image, given, progress)
+
+
+def _check(given: Sequence[Interaction], size: tuple[int, int], number: int) -> None:
+    where = f"object {number} (objects[{number - 1}])"
+    try:
+        for each in given:
+            check(each, size)
+    except InteractionError as error:
+        raise InteractionError(f"{where}: {error}") from None
+    if not any(isinstance(each, Box) or each.positive for each in given):
+        raise InteractionError(f"{where} has no positive click, scribble or box; give at least one")
 
 
 def _one_by_one(
     session: Session, objects: Sequence[Sequence[Interaction]], progress: Callable[[int], None] | None
 ) -> tuple[Tensor, Tensor]:
-    labels = torch.zeros(session.interactions.size, dtype=torch.int32)
+    labels = torch.zeros(session.pixels.shape[-2:], dtype=torch.int32)
     best = torch.zeros(labels.shape)
     for number, each in enumerate(objects, 1):
-        session.reset()
+        alone = session.fresh()
         for turn in sorted({given.turn for given in each}):
-            session.add(*(given for given in each if given.turn == turn))
-        probability = session.probability[0, 0].cpu()
-        wins = session.mask[0, 0].cpu() & (probability > best)
+            alone.add(*(given for given in each if given.turn == turn))
+        probability = alone.probability[0, 0].cpu()
+        wins = alone.mask[0, 0].cpu() & (probability > best)
         labels[wins], best[wins] = number, probability[wins]
         if progress is not None:
             progress(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,13 +10,15 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.engine import Engine, State, advance
+from zoo.inference.given import GivenObjects
+from zoo.inference.working import PART, WorkingImage, covering, shifted
 from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.draws import Draw
 from zoo.ops.frame import Frame
 from zoo.ops.random import uniform
 
-Schedule = list[tuple[float, Tensor]]
+Turns = Iterable[tuple[Interactions, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class OneShot:
     """Segments all objects of an image, each from its own interactions.
 
     The clicks of the other objects are negative ones (NuClick's exclusion map). Objects are taken in chunks of
-    windows, so that memory does not grow with the size of the image times their number. Corrections in later turns
-    are given to the engine turn by turn, as in a session.
+    windows, so that memory does not grow with the size of the image times their number. Corrections and scribbles of
+    later turns are given to the engine turn by turn, as in a session.
 
     Attributes:
         chunk: windows at a time.
@@ -56,46 +58,62 @@ class OneShot:
             interactions: (N objects) in image pixels, each with at least one positive interaction.
             progress: called with the number of objects done.
         """
-        return self.likeliest(engine, image, interactions, progress)[0]
+        labels, _ = self.likeliest(engine, WorkingImage(image), GivenObjects.of(interactions), progress)
+        return labels.int()
 
     def likeliest(
         self,
         engine: Engine,
-        image: Tensor,
-        interactions: Interactions,
+        image: WorkingImage,
+        given: GivenObjects,
         progress: Callable[[int], None] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The instance map, and the probability (H, W) float32 with which each pixel belongs to its object."""
-        height, width = interactions.size
+        """The instance map, int16 where this holds all ids, and each pixel's probability (H, W) float32 to belong.
+
+        Args:
+            engine: what segments a window.
+            image: what is worked in; the maps are in the pixels of the image that it was made of.
+            given: in these pixels, too.
+            progress: called with the number of objects done.
+        """
+        if image.frame is not None:
+            given = given.through(image.frame)
         if not engine.boxes:
-            interactions = interactions.with_box_centres()
-        if len(interactions) and not bool(self._positive(interactions).all()):
+            given = given.with_box_centres()
+        if len(given) and not bool(given.positive.all()):
             raise InteractionError("every object needs at least one positive click, scribble or box")
-        frames = InteractionWindow(engine.window or self.window)(interactions, image)
-        anchors = self._anchors(interactions)
-        labels = torch.zeros(height, width, dtype=torch.int32)
-        best = torch.zeros(height, width)
-        for first in range(0, len(interactions), self.chunk):
-            index = torch.arange(first, min(first + self.chunk, len(interactions)), device=image.device)
+        labels = torch.zeros(image.size, dtype=torch.int16 if len(given) < 2**15 else torch.int32)
+        best = torch.zeros(image.size)
+        frames = InteractionWindow(engine.window or self.window)(given.extent, best)
+        anchors = given.anchors
+        for first in range(0, len(given), self.chunk):
+            index = torch.arange(first, min(first + self.chunk, len(given)), device=image.device)
             frame = frames.select(index)
-            own = interactions.select(index)
-            said = own.through(frame)
-            if self.exclusion:
-                said = said.add(_others(anchors, index, frame))
-            probability, mask = self._segment(engine, frame.crop(image), said, _schedule(own), index)
+            others = _others(anchors, index, frame) if self.exclusion else None
+            probability, mask = self._segment(engine, image.crop(frame), given.select(index), others, frame, index)
             for i, number in enumerate(index.tolist()):
                 _claim(labels, best, number + 1, probability[i, 0].cpu(), mask[i, 0].cpu(), frame, i)
             if progress is not None:
                 progress(int(index[-1]) + 1)
-        return labels, best
+        return image.back(labels), image.back(best)
 
     def _segment(
-        self, engine: Engine, image: Tensor, said: Interactions, schedule: Schedule, ids: Tensor
+        self,
+        engine: Engine,
+        image: Tensor,
+        own: GivenObjects,
+        others: Interactions | None,
+        frame: Frame,
+        ids: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        state = _through_turns(engine, image, said, schedule)
+        marks = own.marks.through(frame)
+        if others is not None:
+            marks = marks.add(others)
+        state, said = _through_turns(engine, image, own.in_turns(marks, frame))
         total = state["probability"]
         for run in range(1, self.jitters + 1):
-            total = total + _through_turns(engine, image, self._moved(said, ids, run), schedule)["probability"]
+            moved = self._moved(marks, ids, run)
+            total = total + _through_turns(engine, image, own.in_turns(moved, frame))[0]["probability"]
         state = {**state, "probability": total / (self.jitters + 1)}
         return state["probability"], engine.mask(state, said)
 
@@ -111,46 +129,19 @@ class OneShot:
             points[..., axis] = torch.where(inside, moved.clamp(0.5, limit), points[..., axis])
         return replace(said, points=points)
 
-    @staticmethod
-    def _positive(interactions: Interactions) -> Tensor:
-        positive = (interactions.points[..., 2] == 1).any(1) | (interactions.boxes[..., 4] >= 0).any(1)
-        if interactions.strokes is None:
-            return positive
-        return positive | interactions.strokes[:, 0].flatten(1).any(1)
 
-    @staticmethod
-    def _anchors(interactions: Interactions) -> Tensor:
-        """One point (N, 2) an object: its first positive click or centre of a box, or a scribble's middle pixel."""
-        interactions = interactions.with_box_centres()
-        positive = interactions.points[..., 2] == 1
-        anchors = interactions.points.new_zeros(len(interactions), 2)
-        clicked = positive.any(1)
-        if positive.shape[1]:
-            first = positive.float().argmax(1)
-            anchors = interactions.points[torch.arange(len(first), device=first.device), first, :2]
-        if interactions.strokes is not None:
-            for i in (~clicked).nonzero()[:, 0].tolist():
-                pixels = interactions.strokes[i, 0].nonzero()
-                anchors[i] = pixels[len(pixels) // 2].flip(0).to(anchors.dtype) + 0.5
-        return anchors
-
-
-def _schedule(own: Interactions) -> Schedule:
-    """Each turn, and who (B,) bool says something in it. Scribbles, which have no turn, belong to the first."""
-    times = torch.cat([own.points[..., 3], own.boxes[..., 4]], 1)
-    given = torch.cat([own.points[..., 2] >= 0, own.boxes[..., 4] >= 0], 1)
-    silent = ~given.any(1, keepdim=True)
-    times, given = torch.cat([times, times.new_zeros(len(times), 1)], 1), torch.cat([given, silent], 1)
-    return [(turn, ((times == turn) & given).any(1)) for turn in sorted(set(times[given].tolist()))]
-
-
-def _through_turns(engine: Engine, image: Tensor, said: Interactions, schedule: Schedule) -> State:
-    """The state after all turns."""
-    state = engine.start(image)
-    for turn, who in schedule:
-        so_far = said.until(turn)
+def _through_turns(engine: Engine, image: Tensor, turns: Turns) -> tuple[State, Interactions]:
+    """The state after all turns, and everything that was said."""
+    if not engine.remembers:
+        *_, (so_far, _) = turns
+        return engine.step(image, so_far, engine.start(image)), so_far
+    state, so_far = (
+        engine.start(image),
+        Interactions.empty(len(image), (image.shape[-2], image.shape[-1]), image.device),
+    )
+    for so_far, who in turns:
         state = advance(engine, image, so_far, so_far.only(who), state)
-    return state
+    return state, so_far
 
 
 def _others(anchors: Tensor, index: Tensor, frame: Frame) -> Interactions:
@@ -168,18 +159,25 @@ def _others(anchors: Tensor, index: Tensor, frame: Frame) -> Interactions:
 
 def _claim(labels: Tensor, best: Tensor, number: int, probability: Tensor, mask: Tensor, frame: Frame, i: int) -> None:
     """Write an object's pixels where it is likelier than what stands there."""
-    height, width = labels.shape
-    slices = frame.overlap(i, (height, width))
+    size = (labels.shape[0], labels.shape[1])
+    slices = frame.overlap(i, size)
     if slices is not None:
         place, crop = slices
-        probability, mask = probability[crop], mask[crop]
-    else:
-        one = frame.select(torch.tensor([i], device=frame.x0.device))
-        one = Frame(one.x0.cpu(), one.y0.cpu(), one.scale.cpu(), one.size)
-        both = torch.stack([probability, mask.float()])[None]
-        both = one.paste(both, torch.zeros(1, 2, height, width))[0]
-        place = (slice(0, height), slice(0, width))
-        probability, mask = both[0], both[1] > 0.5
-    wins = mask & (probability > best[place])
-    labels[place][wins] = number
-    best[place][wins] = probability[wins]
+        _win(labels[place], best[place], number, probability[crop], mask[crop])
+        return
+    one = Frame(frame.x0[i : i + 1].cpu(), frame.y0[i : i + 1].cpu(), frame.scale[i : i + 1].cpu(), frame.size)
+    both = torch.stack([probability, mask.float()])[None]
+    rows, columns = covering(one, size)
+    step = max(1, PART // (columns.stop - columns.start))
+    for first in range(rows.start, rows.stop, step):
+        place = slice(first, min(first + step, rows.stop)), columns
+        there = labels[place]
+        pasted = shifted(one, place).paste(both, torch.zeros(1, 2, *there.shape))[0]
+        _win(there, best[place], number, pasted[0], pasted[1] > 0.5)
+
+
+def _win(labels: Tensor, best: Tensor, number: int, probability: Tensor, mask: Tensor) -> None:
+    """Change these parts of the maps where the object is likelier than what stands there."""
+    wins = mask & (probability > best)
+    labels[wins] = number
+    best[wins] = probability[wins]

@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from zoo.errors import InteractionError
-from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 
 log = logging.getLogger(__name__)
@@ -50,7 +47,7 @@ def working_frame(
     if image_mpp is None:
         warnings.warn(
             f"the image's mpp is unknown; it is segmented as if it had the {method_mpp:g} um/px of the training "
-            "images. Give mpp (--mpp) if it has not",
+            "images; if it has not, give mpp",
             stacklevel=3,
         )
         return None
@@ -67,24 +64,3 @@ def working_frame(
     )
     zero = torch.zeros(batch, dtype=torch.float64, device=device)
     return Frame(zero, zero, torch.full_like(zero, scale), (height, width))
-
-
-def maps_through(
-    frame: Frame | None,
-    image: Tensor,
-    said: Interactions,
-    segment: Callable[[Tensor, Interactions], tuple[Tensor, ...]],
-) -> tuple[Tensor, ...]:
-    """Maps (H, W) on the CPU in the image's pixels, of what is segmented in the frame's.
-
-    Args:
-        frame: from the image to the pixels that are worked in; None when they are the same.
-        image: (1, 3, H, W) float32 in 0..1.
-        said: (N objects) in image pixels.
-        segment: maps (h, w) of an image and what was said, both in the frame's pixels.
-    """
-    if frame is None:
-        return segment(image, said)
-    everywhere = frame.select(torch.zeros(len(said), dtype=torch.long, device=image.device))
-    maps, back = segment(frame.crop(image), said.through(everywhere)), frame.inverse(said.size)
-    return tuple(back.crop(each[None, None].to(image.device), "nearest")[0, 0].cpu() for each in maps)

@@ -21,10 +21,12 @@ class Segmenter(ABC):
 
     Attributes:
         warmup: turns before the first prediction, as `Engine` has it: 0 where `start` gives one.
+        remembers: whether a prediction depends on the previous mask.
         threshold: probability above which a pixel belongs to the mask.
     """
 
     warmup: int = 1
+    remembers: bool = True
     threshold: float = 0.5
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,19 @@ Image = np.ndarray[Any, np.dtype[np.uint8]]
 
 def as_images(image: Tensor | Image) -> Tensor:
     """(B, 3, H, W) float32 in 0..1 from (H, W, 3) uint8, or from (B, 3, H, W) uint8 or float."""
-    if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise InteractionError(
-                f"an image of shape {image.shape} and type {image.dtype} was given; (height, width, 3) uint8 is needed"
-            )
-        image = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
-    return image.float() / 255 if image.dtype == torch.uint8 else image.float()
+    pixels = _as_tensor(image)
+    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+
+
+def _as_tensor(image: Tensor | Image) -> Tensor:
+    """(B, 3, H, W) of the same numbers; a copy of an array, which its owner may change."""
+    if isinstance(image, Tensor):
+        return image
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise InteractionError(
+            f"an image of shape {image.shape} and type {image.dtype} was given; (height, width, 3) uint8 is needed"
+        )
+    return torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,9 @@ class Session:
         self.undoable = undoable
         self.device = torch.device(device)
         self.mpp = engine.mpp if mpp is None else mpp
-        self._image: Tensor | None = None
+        self._pixels: Tensor | None = None
         self._frame: Frame | None = None
+        self._initial: Tensor | None = None
         self._seen: Tensor | None = None
         self._history: list[_Moment] = []
         self._turn = 0
@@ -106,29 +114,28 @@ class Session:
         Raises:
             InteractionError: not an image, or a mask of another size.
         """
-        given = as_images(image).to(self.device)
+        given = _as_tensor(image).to(self.device)
         initial = None if mask is None else _as_masks(mask, given)
-        batch, size = len(given), (given.shape[-2], given.shape[-1])
         frame = None
         if mpp is not None or not self._warned:
-            frame = working_frame(batch, size, mpp, self.mpp, self.device)
+            frame = working_frame(len(given), (given.shape[-2], given.shape[-1]), mpp, self.mpp, self.device)
             self._warned = self._warned or mpp is None
-        seen = given if frame is None else frame.crop(given)
-        if initial is not None and frame is not None:
-            initial = frame.crop(initial)
-        with torch.no_grad():
-            state = self.engine.start(seen, initial)
-        self._image, self._seen, self._frame = given, seen, frame
+        self._pixels, self._frame, self._initial = given, frame, initial
         self._turn = 0
-        nothing = Interactions.empty(batch, size, self.device)
-        self._history = [_Moment(nothing, self._working(nothing), state)]
+        # The engine begins when it is needed: where many objects are segmented, it only sees windows.
+        self._seen, self._history = None, []
+
+    @property
+    def pixels(self) -> Tensor:
+        """(B, 3, H, W) uint8 or float in 0..1, as it was given."""
+        if self._pixels is None:
+            raise InteractionError(NO_IMAGE)
+        return self._pixels
 
     @property
     def image(self) -> Tensor:
-        """(B, 3, H, W) float32 in 0..1, as it was given."""
-        if self._image is None:
-            raise InteractionError(NO_IMAGE)
-        return self._image
+        """(B, 3, H, W) float32 in 0..1."""
+        return as_images(self.pixels)
 
     @property
     def frame(self) -> Frame | None:
@@ -168,7 +175,7 @@ class Session:
             new = Interactions.from_lists([singles], now.said.size, self.device).at(self.turn)
         said, there = now.said.add(new), self._working(new)
         working = said if there is new and now.working is now.said else now.working.add(there)
-        assert self._seen is not None
+        assert self._seen is not None  # or there were no moment
         state = advance(self.engine, self._seen, working, there, now.state)
         self._history.append(_Moment(said, working, state))
         self._turn += 1
@@ -189,21 +196,37 @@ class Session:
         self._history = self._history[:1]
         self._turn = 0
 
+    def fresh(self) -> Session:
+        """Another session on this image in which nothing was said; it keeps no earlier states."""
+        _ = self._now
+        other = copy.copy(self)
+        other.undoable, other._history, other._turn = False, self._history[:1], 0
+        return other
+
     def select(self, index: Tensor) -> None:
         """Keep only the samples in `index` (integers)."""
-        self._image = self.image[index]
-        assert self._seen is not None
-        if self._frame is None:
-            self._seen = self._image
-        else:
-            self._seen, self._frame = self._seen[index], self._frame.select(index)
+        _ = self._now
+        assert self._seen is not None  # or there were no moment
+        self._pixels, self._seen = self.pixels[index], self._seen[index]
+        self._frame = None if self._frame is None else self._frame.select(index)
         self._history = [moment.select(index) for moment in self._history]
 
     @property
     def _now(self) -> _Moment:
         if not self._history:
-            raise InteractionError(NO_IMAGE)
+            self._history = [self._begin()]
         return self._history[-1]
+
+    def _begin(self) -> _Moment:
+        """The moment before the first turn."""
+        given, initial = self.image, self._initial
+        self._seen = given if self._frame is None else self._frame.crop(given)
+        if initial is not None and self._frame is not None:
+            initial = self._frame.crop(initial)
+        nothing = Interactions.empty(len(given), (given.shape[-2], given.shape[-1]), self.device)
+        with torch.no_grad():
+            state = self.engine.start(self._seen, initial)
+        return _Moment(nothing, self._working(nothing), state)
 
     def _check_undoable(self) -> None:
         if not self.undoable:

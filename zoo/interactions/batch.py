@@ -78,7 +78,7 @@ class Interactions:
         boxes = [[(i.x0, i.y0, i.x1, i.y1, i.turn) for i in s if isinstance(i, Box)] for s in ordered]
         strokes = None
         if any(isinstance(i, Scribble) for s in ordered for i in s):
-            rasters = [_rasterise([i for i in s if isinstance(i, Scribble)], size) for s in ordered]
+            rasters = [rasterise([i for i in s if isinstance(i, Scribble)], size) for s in ordered]
             strokes = torch.from_numpy(np.stack(rasters)).to(device)
         clicks = _padded(points, 4, 2)
         # The far edges belong to the last pixels; otherwise a click there would be in no pixel.
@@ -231,7 +231,8 @@ class Interactions:
         return replace(self, points=points)
 
 
-def _rasterise(scribbles: list[Scribble], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def rasterise(scribbles: Sequence[Scribble], size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(2, H, W): the pixels of positive and of negative scribbles."""
     raster = np.zeros((2, *size), np.uint8)
     for scribble in scribbles:
         limit = (size[1] - 1, size[0] - 1)

@@ -64,13 +64,20 @@ def _objects(content: Any, path: str | Path) -> list[list[Interaction]]:
         raise InteractionError(
             f'{path}: schema is {found!r}; this version reads "schema": "{SCHEMA}" (`zoo segment --help` shows a file)'
         )
+    where, objects = "", []
     try:
-        return [[_parse(entry) for entry in each["interactions"]] for each in content["objects"]]
+        for number, each in enumerate(content["objects"], 1):
+            where, given = f"object {number} (objects[{number - 1}]): ", []
+            for place, entry in enumerate(each["interactions"]):
+                where = f"object {number} (objects[{number - 1}].interactions[{place}]): "
+                given.append(_parse(entry))
+            objects.append(given)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InteractionError(
-            f"{path}: malformed entry ({error!r}); expected "
+            f"{path}: {where}malformed entry ({error!r}); expected "
             '{"objects": [{"interactions": [{"type": "click", "x": 12.5, "y": 8.5, "positive": true}]}]}'
         ) from None
+    return objects
 
 
 def _parse(entry: dict[str, Any]) -> Interaction:

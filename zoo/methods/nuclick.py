@@ -62,6 +62,7 @@ class NuClick(InteractiveMethod):
     """
 
     default_turns = (0.5, 0.1667, 0.1667, 0.1666)
+    remembers = False
 
     def __init__(
         self, network: nn.Module | None = None, *, postprocess: PostProcess | None = None, **common: Any

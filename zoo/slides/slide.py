@@ -91,7 +91,7 @@ class Slide:
             hint = f", or ask by {other} (it is {value:g})" if value else ""
             raise DataError(
                 f"{self.path}: asked for {name} {wanted:g}, but the file doesn't tell its own; "
-                f"give it: open_slide(..., {name}=){hint}"
+                f"give it: --slide-{name}, open_slide(..., {name}=){hint}"
             )
         factor = wanted / own if mpp else own / wanted
         near = round(factor)

@@ -1,0 +1,47 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from zoo import progress
+from zoo.progress import ProgressBar
+
+
+def work(console: Console | None = None, total: int | None = 2000) -> None:
+    with ProgressBar(console=console) as bar:
+        task = bar.add_task("objects", total=total)
+        for done in range(64, 2001, 64):
+            bar.update(task, completed=done)
+        bar.advance(task, 16)
+
+
+@pytest.fixture
+def clock(monkeypatch) -> None:
+    """Every look at it is 4 seconds later."""
+    times = iter(range(0, 10**6, 4))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(times)))
+
+
+def test_lines_now_and_then_in_a_log(clock, capsys):
+    work()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[:2] == ["objects 192 of 2,000", "objects 384 of 2,000"]
+    assert 8 <= len(err.splitlines()) <= 20
+
+
+def test_no_total(clock, capsys):
+    work(total=None)
+    assert capsys.readouterr().err.startswith("objects 192\n")
+
+
+def test_short_work_says_nothing(capsys):
+    work()
+    assert capsys.readouterr().err == ""
+
+
+def test_bars_on_a_terminal(clock, capsys):
+    shown = io.StringIO()
+    work(Console(file=shown, force_terminal=True, width=80))
+    assert "objects" in shown.getvalue()
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,46 @@
+"""How long work says how far it is: a bar on a terminal, elsewhere a line in the log now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn, TaskID
+
+EVERY = 10.0  # seconds between two lines
+
+
+class ProgressBar(Progress):
+    """Bars on stderr if that is a terminal; else lines such as 'objects 320 of 2,000', one in ten seconds at most.
+
+    Args:
+        columns: of the bars; none: rich's own.
+        console: on stderr.
+        transient: whether the bars are gone at the end.
+    """
+
+    def __init__(self, *columns: str | ProgressColumn, console: Console | None = None, transient: bool = True) -> None:
+        console = console or Console(stderr=True)
+        super().__init__(*columns, console=console, transient=transient, disable=not console.is_terminal)
+        self._last = time.monotonic()
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """Also say it, where there are no bars and it is time to."""
+        super().update(task_id, **changes)
+        self._tell(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """Also say it, where there are no bars and it is time to."""
+        super().advance(task_id, advance)
+        self._tell(task_id)
+
+    def _tell(self, task_id: TaskID) -> None:
+        now = time.monotonic()
+        if not self.disable or now - self._last < EVERY:
+            return
+        self._last = now
+        task = self._tasks[task_id]
+        total = "" if task.total is None else f" of {task.total:,.0f}"
+        print(f"{task.description} {task.completed:,.0f}{total}", file=sys.stderr, flush=True)
