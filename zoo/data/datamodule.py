@@ -42,6 +42,8 @@ class PatchDataModule(LightningDataModule):
         num_workers: processes that load.
         augment: training augmentation.
         seed: of the shuffling.
+        mpp: micrometres per pixel of images whose stores do not say theirs, for methods that work at a resolution of
+            their own; None: they are taken for such.
 
     Attributes:
         evaluated: kind of the samples of validation and test: `samples` of the experiment's protocol; without one, the
@@ -60,6 +62,7 @@ class PatchDataModule(LightningDataModule):
         num_workers: int = 0,
         augment: Augment | None = None,
         seed: int = 0,
+        mpp: float | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -68,7 +71,7 @@ class PatchDataModule(LightningDataModule):
         self.evaluated: Samples = self.train
         self.test_list, self.test_limit = test_list, test_limit
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.augment = augment
+        self.augment, self.mpp = augment, mpp
         self.datasets: dict[str, StoreDataset] = {}
         self._sampler: EpochSampler | None = None
         self._resumed: dict[str, int] = {}
@@ -86,11 +89,11 @@ class PatchDataModule(LightningDataModule):
 
     def _dataset(self, stores: Sequence[Store], split: str) -> StoreDataset:
         if split == "train":
-            return self.train(Selection(stores, split, self.augment))
+            return self.train(Selection(stores, split, self.augment, mpp=self.mpp))
         if split == "val":
-            return (self.val or self.evaluated)(Selection(stores, split))
+            return (self.val or self.evaluated)(Selection(stores, split, mpp=self.mpp))
         names = read_list(self.test_list) if self.test_list else None
-        dataset = self.evaluated(Selection(stores, split, names=names, limit=self.test_limit))
+        dataset = self.evaluated(Selection(stores, split, names=names, limit=self.test_limit, mpp=self.mpp))
         if names is not None and not {dataset.name(k) for k in range(len(dataset))} <= set(names):
             raise ConfigError(f"{self.test_list}: {type(dataset).__name__} samples others too; it can't follow a list")
         return dataset

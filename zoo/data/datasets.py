@@ -35,6 +35,7 @@ class Selection:
         augment: changes image and labels together, seeded per sample and epoch.
         names: only the samples of these names (see `StoreDataset.name`), in this order; None for all.
         limit: only the samples of the first so many images; with `names`, of those that they are from. None for all.
+        mpp: micrometres per pixel of images whose stores do not say theirs; None: unknown.
     """
 
     stores: Sequence[Store]
@@ -42,6 +43,7 @@ class Selection:
     augment: Augment | None = None
     names: Sequence[str] | None = None
     limit: int | None = None
+    mpp: float | None = None
 
 
 class StoreDataset(Dataset[Sample], ABC):
@@ -66,7 +68,7 @@ class StoreDataset(Dataset[Sample], ABC):
     cached_images = 64
 
     def __init__(self, selection: Selection) -> None:
-        self.split, self.augment = selection.split, selection.augment
+        self.split, self.augment, self.assumed_mpp = selection.split, selection.augment, selection.mpp
         self.sources = [
             (store, info) for store in selection.stores for info in store.groups if info.split == selection.split
         ]
@@ -101,8 +103,9 @@ class StoreDataset(Dataset[Sample], ABC):
         return replace(self.sample(number, epoch), mpp=self.mpp(number))
 
     def mpp(self, number: int) -> float | None:
-        """Micrometres per pixel of a sample's image, as its store has it."""
-        return self.sources[self.image_of(number)[0]][1].mpp
+        """Micrometres per pixel of a sample's image, as its store has it, or as the selection says where it has not."""
+        stored = self.sources[self.image_of(number)[0]][1].mpp
+        return self.assumed_mpp if stored is None else stored
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_cached": None}
