@@ -1,9 +1,13 @@
 import io
+import re
 
 import pytest
+from lightning import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 from rich.console import Console
 
 from zoo import progress
+from zoo.callbacks.screen import Bar
 from zoo.progress import ProgressBar
 
 
@@ -38,6 +42,17 @@ def test_no_total(clock, capsys):
 def test_short_work_says_nothing(capsys):
     work()
     assert capsys.readouterr().err == ""
+
+
+def test_a_training_tells_its_batches(clock, capsys):
+    trainer = Trainer(
+        max_epochs=2, callbacks=[Bar()], logger=False, enable_checkpointing=False, enable_model_summary=False
+    )
+    trainer.fit(BoringModel())
+    said = [line for line in capsys.readouterr().err.splitlines() if " of " in line]
+    assert any(re.fullmatch("epoch 0: batch [0-9]+ of 64", line) for line in said)
+    assert any(line.startswith("epoch 1: batch ") for line in said)
+    assert any(line.startswith("validation: batch ") for line in said)
 
 
 def test_bars_on_a_terminal(clock, capsys):

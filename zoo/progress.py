@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import Any
@@ -10,6 +11,22 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn, TaskID
 
 EVERY = 10.0  # seconds between two lines
+
+
+class Lines:
+    """Tells on stderr how far work is, once in ten seconds at most."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def tell(self, what: str, done: float, total: float | None) -> None:
+        """A line, if it is time for one."""
+        now = time.monotonic()
+        if now - self._last < EVERY:
+            return
+        self._last = now
+        of = "" if total is None or math.isinf(total) else f" of {total:,.0f}"
+        print(f"{what} {done:,.0f}{of}", file=sys.stderr, flush=True)
 
 
 class ProgressBar(Progress):
@@ -24,7 +41,7 @@ class ProgressBar(Progress):
     def __init__(self, *columns: str | ProgressColumn, console: Console | None = None, transient: bool = True) -> None:
         console = console or Console(stderr=True)
         super().__init__(*columns, console=console, transient=transient, disable=not console.is_terminal)
-        self._last = time.monotonic()
+        self._lines = Lines()
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
         """Also say it, where there are no bars and it is time to."""
@@ -37,10 +54,6 @@ class ProgressBar(Progress):
         self._tell(task_id)
 
     def _tell(self, task_id: TaskID) -> None:
-        now = time.monotonic()
-        if not self.disable or now - self._last < EVERY:
-            return
-        self._last = now
-        task = self._tasks[task_id]
-        total = "" if task.total is None else f" of {task.total:,.0f}"
-        print(f"{task.description} {task.completed:,.0f}{total}", file=sys.stderr, flush=True)
+        if self.disable:
+            task = self._tasks[task_id]
+            self._lines.tell(task.description, task.completed, task.total)

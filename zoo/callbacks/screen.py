@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelSummary, RichProgressBar
 from lightning.pytorch.utilities.model_summary.model_summary import get_human_readable_count
+
+from zoo.progress import Lines
 
 
 class ParameterSummary(ModelSummary):
@@ -27,7 +31,64 @@ class ParameterSummary(ModelSummary):
 
 
 class Bar(RichProgressBar):
-    """Lightning's bar, without the number of epochs where steps end a training: it would be given as -2."""
+    """Lightning's bar, without the number of epochs where steps end a training: it would be given as -2.
+
+    Where there is no terminal to draw it on, it tells the batch in a line now and then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = Lines()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar, or tell it."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._tell(trainer, f"epoch {trainer.current_epoch}: batch", batch_idx, self.total_train_batches)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move the bar, or tell it."""
+        super().on_validation_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        self._tell(trainer, "validation: batch", batch_idx, self.total_val_batches_current_dataloader)
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move the bar, or tell it."""
+        super().on_test_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        self._tell(trainer, "test: batch", batch_idx, self.total_test_batches_current_dataloader)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move the bar, or tell it."""
+        super().on_predict_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        self._tell(trainer, "prediction: batch", batch_idx, self.total_predict_batches_current_dataloader)
+
+    def _tell(self, trainer: Trainer, what: str, batch: int, total: int | float) -> None:
+        if trainer.is_global_zero and not sys.stdout.isatty():
+            self._lines.tell(what, batch + 1, total)
 
     def _get_train_description(self, current_epoch: int) -> str:
         limited = self.trainer.max_epochs is not None and self.trainer.max_epochs > 0
