@@ -15,6 +15,9 @@ from zoo.cli import main
 from zoo.store.writer import StoreWriter
 from zoo.testing import tiny_image
 
+# Each process has 240 s, and a test starts two, one after the other.
+pytestmark = pytest.mark.timeout(600)
+
 TRAINED, TESTED = 11, 7
 
 # A user's own callback, which the console script finds in the current folder.
