@@ -42,7 +42,7 @@ class PatchDataModule(LightningDataModule):
         num_workers: processes that load.
         augment: training augmentation.
         seed: of the shuffling.
-        mpp: micrometres per pixel of images whose stores do not say theirs, for methods that work at a resolution of
+        image_mpp: micrometres per pixel of images whose stores do not say theirs, for methods that work at a resolution of
             their own; None: they are taken for such.
 
     Attributes:
@@ -62,7 +62,7 @@ class PatchDataModule(LightningDataModule):
         num_workers: int = 0,
         augment: Augment | None = None,
         seed: int = 0,
-        mpp: float | None = None,
+        image_mpp: float | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -71,7 +71,7 @@ class PatchDataModule(LightningDataModule):
         self.evaluated: Samples = self.train
         self.test_list, self.test_limit = test_list, test_limit
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.augment, self.mpp = augment, mpp
+        self.augment, self.image_mpp = augment, image_mpp
         self.datasets: dict[str, StoreDataset] = {}
         self._sampler: EpochSampler | None = None
         self._resumed: dict[str, int] = {}
@@ -89,11 +89,11 @@ class PatchDataModule(LightningDataModule):
 
     def _dataset(self, stores: Sequence[Store], split: str) -> StoreDataset:
         if split == "train":
-            return self.train(Selection(stores, split, self.augment, mpp=self.mpp))
+            return self.train(Selection(stores, split, self.augment, mpp=self.image_mpp))
         if split == "val":
-            return (self.val or self.evaluated)(Selection(stores, split, mpp=self.mpp))
+            return (self.val or self.evaluated)(Selection(stores, split, mpp=self.image_mpp))
         names = read_list(self.test_list) if self.test_list else None
-        dataset = self.evaluated(Selection(stores, split, names=names, limit=self.test_limit, mpp=self.mpp))
+        dataset = self.evaluated(Selection(stores, split, names=names, limit=self.test_limit, mpp=self.image_mpp))
         if names is not None and not {dataset.name(k) for k in range(len(dataset))} <= set(names):
             raise ConfigError(f"{self.test_list}: {type(dataset).__name__} samples others too; it can't follow a list")
         return dataset
