@@ -5,7 +5,7 @@ import torch
 
 from tests.methods.test_nuclick import batch, tiny
 from zoo.inference.session import as_images
-from zoo.methods import GuideNet, base
+from zoo.methods import RITM, GuideNet, base
 from zoo.methods.base import EVEN, even
 from zoo.testing import TinyNetwork
 
@@ -39,6 +39,14 @@ def test_moving_to_the_cpu_or_another_type_keeps_layout_and_values():
     for name, value in method.network.state_dict().items():
         assert torch.equal(value.float() if value.is_floating_point() else value, before[name])
     assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in convolutions(method.network))
+
+
+def test_so_do_its_inputs():
+    for device, format in ((CPU, torch.channels_last), (torch.device("meta"), torch.contiguous_format)):
+        image, guidance, previous = (torch.zeros(2, channels, 32, 32, device=device) for channels in (3, 2, 1))
+        for given in (image, image.contiguous(memory_format=torch.channels_last)):
+            joined = RITM(TinyNetwork(6)).join(given, guidance, previous)
+            assert joined.is_contiguous(memory_format=format)
 
 
 @pytest.mark.parametrize("count", [1, EVEN - 1, EVEN, EVEN + 1, 3 * EVEN])
