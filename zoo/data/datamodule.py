@@ -42,8 +42,8 @@ class PatchDataModule(LightningDataModule):
         num_workers: processes that load.
         augment: training augmentation.
         seed: of the shuffling.
-        image_mpp: micrometres per pixel of images whose stores do not say theirs, for methods that work at a resolution of
-            their own; None: they are taken for such.
+        image_mpp: micrometres per pixel of images whose stores do not say theirs, for methods that work at a resolution
+            of their own; None: they are taken for such.
 
     Attributes:
         evaluated: kind of the samples of validation and test: `samples` of the experiment's protocol; without one, the
