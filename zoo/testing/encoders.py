@@ -104,7 +104,7 @@ class EncoderContract:
             raise SkipTest("this encoder has no channel to say it in")
         spoken = self.encode(some_interactions())
         silent = self.encode(Interactions.empty(BATCH, SIZE))
-        assert not torch.equal(spoken[1], silent[1]), "positive clicks, or boxes, change the maps"
+        assert not torch.equal(spoken[1], silent[1]), "positive clicks change the maps, or boxes do"
 
     def test_nothing_given(self) -> None:
         """No clicks, only padding, and empty strokes are the same."""

@@ -180,6 +180,7 @@ class UserContract:
         """The same twice, with randomness as it stands then."""
         first, second = self.say(some_truth()), self.say(some_truth())
         assert_equal(first.points, second.points, "a user who is asked twice says the same")
+        assert_equal(first.boxes, second.boxes, "a user who is asked twice says the same")
 
     def test_step_and_sample_change_random_words(self) -> None:
         """And nothing else does; without a step it is step 0."""
