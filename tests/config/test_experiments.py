@@ -83,6 +83,19 @@ def test_inputs_of_refinenet_fit_its_network(address, tmp_path, monkeypatch):
     assert not any(tmp_path.glob("runs/*"))
 
 
+@pytest.mark.parametrize("row", ["anything", "glands"])
+def test_inputs_of_trained_unets_fit_their_networks(row, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = "--model.init_args.network.init_args"
+    small = [f"{network}.backbone=test_efficientnet", f"{network}.decoder_channels=[8, 8, 4, 4, 4]"]
+    address = f"{FOLDER / 'training' / 'ten-minutes.yaml'}::{row}"
+    model = run(
+        ["-c", address, *small, "--model.init_args.weights=null", "--trainer.logger=false"], run_verb=False
+    ).model
+    model.setup("fit")
+    assert model.encoder.boxes == (row == "anything")
+
+
 def test_unknown_key_is_an_error_without_traceback(tmp_path, capsys):
     path = tmp_path / "wrong.yaml"
     path.write_text("model:\n  class_path: zoo.methods.Watershed\n  init_args: {sgima: 1}\ndata: {files: [a.h5]}\n")

@@ -250,3 +250,14 @@ def test_folders_are_searched_and_brackets_in_names_are_no_pattern(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty: holds no"):
         store_paths(str(tmp_path / "empty"))
+
+
+def test_images_of_unknown_resolution_get_the_one_that_is_given_for_them(tmp_path):
+    """What a store says itself stays."""
+    silent = instance_store(tmp_path / "silent.h5", ("a", "test", 1))
+    says = instance_store(tmp_path / "says.h5", ("b", "test", 1), mpp=0.5)
+    for given, seen in ((None, [None, 0.5]), (0.25, [0.25, 0.5])):
+        data = PatchDataModule([str(silent.path), str(says.path)], image_mpp=given)
+        data.evaluated = WholeImages
+        data.setup("test")
+        assert sorted((batch.mpp for batch in data.test_dataloader()), key=str) == sorted(seen, key=str)

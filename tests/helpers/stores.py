@@ -31,13 +31,14 @@ def instances() -> NDArray[np.int32]:
     return label
 
 
-def instance_store(path: Path, *groups: tuple[str, str, int], **about: Any) -> Store:
+def instance_store(path: Path, *groups: tuple[str, str, int], mpp: float | None = None, **about: Any) -> Store:
     """A store of (name, split, number of images) groups; each is a patient of its own."""
     with StoreWriter(path, **(ABOUT | about)) as writer:
         for seed, (name, split, count) in enumerate(groups):
             images = np.stack([picture(10 * seed + item) for item in range(count)])
             labels = np.stack([instances()] * count)
-            writer.add_group(name, images, labels, slide=f"slide-{name}", patient=f"{path.stem}-{name}", split=split)
+            patient = f"{path.stem}-{name}"
+            writer.add_group(name, images, labels, slide=f"slide-{name}", patient=patient, split=split, mpp=mpp)
     return Store(path)
 
 

@@ -9,7 +9,8 @@ from scipy import ndimage
 from skimage import measure, morphology
 from torch import Tensor
 
-from tests.helpers.masks import batches, stacked, thin
+from tests.helpers.masks import adversarial, batches, stacked, thin
+from zoo.errors import ConfigError
 from zoo.ops import (
     component_areas,
     connected_components,
@@ -73,11 +74,34 @@ def test_labels_equal_scikit_image_on_any_mask(masks: np.ndarray) -> None:
 
 
 def test_large_random_masks_agree_between_paths() -> None:
-    masks = torch.from_numpy(np.random.default_rng(0).random((3, 200, 190)) < np.array([0.4, 0.55, 0.6])[:, None, None])
+    """A batch as in training: samples of every density, and paths that wind through the whole image."""
+    density = np.linspace(0.02, 0.98, 20)[:, None, None]
+    masks = torch.from_numpy(np.random.default_rng(0).random((20, 120, 110)) < density)
+    spirals = torch.stack([adversarial(120, 110)["spiral"], ~adversarial(120, 110)["spiral"]])
+    masks = torch.cat([masks, spirals])
     for connectivity in (4, 8):
         cpu = connected_components(masks, connectivity)  # type: ignore[arg-type]
         with pure_torch():
-            assert torch.equal(cpu, connected_components(masks, connectivity))  # type: ignore[arg-type]
+            ours = connected_components(masks, connectivity)  # type: ignore[arg-type]
+        assert ours.dtype == torch.int64
+        assert torch.equal(cpu, ours)
+
+
+@PATHS
+@pytest.mark.parametrize("size", [-1, 0, 1])
+def test_what_removes_nothing_returns_another_tensor(size: int) -> None:
+    masks = stacked()
+    for out in (remove_small(masks, size), fill_holes(masks, smaller_than=size)):
+        assert torch.equal(out, masks)
+        out.logical_not_()
+        assert torch.equal(masks, stacked())
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_what_is_no_mask_is_refused_whatever_the_size(size: int) -> None:
+    for function in (remove_small, fill_holes):
+        with pytest.raises(ConfigError, match="pass a"):
+            function(torch.ones(1, 4, 4), size)
 
 
 @PATHS

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.helpers.fakes import Disks as DiskEngine
-from zoo.encoders import Disks, InteractionEncoder, TanhDistance
+from zoo.encoders import Boxes, Disks, InteractionEncoder, TanhDistance
 from zoo.inference.engine import State
 from zoo.inference.refiner import Refiner
 from zoo.interactions import Interactions
 from zoo.ops import distance
 from zoo.refiners import FBRSC
 from zoo.testing import EncoderContract, EngineContract, RefinerContract, UserContract
-from zoo.users import NextClick, SimulatedUser
+from zoo.users import BoxAround, NextClick, SimulatedUser
 
 
 def contract(kind: type, hook: str, broken: object) -> object:
@@ -63,6 +63,26 @@ class FromTheLeft(Disks):
         return super().forward(interactions, image) * torch.linspace(0.5, 1, image.shape[-1])
 
 
+class HalfOpen(Boxes):
+    def forward(self, interactions, image):
+        boxes = interactions.boxes.clone()
+        boxes[..., 2:4] -= 0.001
+        return super().forward(replace(interactions, boxes=boxes), image)
+
+
+class PaddedBoxes(Boxes):
+    def forward(self, interactions, image):
+        boxes = interactions.boxes.clone()
+        boxes[..., 4] = 0
+        return super().forward(replace(interactions, boxes=boxes), image)
+
+
+class MovingBoxes(Boxes):
+    def forward(self, interactions, image):
+        interactions.boxes[..., 0] += 1
+        return super().forward(interactions, image)
+
+
 class Hidden(InteractionEncoder):
     """Weights that no state_dict holds, other ones each time."""
 
@@ -89,6 +109,9 @@ class Hidden(InteractionEncoder):
         (Counting(), "padding_anywhere", "padding changes nothing"),
         (Counting(), "nothing_given", "padding .* says nothing"),
         (FromTheLeft(), "flip", "not close"),
+        (HalfOpen(), "flip", "not close"),
+        (PaddedBoxes(), "nothing_given", "a box of turn -1"),
+        (MovingBoxes(), "input_unchanged", "boxes given are not changed"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -147,9 +170,33 @@ class Reversed(NextClick):
         return super().__call__(~prediction, replace(truth, target=~truth.target), so_far, turn)
 
 
+class OffImage(BoxAround):
+    def __call__(self, prediction, truth, so_far, turn):
+        said = super().__call__(prediction, truth, so_far, turn)
+        return replace(said, boxes=said.boxes + said.boxes.new_tensor([-4, -4, 4, 4, 0]))
+
+
+class Timeless(BoxAround):
+    def __call__(self, prediction, truth, so_far, turn):
+        return super().__call__(prediction, truth, so_far, 0)
+
+
+class Shared(BoxAround):
+    """A box around all targets of the batch."""
+
+    def __call__(self, prediction, truth, so_far, turn):
+        every = truth.target.any(0, keepdim=True).expand_as(truth.target)
+        return super().__call__(prediction, replace(truth, target=every), so_far, turn)
+
+
 @pytest.mark.parametrize(
     ("broken", "test", "demand"),
     [
+        (OffImage(), "inside_the_image_at_pixel_centres", "boxes lie inside"),
+        (Timeless(), "form", "boxes bear the turn"),
+        (Shared(), "batch_equals_single", "sample 0 is told alone"),
+        (Shared(), "compacted_batch", "told the same wherever"),
+        (BoxAround(0.1), "step_and_sample_change_random_words", "random = False"),
         (OffCentre(), "inside_the_image_at_pixel_centres", "pixel centres"),
         (Restless(), "repeats_itself", "says the same"),
         (Restless(), "step_and_sample_change_random_words", "random = False"),

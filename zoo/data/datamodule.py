@@ -16,7 +16,7 @@ from zoo.data.batch import Batch, collate
 from zoo.data.batches import Batches
 from zoo.data.datasets import Samples, Selection, StoreDataset
 from zoo.data.objects import ObjectWindows
-from zoo.data.resident import ResidentWindows
+from zoo.data.resident import Numbers, ResidentWindows
 from zoo.data.sampler import EpochSampler
 from zoo.data.transforms import Augment
 from zoo.errors import ConfigError, DataError, SplitError
@@ -42,8 +42,8 @@ class PatchDataModule(LightningDataModule):
         num_workers: processes that load.
         augment: training augmentation.
         seed: of the shuffling.
-        image_mpp: micrometres per pixel of images whose stores do not say theirs, for methods that work at a resolution of
-            their own; None: they are taken for such.
+        image_mpp: micrometres per pixel of images whose stores do not say theirs, for methods that work at a resolution
+            of their own; None: they are taken for such.
 
     Attributes:
         evaluated: kind of the samples of validation and test: `samples` of the experiment's protocol; without one, the
@@ -154,7 +154,7 @@ class PatchDataModule(LightningDataModule):
         self._resumed = dict(state_dict)
 
     def on_after_batch_transfer(self, batch: Batch | Tensor, dataloader_idx: int) -> Batch:
-        """Windows of numbers, where the device makes them itself."""
+        """The windows of numbers, which `ResidentWindows` makes on the device."""
         if isinstance(batch, Batch):
             return batch
         dataset = self.datasets["train"]
@@ -178,12 +178,13 @@ class PatchDataModule(LightningDataModule):
         sampler: EpochSampler | None = None,
         drop_last: bool = False,
     ) -> DataLoader[Batch]:
+        resident = isinstance(dataset, ResidentWindows)
         return DataLoader(
-            dataset,  # type: ignore[arg-type]
+            Numbers() if resident else dataset,  # type: ignore[arg-type]
             batch_size=batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=torch.tensor if isinstance(dataset, ResidentWindows) else collate,
+            collate_fn=torch.tensor if resident else collate,
             drop_last=drop_last,
             persistent_workers=self.num_workers > 0,
         )

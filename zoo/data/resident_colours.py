@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from skimage.color import hed_from_rgb, rgb_from_hed
@@ -17,6 +19,29 @@ LEAST_SPREAD = 0.02
 """Of optical density: below it an image has no stain to speak of."""
 
 
+@dataclass(frozen=True)
+class Stains:
+    """How images are stained: of their optical density.
+
+    Attributes:
+        mean: (N, 3) float32, of each colour.
+        spread: (N, 3) float32, its deviation, at least `LEAST_SPREAD`.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    @classmethod
+    def of(cls, images: Pyramids) -> Stains:
+        """Those of images, from their smallest level."""
+        means, spreads = [], []
+        for first, width, height in torch.stack([images.first, images.width, images.height])[:, -1].T.tolist():
+            density = _density(images.pixels[first : first + width * height].float())
+            means.append(density.mean(0))
+            spreads.append(density.std(0, correction=0).clamp(min=LEAST_SPREAD))
+        return cls(torch.stack(means), torch.stack(spreads))
+
+
 class Colours:
     """The colours of `Augment`, for batches on a device, and the stains of one training image given to another.
 
@@ -24,7 +49,8 @@ class Colours:
     density become those of another image (Reinhard et al. 2001, there in another space); the amounts of haematoxylin,
     eosin and residual are scaled by U(1 - .2 s, 1 + .2 s) and moved by U(-.02 s, .02 s), as `HEDJitter` does it;
     brightness and contrast change by up to .25 s, saturation by .2 s, and colours turn around grey by up to 20 s
-    degrees; the window is blurred or sharpened; noise of up to .03 s, which no seed of a sample decides, is added.
+    degrees; the window is blurred or sharpened by up to .8 s, at most .8; noise of up to .03 s is added, which no seed
+    of a sample decides.
 
     Args:
         strength: of all changes.
@@ -38,23 +64,13 @@ class Colours:
                 f"strength={strength} must be at least 0, stain_of_others={stain_of_others} and p={p} in 0..1"
             )
         self.strength, self.stain_of_others, self.p = strength, stain_of_others, p
-        self._mean, self._spread = torch.zeros(0, 3), torch.zeros(0, 3)
 
-    def learn(self, images: Pyramids) -> None:
-        """Remember the stains of the training images: mean and deviation of their optical density, from their
-        smallest level."""
-        means, spreads = [], []
-        for first, width, height in zip(images.first[-1], images.width[-1], images.height[-1], strict=True):
-            density = _density(images.pixels[first : first + width * height].float())
-            means.append(density.mean(0))
-            spreads.append(density.std(0).clamp(min=LEAST_SPREAD))
-        self._mean, self._spread = torch.stack(means), torch.stack(spreads)
-
-    def __call__(self, pixels: Tensor, image: Tensor, number: Tensor, epoch: Tensor) -> Tensor:
-        """Changed windows, uint8.
+    def __call__(self, pixels: Tensor, stains: Stains, image: Tensor, number: Tensor, epoch: Tensor) -> Tensor:
+        """Changed windows, as `pixels`.
 
         Args:
             pixels: (B, 3, H, W) float32 in 0..255.
+            stains: of the training images.
             image: (B,) int64, which training image each comes from.
             number: (B,) int64, of the sample.
             epoch: (B,) int64.
@@ -70,18 +86,18 @@ class Colours:
             return value
 
         density = _density(pixels)
-        other = (next(draws) * len(self._mean)).long()
+        other = (next(draws) * len(stains.mean)).long()
         use = on(self.stain_of_others)
-        mean, spread = (each[image][..., None, None] for each in (self._mean, self._spread))
-        new_mean, new_spread = (each[other][..., None, None] for each in (self._mean, self._spread))
+        mean, spread = (each[image][..., None, None] for each in (stains.mean, stains.spread))
+        new_mean, new_spread = (each[other][..., None, None] for each in (stains.mean, stains.spread))
         density = density.lerp((density - mean) / spread * new_spread + new_mean, use)
 
         use = on(self.p)
         scale = 1 + use * torch.cat([between(0.2 * s) for _ in range(3)], 1)
         move = use * torch.cat([between(0.02 * s) for _ in range(3)], 1)
         to_stains, to_colours = (density.new_tensor(m) for m in (hed_from_rgb, rgb_from_hed))
-        stains = torch.einsum("bchw,cd->bdhw", density, to_stains) * scale + move
-        density = torch.einsum("bchw,cd->bdhw", stains, to_colours)
+        amounts = torch.einsum("bchw,cd->bdhw", density, to_stains) * scale + move
+        density = torch.einsum("bchw,cd->bdhw", amounts, to_colours)
         out = torch.exp(-density).clamp(max=1.0)
 
         use = on(self.p)
@@ -93,10 +109,11 @@ class Colours:
 
         use = on(self.p)
         soft = F.avg_pool2d(F.pad(out, (1, 1, 1, 1), mode="replicate"), 3, 1)
-        out = out + (soft - out) * use * between(0.8)
+        out = out + (soft - out) * use * between(0.8 * min(s, 1.0))
         deviation = on(self.p / 2) * next(draws)[:, None, None, None] * 0.03 * s
         out = out + torch.randn_like(out) * deviation
-        return (out.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+        changed: Tensor = out.clamp(0, 1) * 255
+        return changed
 
 
 def _density(pixels: Tensor) -> Tensor:

@@ -10,7 +10,10 @@ from zoo.interactions import Interactions
 
 
 class Boxes(InteractionEncoder):
-    """1 at pixels whose centre lies in a box, else 0. Clicks and strokes are for another encoder: see `Concat`."""
+    """1 at pixels whose centre lies in a box or on its edge, else 0.
+
+    Clicks and strokes are for another encoder: see `Concat`.
+    """
 
     out_channels = 1
     boxes = True
@@ -21,7 +24,8 @@ class Boxes(InteractionEncoder):
         x0, y0, x1, y1, turn = interactions.boxes.unbind(-1)
         column = torch.arange(width, device=x0.device) + 0.5
         row = torch.arange(height, device=x0.device) + 0.5
-        across = (column >= x0[..., None]) & (column < x1[..., None])
-        down = (row >= y0[..., None]) & (row < y1[..., None]) & (turn >= 0)[..., None]
+        # Both edges belong to a box: its mirror image has to hold the mirrored pixels.
+        across = (column >= x0[..., None]) & (column <= x1[..., None])
+        down = (row >= y0[..., None]) & (row <= y1[..., None]) & (turn >= 0)[..., None]
         # Several boxes of a sample: their union.
         return torch.einsum("bmh,bmw->bhw", down.float(), across.float()).clamp(max=1)[:, None]

@@ -17,7 +17,7 @@ from zoo.ops.frame import Frame
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Stroke:
     """The scribbles of one object in one turn.
 
     Attributes:
@@ -37,7 +37,7 @@ class Drawn:
         place = slice(self.y, self.y + self.raster.shape[1]), slice(self.x, self.x + self.raster.shape[2])
         return shifted(frame, place).crop(self.raster[None], "max", outside="zero")
 
-    def through(self, frame: Frame) -> Drawn:
+    def through(self, frame: Frame) -> Stroke:
         """The same in the pixels of a frame of one sample."""
         height, width = self.raster.shape[1:]
         back = frame.inverse((height, width))
@@ -59,7 +59,7 @@ class GivenObjects:
     """
 
     marks: Interactions
-    drawn: tuple[tuple[Drawn, ...], ...]
+    drawn: tuple[tuple[Stroke, ...], ...]
 
     @classmethod
     def of(cls, interactions: Interactions) -> GivenObjects:
@@ -190,7 +190,7 @@ def _turns(marks: Interactions) -> list[set[float]]:
 
 def _rasterised(
     scribbles: Sequence[Scribble], size: tuple[int, int], turn: int, device: torch.device | str
-) -> tuple[Drawn, ...]:
+) -> tuple[Stroke, ...]:
     for each in scribbles:
         check(each, size)
     margin = math.ceil(max(each.width for each in scribbles) / 2) + 2
@@ -204,11 +204,11 @@ def _rasterised(
     return _tight(turn, left, top, torch.from_numpy(raster).to(device))
 
 
-def _tight(turn: float, x: int, y: int, raster: Tensor) -> tuple[Drawn, ...]:
+def _tight(turn: float, x: int, y: int, raster: Tensor) -> tuple[Stroke, ...]:
     """What was drawn in a raster whose first pixel is at x, y; nothing if there is nothing."""
     drawn = raster.any(0)
     rows, columns = drawn.any(1).nonzero()[:, 0].tolist(), drawn.any(0).nonzero()[:, 0].tolist()
     if not rows:
         return ()
     place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return (Drawn(turn, x + columns[0], y + rows[0], raster[:, *place].clone()),)
+    return (Stroke(turn, x + columns[0], y + rows[0], raster[:, *place].clone()),)

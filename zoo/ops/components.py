@@ -53,6 +53,7 @@ def largest_component(mask: Tensor, connectivity: Connectivity = 8) -> Tensor:
 
 def remove_small(mask: Tensor, min_size: int, connectivity: Connectivity = 8) -> Tensor:
     """Drop components with fewer than `min_size` pixels: (B,H,W) bool to the same."""
+    check_mask(mask)
     if min_size <= 1:
         return mask.clone()
     labels = connected_components(mask, connectivity)
@@ -67,6 +68,7 @@ def fill_holes(mask: Tensor, smaller_than: int | None = None, connectivity: Conn
         smaller_than: fill only holes with fewer pixels; None fills them all.
         connectivity: that of the objects; background is connected the other way (4 with 8, 8 with 4).
     """
+    check_mask(mask)
     if smaller_than is not None and smaller_than <= 1:
         return mask.clone()
     labels = connected_components(~mask, 4 if connectivity == 8 else 8)
@@ -121,7 +123,7 @@ def _label(mask: Tensor, connectivity: Connectivity) -> Tensor:
 
 
 def _neighbour_minimum(values: Tensor, none: int, connectivity: Connectivity) -> Tensor:
-    """Smallest value among a pixel and its neighbours: (B,H,W) int64 to the same."""
+    """Smallest value among a pixel and its neighbours: (B,H,W) integers to the same."""
     padded = F.pad(values, (1, 1, 1, 1), value=none)
     rows = torch.minimum(torch.minimum(padded[:, :-2], padded[:, 2:]), padded[:, 1:-1])
     if connectivity == 8:

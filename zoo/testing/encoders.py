@@ -18,7 +18,10 @@ BATCH = 4
 
 
 def some_interactions(seed: int = 0, strokes: bool = True) -> Interactions:
-    """Clicks of both signs on, off and beyond the image, never on a pixel's edge; some samples say little."""
+    """Clicks of both signs on, off and beyond the image, never on a pixel's edge; some samples say little.
+
+    Some have boxes, whose edges lie between pixels, in their middle and beyond the image.
+    """
     generator = torch.Generator().manual_seed(seed)
     height, width = SIZE
     place = torch.rand(BATCH, 9, 2, generator=generator) * torch.tensor([width * 1.6, height * 1.6])
@@ -28,7 +31,10 @@ def some_interactions(seed: int = 0, strokes: bool = True) -> Interactions:
     turn = torch.arange(9.0).expand(BATCH, 9)[..., None]
     drawn = torch.rand(BATCH, 2, *SIZE, generator=generator) > 0.99
     drawn[1] = False
-    return Interactions.of(torch.cat([place, label, turn], -1), SIZE, drawn if strokes else None)
+    boxes = torch.full((BATCH, 2, 5), PADDING)
+    boxes[1, 0] = torch.tensor([3.0, 4.0, 11.0, 9.0, 0.0])
+    boxes[2] = torch.tensor([[2.5, 1.25, 9.5, 20.5, 0.0], [8.0, -6.0, width + 5.0, 3.5, 2.0]])
+    return Interactions.of(torch.cat([place, label, turn], -1), SIZE, drawn if strokes else None, boxes)
 
 
 def some_images(seed: int = 0) -> Tensor:
@@ -98,7 +104,7 @@ class EncoderContract:
             raise SkipTest("this encoder has no channel to say it in")
         spoken = self.encode(some_interactions())
         silent = self.encode(Interactions.empty(BATCH, SIZE))
-        assert not torch.equal(spoken[1], silent[1]), "positive clicks change the maps"
+        assert not torch.equal(spoken[1], silent[1]), "positive clicks change the maps, or boxes do"
 
     def test_nothing_given(self) -> None:
         """No clicks, only padding, and empty strokes are the same."""
@@ -107,6 +113,9 @@ class EncoderContract:
         assert_equal(silent, silent[:1].expand_as(silent), "samples that say nothing are alike", self.tolerance)
         padded = Interactions.of(torch.tensor([3.5, 4.5, PADDING, 0.0]).expand(BATCH, 2, 4), SIZE)
         assert_equal(self.encode(padded), silent, "padding (label -1) says nothing", self.tolerance)
+        boxes = torch.tensor([3.5, 4.5, 9.5, 8.5, PADDING]).expand(BATCH, 2, 5)
+        no_boxes = Interactions.of(torch.zeros(BATCH, 0, 4), SIZE, boxes=boxes)
+        assert_equal(self.encode(no_boxes), silent, "padding (a box of turn -1) says nothing", self.tolerance)
         no_strokes = Interactions.of(torch.zeros(BATCH, 0, 4), SIZE, torch.zeros(BATCH, 2, *SIZE, dtype=torch.bool))
         assert_equal(self.encode(no_strokes), silent, "empty strokes say nothing", self.tolerance)
 
@@ -171,6 +180,7 @@ class EncoderContract:
         assert untouched.strokes is not None
         assert_equal(given.points, untouched.points, "the points given are not changed in place")
         assert_equal(given.strokes, untouched.strokes, "the strokes given are not changed in place")
+        assert_equal(given.boxes, untouched.boxes, "the boxes given are not changed in place")
         assert_equal(image, some_images(), "the image given is not changed in place")
 
     def test_state_dict(self) -> None:

@@ -18,6 +18,7 @@ SIZE = (40, 52)
 BATCH = 6
 SPARSE_IDS = (3, 70_000, 4, 2_000_000_000, 255, 256)
 Given = tuple[list[list[float]], list[list[int]]]
+Word = tuple[Given, list[list[float]]]
 
 
 def some_truth() -> Truth:
@@ -54,13 +55,20 @@ def given(interactions: Interactions, i: int) -> Given:
     return points[points[:, 2] >= 0].tolist(), [] if strokes is None else strokes[i].nonzero().tolist()
 
 
+def _word(interactions: Interactions, i: int) -> Word:
+    """All that was said to sample i: as `given`, and its boxes."""
+    boxes = interactions.boxes[i]
+    return given(interactions, i), boxes[boxes[:, 4] >= 0].tolist()
+
+
 class UserContract:
     """Inherit it in a class `TestSomething` and give `make`.
 
     What it demands, and why:
 
-    - New interactions of the batch's length and the image's size, their clicks at pixel centres inside the image, with
-      the turn they were asked for; padding where a sample is told nothing, which ends its session.
+    - New interactions of the batch's length and the image's size, their clicks at pixel centres inside the image and
+      their boxes within it, with the turn they were asked for; padding where a sample is told nothing, which ends its
+      session.
     - What a sample is told does not depend on its batch, on the device, or on how often it is asked. Results could not
       be repeated otherwise, and not compared between machines.
     - Randomness changes with the sample and the step, and comes from nowhere else (`zoo.ops.random`): each epoch trains
@@ -91,9 +99,9 @@ class UserContract:
         so_far = Interactions.empty(len(truth), truth.size, truth.target.device)
         return self.make()(prediction, truth, so_far, turn)
 
-    def _words(self, truth: Truth) -> list[Given]:
+    def _words(self, truth: Truth) -> list[Word]:
         new = self.say(truth)
-        return [given(new, i) for i in range(len(truth))]
+        return [_word(new, i) for i in range(len(truth))]
 
     def test_form(self) -> None:
         """A batch of interactions of this turn, float32 and finite, and not always silence."""
@@ -105,13 +113,20 @@ class UserContract:
         labels = set(new.points[..., 2].unique().tolist())
         assert labels <= {-1.0, 0.0, 1.0}, f"labels are 1, 0 and -1 for padding, not {labels}"
         assert (new.points[..., 3][said] == 3).all(), "clicks bear the turn that they were asked for in"
+        boxes = new.boxes[..., 4]
+        assert (boxes[boxes >= 0] == 3).all(), "boxes bear the turn that they were asked for in"
         assert new.points.isfinite().all(), "every value is finite"
+        assert new.boxes.isfinite().all(), "every value is finite"
         assert new.spoken[:-1].any(), "somebody is told something"
 
     def test_inside_the_image_at_pixel_centres(self) -> None:
         """In every turn."""
         for turn in range(4):
-            points = self.say(some_truth(), turn=turn).points
+            new = self.say(some_truth(), turn=turn)
+            points = new.points
+            x0, y0, x1, y1, when = new.boxes.unbind(-1)
+            whole = (x0 >= 0) & (x0 < x1) & (x1 <= SIZE[1]) & (y0 >= 0) & (y0 < y1) & (y1 <= SIZE[0])
+            assert whole[when >= 0].all(), "boxes lie inside the image, their far corner second"
             xy = points[points[..., 2] >= 0][:, :2]
             inside = ((xy >= 0) & (xy < torch.tensor([SIZE[1], SIZE[0]]))).all()
             assert inside, "clicks lie inside the image"
@@ -132,8 +147,8 @@ class UserContract:
         together, prediction = self.say(truth), some_prediction(truth)
         for i in range(BATCH):
             one = torch.tensor([i])
-            alone = given(self.say(truth.select(one), prediction[one]), 0)
-            assert alone == given(together, i), f"sample {i} is told alone what it is told in its batch"
+            alone = _word(self.say(truth.select(one), prediction[one]), 0)
+            assert alone == _word(together, i), f"sample {i} is told alone what it is told in its batch"
 
     def test_order_of_the_batch(self) -> None:
         """Samples in another order."""
@@ -147,7 +162,7 @@ class UserContract:
         truth = some_truth()
         every, part = self.say(truth), self.say(truth.select(index), some_prediction(truth)[index])
         for position, i in enumerate(index.tolist()):
-            assert given(part, position) == given(every, i), f"sample {i} is told the same wherever it stands"
+            assert _word(part, position) == _word(every, i), f"sample {i} is told the same wherever it stands"
 
     def test_no_samples(self) -> None:
         """A batch of none is told nothing."""
@@ -165,6 +180,7 @@ class UserContract:
         """The same twice, with randomness as it stands then."""
         first, second = self.say(some_truth()), self.say(some_truth())
         assert_equal(first.points, second.points, "a user who is asked twice says the same")
+        assert_equal(first.boxes, second.boxes, "a user who is asked twice says the same")
 
     def test_step_and_sample_change_random_words(self) -> None:
         """And nothing else does; without a step it is step 0."""
@@ -202,6 +218,7 @@ class UserContract:
         new = self.say(truth, truth.target.clone())
         assert not new.spoken.any(), "a perfect prediction is not corrected"
         assert (new.points[..., 2] == PADDING).all(), "silence is padding"
+        assert (new.boxes[..., 4] == PADDING).all(), "silence is padding"
 
     def test_input_unchanged(self) -> None:
         """Prediction, truth and what was said are only read."""

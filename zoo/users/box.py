@@ -13,11 +13,11 @@ from zoo.users.draws import draws
 
 
 class BoxAround(SimulatedUser):
-    """The smallest box around the target; it says the same in every turn.
+    """The smallest box around the target, whatever the prediction.
 
     Args:
         jitter: each edge is moved by up to this share of the box's width or height both ways, uniformly, within the
-            image.
+            image; in another turn by another.
     """
 
     gives = "box"
