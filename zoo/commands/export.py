@@ -9,15 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from zoo.comparison.columns import columns
-from zoo.comparison.markdown import cell, table
-from zoo.comparison.result import read
 from zoo.errors import CheckpointError
-from zoo.hub.card import Card, read_card
-from zoo.hub.ckpt import read_ckpt
-from zoo.hub.folder import CARD, CONFIG, WEIGHTS, build, load_state, save_folder
 from zoo.hub.index import HERE, Entry, checksums, write_entry
-from zoo.methods.base import InteractiveMethod
 
 LICENCE = "LICENSE"
 
@@ -75,6 +68,12 @@ def export(
     Raises:
         CheckpointError: the .ckpt can't be read, was not made by `zoo fit`, or does not load back.
     """
+    # Only now: they import torch and Lightning, for seconds, which --help and wrong options must not.
+    from zoo.hub.card import Card, read_card
+    from zoo.hub.ckpt import read_ckpt
+    from zoo.hub.folder import CARD, CONFIG, WEIGHTS, build, load_state, save_folder
+    from zoo.methods.base import InteractiveMethod
+
     config, state = read_ckpt(ckpt)
     module = build(config, ckpt)
     load_state(module, config, state, ckpt)
@@ -94,6 +93,10 @@ def export(
 
 def _table(paths: Sequence[Path]) -> str:
     """The card's table of results; empty without any."""
+    from zoo.comparison.columns import columns
+    from zoo.comparison.markdown import cell, table
+    from zoo.comparison.result import read
+
     results = [read(path) for path in paths]
     shown = columns(results)
     rows = [
