@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.cli import build_parser, main, modules, options
+from data_prep.cli import build_parser, dataset, main, names, options
 
 
 def test_every_data_set_explains_itself(capsys):

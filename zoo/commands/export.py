@@ -78,6 +78,9 @@ def export(
     module = build(config, ckpt)
     load_state(module, config, state, ckpt)
     text = Card(title=name, licence="not stated") if card is None else read_card(card)
+    segmenter = vars(type(module)).get("segmenter")  # not one that is inherited: subclasses may segment otherwise
+    if segmenter is not None:
+        config["segmenter"] = f"{segmenter.__module__}.{segmenter.__qualname__}"
     mpp = config["init_args"].get("mpp")
     if licence is not None and not licence.is_file():
         raise CheckpointError(f"{licence}: no such file; give the text of the licence")
