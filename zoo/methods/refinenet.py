@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -62,6 +62,10 @@ class RefineNet(segmenters.RefineNet, InteractiveMethod):
         """A scribble on every wrong region."""
         return CorrectionScribbles()
 
+    def _patients_of_guide(self) -> frozenset[str]:
+        guide = cast(GuideNet, self._guide[0])  # `load_guide` gave it
+        return guide.patients
+
     def on_fit_start(self) -> None:
         """Refuse patients that the guide was trained on: on them its mistakes are not those of a new patient.
 
@@ -70,7 +74,7 @@ class RefineNet(segmenters.RefineNet, InteractiveMethod):
         """
         super().on_fit_start()
         seen = self._patients("train") | self._patients("val")
-        refuse_overlap(self._guide[0].patients, seen, "the guide was trained on")
+        refuse_overlap(self._patients_of_guide(), seen, "the guide was trained on")
 
     def on_test_start(self) -> None:
         """Refuse patients that the guide or the network was trained on.
@@ -79,7 +83,7 @@ class RefineNet(segmenters.RefineNet, InteractiveMethod):
             SplitError: there are such patients.
         """
         super().on_test_start()
-        refuse_overlap(self._guide[0].patients, self._patients("test"), "the guide was trained on")
+        refuse_overlap(self._patients_of_guide(), self._patients("test"), "the guide was trained on")
 
 
 def frozen_guide(name: str) -> GuideNet:
