@@ -1,6 +1,9 @@
 """The command `zoo prep NAME --source DIR --out DIR`, also reached as `python -m data_prep`."""
 
+from __future__ import annotations
+
 import argparse
+import ast
 import importlib
 import inspect
 import json
@@ -12,8 +15,6 @@ from pathlib import Path
 from types import ModuleType
 
 import data_prep.datasets
-from data_prep.plan import wrong_layout
-from data_prep.run import Interrupted, counts, report, run
 
 # What does not change the content of a store.
 _NOT_OF_STORES = {
@@ -22,24 +23,42 @@ _NOT_OF_STORES = {
 }
 
 
-def modules() -> dict[str, ModuleType]:
-    """Data set modules by name: every module of `data_prep.datasets` is one, under its own name.
+def names() -> list[str]:
+    """Of all data set modules: every module of `data_prep.datasets` is one, under its own name."""
+    return sorted(module.name for module in pkgutil.iter_modules(data_prep.datasets.__path__))
+
+
+def dataset(name: str) -> ModuleType:
+    """The module of a data set.
 
     A module offers `LAYOUT` (the expected folders), `plan(source, args) -> Plan` and, if it takes options,
     `add_arguments(parser)`; if it can't do without one, `EXAMPLE` shows it. Its docstring is its help.
     """
-    package = data_prep.datasets
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
+    return importlib.import_module(f"{data_prep.datasets.__name__}.{name}")
 
 
-def build_parser(prog: str = "zoo prep") -> argparse.ArgumentParser:
-    """Parser with one sub-command per data set."""
+def title(name: str) -> str:
+    """The first line of what a data set's module says of itself, without importing it and all it needs."""
+    source = Path(data_prep.datasets.__path__[0]) / f"{name}.py"
+    return (ast.get_docstring(ast.parse(source.read_bytes())) or "").partition("\n")[0]
+
+
+def build_parser(prog: str = "zoo prep", wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Parser with one sub-command per data set.
+
+    Args:
+        prog: name of the command.
+        wanted: data sets whose sub-commands are complete, which imports their modules; None: all.
+    """
     parser = argparse.ArgumentParser(
         prog=prog, description="Turn a data set, as its publisher distributes it, into HDF5 stores."
     )
     commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name, module in modules().items():
+    for name in names():
+        if wanted is not None and name not in wanted:
+            commands.add_parser(name, help=title(name))
+            continue
+        module = dataset(name)
         description = inspect.getdoc(module) or ""
         command = commands.add_parser(
             name,
@@ -66,7 +85,12 @@ def main(argv: Sequence[str] | None = None, prog: str = "zoo prep") -> int:
     Raises:
         DataError: the source folder is missing or not laid out as the publisher's, or some shards failed.
     """
-    args = build_parser(prog).parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser(prog, wanted=argv[:1]).parse_args(argv)
+    # Only now: HDF5, OpenCV and SciPy take a while, which --help must not.
+    from data_prep.plan import wrong_layout
+    from data_prep.run import Interrupted, counts, report, run
+
     parameters = options(args)
     if args.scheduler:
         # Its workers run in other folders.

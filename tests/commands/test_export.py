@@ -7,7 +7,7 @@ import yaml
 
 import zoo
 from zoo.cli import main
-from zoo.commands.export import read_ckpt
+from zoo.hub.ckpt import read_ckpt
 from zoo.hub.folder import read_config, read_weights
 from zoo.hub.index import checksums, entries
 from zoo.hub.load import load_method

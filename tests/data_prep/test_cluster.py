@@ -23,7 +23,8 @@ def address():
 
 @pytest.fixture
 def raw(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(cli, "modules", lambda: {"made": made})
+    monkeypatch.setattr(cli, "names", lambda: ["made"])
+    monkeypatch.setattr(cli, "dataset", lambda name: made)
     folder = tmp_path / "raw"
     folder.mkdir()
     return folder

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.cli import build_parser, main, modules, options
+from data_prep.cli import build_parser, dataset, main, names, options
 
 
 def test_every_data_set_explains_itself(capsys):
-    assert {"monuseg", "dsb2018", "folder"} <= set(modules())
-    for name, module in modules().items():
+    assert {"monuseg", "dsb2018", "folder"} <= set(names())
+    for name in names():
         with pytest.raises(SystemExit) as stop:
             main([name, "--help"])
         assert stop.value.code == 0
         text = capsys.readouterr().out
-        assert module.LAYOUT in text
+        assert dataset(name).LAYOUT in text
         assert text.startswith(f"usage: zoo prep {name} ")
         # The example can be copied: its options are enough.
         (example,) = re.findall(rf"^  zoo prep ({name} --source .*)$", text, re.MULTILINE)

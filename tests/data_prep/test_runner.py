@@ -31,7 +31,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def command(tmp_path, monkeypatch):
     """Runs the data set 'made' of files {stem: text} into `out`."""
-    monkeypatch.setattr(cli, "modules", lambda: {"made": made})
+    monkeypatch.setattr(cli, "names", lambda: ["made"])
+    monkeypatch.setattr(cli, "dataset", lambda name: made)
     raw = tmp_path / "raw"
     raw.mkdir()
 

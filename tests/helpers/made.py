@@ -107,7 +107,7 @@ PATCHES = {call.__name__: call for call in (good, bad, broken, skips, empty, slo
 
 def main() -> None:
     """The command with only this data set, under the name 'made'; run with `python -c`, as workers import it too."""
-    cli.modules = lambda: {"made": sys.modules[__name__]}
+    cli.names, cli.dataset = lambda: ["made"], lambda name: sys.modules[__name__]
     if os.environ.get("LARGEST_FILE"):
         import resource
 

@@ -8,17 +8,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from zoo.errors import DataError, StoreError
 from zoo.files import write_bytes
-from zoo.progress import ProgressBar
-from zoo.store.check import problems
-from zoo.store.reader import Store, store_paths
-from zoo.store.summary import Counts, GroupContent, Summary, contents, parsed, summarise
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from zoo.store.reader import Store
+    from zoo.store.summary import Counts, GroupContent, Summary
 
 _DESCRIPTION = """\
 Look into HDF5 stores: what they hold, whether they are whole, and what their labels look like.
@@ -65,6 +64,10 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     if args.samples < 1 or args.seed < 0:
         parser.error("--samples is 1 or more, --seed 0 or more")
+    # Only now: HDF5, OpenCV and SciPy take a while, which --help and wrong options must not.
+    from zoo.store.reader import Store
+    from zoo.store.summary import contents, summarise
+
     found, wrong = _paths(args.files)
     # Whole images are read once, so that nothing is worth caching.
     stores = [Store(path, cache_bytes=0) for path in found]
@@ -96,6 +99,8 @@ def main(argv: list[str]) -> int:
 
 
 def _paths(patterns: Sequence[str]) -> tuple[list[Path], list[str]]:
+    from zoo.store.reader import store_paths
+
     found: dict[Path, Path] = {}
     wrong = []
     for pattern in patterns:
@@ -107,6 +112,9 @@ def _paths(patterns: Sequence[str]) -> tuple[list[Path], list[str]]:
 
 
 def _check(stores: Sequence[Store], good: Sequence[tuple[Store, Sequence[GroupContent]]]) -> list[str]:
+    from zoo.progress import ProgressBar
+    from zoo.store.check import problems
+
     images = sum(content.group.count for _, members in good for content in members)
     with ProgressBar() as progress:
         task = progress.add_task("Checking", total=images)
@@ -132,6 +140,8 @@ def _preview(path: Path, members: Sequence[GroupContent], samples: int, seed: in
 
 
 def _print(summaries: Sequence[Summary]) -> None:
+    from rich.console import Console
+
     # Rich takes 80 columns where there is no terminal, and folds the table.
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     for number, summary in enumerate(summaries):
@@ -147,6 +157,8 @@ def _print(summaries: Sequence[Summary]) -> None:
 
 
 def _facts(summary: Summary) -> list[tuple[str, str]]:
+    from zoo.store.summary import parsed
+
     facts = [
         ("data set", summary.dataset),
         ("licence", summary.licence),
@@ -183,6 +195,9 @@ def _listed(counts: dict[str, int], most: int = 8) -> str:
 
 
 def _table(summary: Summary) -> Table:
+    from rich import box
+    from rich.table import Table
+
     instances = summary.labels == "instances"
     kind = ["objects", "median\npx"] if instances else ["labelled\nimages", "labelled\npixels"]
     table = Table(box=box.HORIZONTALS, padding=0, show_edge=False)  # fits into 80 columns

@@ -9,15 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from zoo.comparison.columns import columns
-from zoo.comparison.markdown import cell, table
-from zoo.comparison.result import read
 from zoo.errors import CheckpointError
-from zoo.hub.card import Card, read_card
-from zoo.hub.ckpt import read_ckpt
-from zoo.hub.folder import CARD, CONFIG, WEIGHTS, build, load_state, save_folder
 from zoo.hub.index import HERE, Entry, checksums, write_entry
-from zoo.methods.base import InteractiveMethod
 
 LICENCE = "LICENSE"
 
@@ -75,10 +68,19 @@ def export(
     Raises:
         CheckpointError: the .ckpt can't be read, was not made by `zoo fit`, or does not load back.
     """
+    # Only now: they import torch and Lightning, for seconds, which --help and wrong options must not.
+    from zoo.hub.card import Card, read_card
+    from zoo.hub.ckpt import read_ckpt
+    from zoo.hub.folder import CARD, CONFIG, WEIGHTS, build, load_state, save_folder
+    from zoo.methods.base import InteractiveMethod
+
     config, state = read_ckpt(ckpt)
     module = build(config, ckpt)
     load_state(module, config, state, ckpt)
     text = Card(title=name, licence="not stated") if card is None else read_card(card)
+    segmenter = vars(type(module)).get("segmenter")  # not one that is inherited: subclasses may segment otherwise
+    if segmenter is not None:
+        config["segmenter"] = f"{segmenter.__module__}.{segmenter.__qualname__}"
     mpp = config["init_args"].get("mpp")
     if licence is not None and not licence.is_file():
         raise CheckpointError(f"{licence}: no such file; give the text of the licence")
@@ -94,6 +96,10 @@ def export(
 
 def _table(paths: Sequence[Path]) -> str:
     """The card's table of results; empty without any."""
+    from zoo.comparison.columns import columns
+    from zoo.comparison.markdown import cell, table
+    from zoo.comparison.result import read
+
     results = [read(path) for path in paths]
     shown = columns(results)
     rows = [

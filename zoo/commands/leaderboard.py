@@ -6,13 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from zoo.comparison.leaderboard import leaderboard
 from zoo.files import write_text
 
 
 def main(argv: list[str]) -> int:
     """Run the command; 0 when all went well, 2 when `--check` finds the file stale."""
     options = _parser().parse_args(argv)
+    # Only now: it imports torch, for seconds, which --help must not.
+    from zoo.comparison.leaderboard import leaderboard
+
     text = leaderboard(options.results, options.out)
     if not options.check:
         write_text(options.out, text)

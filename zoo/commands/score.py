@@ -1,20 +1,20 @@
 """`zoo score`: compare predicted label images with their targets."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from zoo.commands.narrow import side_by_side
 from zoo.errors import DataError, MetricError
 from zoo.files import is_input, stem_of
-from zoo.images.labels import LABEL_SUFFIXES, read_labels
-from zoo.metrics.statistics import INSTANCE_METRICS, InstanceStatistics, instance_statistics, overall_scores
-from zoo.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from zoo.metrics.statistics import InstanceStatistics
 
 MIN_NAME = 12  # characters that a name has at least
 NUMBER = 5  # and a number
@@ -68,6 +68,10 @@ def main(argv: list[str] | None = None) -> int:
     if prediction.is_dir() != target.is_dir():
         raise DataError(f"{prediction} and {target}: give two files or two folders, not one of each.")
     folders = prediction.is_dir()
+    # Only now: OpenCV and SciPy take a while, which --help and wrong options must not.
+    from zoo.metrics.statistics import overall_scores
+    from zoo.progress import ProgressBar
+
     pairs = match_folders(prediction, target) if folders else {prediction.stem: (prediction, target)}
     with ProgressBar() as bar:
         task = bar.add_task("Scoring", total=len(pairs), visible=folders)
@@ -108,6 +112,9 @@ def score_pairs(
     pairs: dict[str, tuple[Path, Path]], progress: Callable[[], None] = lambda: None
 ) -> dict[str, InstanceStatistics]:
     """Additive statistics of (prediction, target) files by name; `progress` is called after each."""
+    from zoo.images.labels import read_labels
+    from zoo.metrics.statistics import instance_statistics
+
     result: dict[str, InstanceStatistics] = {}
     for name, (prediction, target) in pairs.items():
         try:
@@ -132,6 +139,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
+    from zoo.images.labels import LABEL_SUFFIXES
+
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if not is_input(path) or path.suffix.lower() not in LABEL_SUFFIXES:
@@ -151,6 +160,11 @@ def _list(names: set[str], most: int = 10) -> str:
 
 
 def _print(rows: dict[str, dict[str, float]], footer: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from zoo.metrics.statistics import INSTANCE_METRICS
+
     console = Console(file=sys.stdout)
     names = min(max(map(len, rows)), max(MIN_NAME, console.width // 3))
     for keys in blocks(INSTANCE_METRICS, console.width - names - 4):

@@ -11,30 +11,23 @@ import time
 import warnings
 from itertools import chain
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ConfigError, InteractionError
 from zoo.files import write_bytes
-from zoo.hub.load import load
 from zoo.images.choice import add_choice_arguments, choice_of
-from zoo.images.drawing import fitting_scale, overlay, png
-from zoo.images.geojson import feature_collection
-from zoo.images.labels import write_labels
-from zoo.inference.objects import likeliest_objects
-from zoo.interactions import Interaction, Interactions, Scribble, read_objects
-from zoo.interactions.single import moved
-from zoo.progress import ProgressBar
-from zoo.slides.part import Part, Region, read_part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from zoo.interactions import Interaction
+    from zoo.slides.part import Part, Region
 
 BAND = 512  # rows at a time
 MOST_NAMED = 20  # empty objects
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
-COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 EPILOG = """\
 FILE holds one list of interactions an object, in pixels of the image: x to the right, y downwards from the
 top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders corrections (0 unless given):
@@ -65,36 +58,23 @@ examples:
 
 def main(argv: list[str]) -> int:
     """Run the verb; 0 when everything was written."""
-    parser = argparse.ArgumentParser(
-        prog="zoo segment",
-        description="Segment the objects of an image from clicks and scribbles.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP or TIFF, or a slide")
-    parser.add_argument("--checkpoint", required=True, metavar="NAME", help="name of a checkpoint, or its folder")
-    parser.add_argument("--interactions", type=Path, required=True, metavar="FILE", help="see below")
-    parser.add_argument("--one-object", action="store_true", help="all interactions belong to one object")
-    parser.add_argument("--out", type=Path, required=True, metavar="MASK", help="label image: .png, .tif or .npy")
-    parser.add_argument("--geojson", type=Path, metavar="FILE", help="also write polygons, as QuPath reads them")
-    parser.add_argument(
-        "--object-type", choices=["annotation", "detection"], default="annotation", help="of these polygons, in QuPath"
-    )
-    parser.add_argument("--exact", action="store_true", help="polygons along pixel edges, not simplified")
-    parser.add_argument("--class-name", metavar="NAME", help="class of these polygons, where the points have none")
-    parser.add_argument("--overlay", type=Path, metavar="PNG", help="also write the image with outlines and clicks")
-    parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; default: what its file says")
-    parser.add_argument("--region", metavar="X,Y,W,H", help="segment this part, in pixels of the image (level 0)")
-    add_choice_arguments(parser)
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
-    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
-    args = parser.parse_args(argv)
-
+    args = _parser().parse_args(argv)
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
     region, choice = _region(args.region), choice_of(args)
     if args.mpp is not None and not 0 < args.mpp < math.inf:
         raise ConfigError(f"--mpp {args.mpp:g}: is no resolution; give micrometres per pixel, e.g. 0.25 at 40x")
+    # Only now: importing torch takes seconds, which --help and wrong options must not.
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    from zoo.hub.load import load
+    from zoo.images.geojson import feature_collection
+    from zoo.inference.objects import likeliest_objects
+    from zoo.interactions import read_objects
+    from zoo.interactions.single import moved
+    from zoo.progress import ProgressBar
+    from zoo.slides.part import read_part
+
     given, names = read_objects(args.interactions, args.one_object)
     with warnings.catch_warnings(record=True) as caught:
         session = load(args.checkpoint, _device(args.device))
@@ -112,7 +92,8 @@ def main(argv: list[str]) -> int:
         print(f"zoo segment: {note}", file=sys.stderr)
 
     began = time.perf_counter()
-    with ProgressBar(*COLUMNS) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with ProgressBar(*columns) as progress:
         task = progress.add_task("objects", total=len(objects))
         try:
             both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
@@ -155,6 +136,33 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="zoo segment",
+        description="Segment the objects of an image from clicks and scribbles.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP or TIFF, or a slide")
+    parser.add_argument("--checkpoint", required=True, metavar="NAME", help="name of a checkpoint, or its folder")
+    parser.add_argument("--interactions", type=Path, required=True, metavar="FILE", help="see below")
+    parser.add_argument("--one-object", action="store_true", help="all interactions belong to one object")
+    parser.add_argument("--out", type=Path, required=True, metavar="MASK", help="label image: .png, .tif or .npy")
+    parser.add_argument("--geojson", type=Path, metavar="FILE", help="also write polygons, as QuPath reads them")
+    parser.add_argument(
+        "--object-type", choices=["annotation", "detection"], default="annotation", help="of these polygons, in QuPath"
+    )
+    parser.add_argument("--exact", action="store_true", help="polygons along pixel edges, not simplified")
+    parser.add_argument("--class-name", metavar="NAME", help="class of these polygons, where the points have none")
+    parser.add_argument("--overlay", type=Path, metavar="PNG", help="also write the image with outlines and clicks")
+    parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; default: what its file says")
+    parser.add_argument("--region", metavar="X,Y,W,H", help="segment this part, in pixels of the image (level 0)")
+    add_choice_arguments(parser)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
+    return parser
+
+
 def _came_out_empty(numbers: list[int]) -> str:
     named = ", ".join(map(str, numbers[:MOST_NAMED])) + (
         f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
@@ -193,6 +201,9 @@ def _placed(collection: dict[str, Any], part: Part) -> dict[str, Any]:
 
 def _shared(pixels: NDArray[np.uint8]) -> torch.Tensor:
     """(1, 3, H, W) uint8 in the memory of (H, W, 3) ones, where this can be written to."""
+    import numpy as np
+    import torch
+
     return torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None]
 
 
@@ -200,6 +211,8 @@ def _measured(
     labels: NDArray[np.integer], probability: NDArray[np.float32], count: int
 ) -> tuple[list[int], dict[int, float]]:
     """Pixels of each of `count` objects, and by its id the mean probability over them."""
+    import numpy as np
+
     areas, sums = np.zeros(count + 1, np.int64), np.zeros(count + 1)
     for first in range(0, len(labels), BAND):
         ids, values = (each[first : first + BAND].ravel() for each in (labels, probability))
@@ -219,6 +232,8 @@ def _check_outputs(out: Path, overlay_path: Path | None, outputs: list[Path]) ->
 
 
 def _device(name: str) -> torch.device:
+    import torch
+
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -229,6 +244,8 @@ def _device(name: str) -> torch.device:
 
 def _encoded(path: Path, labels: NDArray[np.integer]) -> bytes:
     """The label image as the bytes of a file of the path's kind."""
+    from zoo.images.labels import write_labels
+
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / f"labels{path.suffix.lower()}"
         write_labels(temporary, labels)
@@ -236,6 +253,9 @@ def _encoded(path: Path, labels: NDArray[np.integer]) -> bytes:
 
 
 def _picture(image: NDArray[np.uint8], labels: NDArray[np.integer], objects: list[list[Interaction]]) -> bytes:
+    from zoo.images.drawing import fitting_scale, overlay, png
+    from zoo.interactions import Interactions, Scribble
+
     drawn = any(isinstance(each, Scribble) for given in objects for each in given)
     samples = [list(chain(*objects))] if drawn else objects
     height, width = labels.shape

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import nn
 
 from zoo.errors import CheckpointError
@@ -22,7 +21,7 @@ PREVIOUS = ("start", "carry", "join")
 PLAIN = (bool, int, float, str, type(None))
 
 
-def check_same(module: LightningModule, config: dict[str, Any], source: object) -> None:
+def check_same(module: nn.Module, config: dict[str, Any], source: object) -> None:
     """Compare a method with the one that weights are of.
 
     Weights of other shapes are left to those who load them: a network with more inputs may begin as one without.
@@ -46,7 +45,7 @@ def check_same(module: LightningModule, config: dict[str, Any], source: object) 
         )
 
 
-def differences(trained: LightningModule, module: LightningModule) -> Iterator[tuple[str, str, str]]:
+def differences(trained: nn.Module, module: nn.Module) -> Iterator[tuple[str, str, str]]:
     """What differs between two methods, as the first and as the second has it."""
     mpp, wanted = (getattr(method, "mpp", None) for method in (trained, module))
     if mpp is not None and wanted is not None and abs(mpp - wanted) > TOLERANCE * mpp:
@@ -85,5 +84,5 @@ def _unlike(theirs: dict[str, str], ours: dict[str, str]) -> tuple[str, str]:
     return first, second
 
 
-def _shapes(module: LightningModule) -> dict[str, torch.Size]:
+def _shapes(module: nn.Module) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in module.state_dict().items()}

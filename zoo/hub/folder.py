@@ -12,14 +12,16 @@ from typing import Any
 import torch
 import yaml
 from jsonargparse import ArgumentParser
-from lightning import LightningModule
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.errors import CheckpointError
 from zoo.files import write_bytes, write_text
+from zoo.hub.ckpt import TRAINING_ONLY
 
+TRAINING = (*TRAINING_ONLY, "loss", "user", "turns")
+"""Arguments of a method that its segmenter does not take."""
 SHOWN = 3
 """Weights that an error names."""
 CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
@@ -30,7 +32,8 @@ def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], 
 
     Args:
         folder: made if needed; each file appears under its name only when complete, and replaces an older one.
-        config: `class_path` and `init_args` of the method, and the `patients` it was trained on, if known.
+        config: `class_path` and `init_args` of the method, its `segmenter`, a class with the same weights that needs no
+            Lightning, if it has one, and the `patients` it was trained on, if known.
         state: its state dict.
         card: text of the model card.
         half: store weights in half precision. Biases and normalisation statistics, which weigh little and have a
@@ -78,7 +81,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
 
-def build(config: dict[str, Any], source: object = "") -> LightningModule:
+def build(config: dict[str, Any], source: object = "") -> nn.Module:
     """The module that `class_path` and `init_args` describe.
 
     Args:
@@ -99,14 +102,14 @@ def build(config: dict[str, Any], source: object = "") -> LightningModule:
                 f"{before}needs {path}, which can't be had here ({reason}); install its package, or work in the folder "
                 "that its module lies in"
             )
-    named = {key: value for key, value in config.items() if key != "patients"}
+    named = {key: value for key, value in config.items() if key in ("class_path", "init_args")}
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(LightningModule, "model")
+    parser.add_subclass_arguments(nn.Module, "model")
     try:
         with warnings.catch_warnings():
             # Lightning advises against what `save_hyperparameters` keeps; from YAML it keeps plain values.
             warnings.filterwarnings("ignore", message=r"Attribute .* is an instance of `nn\.Module`")
-            module: LightningModule = parser.instantiate_classes(parser.parse_object({"model": named})).model
+            module: nn.Module = parser.instantiate_classes(parser.parse_object({"model": named})).model
     except Exception as error:  # jsonargparse raises whatever the class raises
         lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
         lines = [line for line in lines if not line.startswith(("Given value", "Expected a <class"))] or lines
@@ -116,6 +119,17 @@ def build(config: dict[str, Any], source: object = "") -> LightningModule:
             "from another version?"
         ) from error
     return module
+
+
+def for_inference(config: dict[str, Any]) -> dict[str, Any]:
+    """The same, with the class that only segments in the place of the method, where the checkpoint names one.
+
+    It imports no Lightning, for seconds, and takes the arguments of the method but for those of training.
+    """
+    if "segmenter" not in config:
+        return config
+    given = {name: value for name, value in config.get("init_args", {}).items() if name not in TRAINING}
+    return {"class_path": config["segmenter"], "init_args": given}
 
 
 def _class_paths(config: Any) -> Iterator[str]:
@@ -128,7 +142,7 @@ def _class_paths(config: Any) -> Iterator[str]:
         yield from _class_paths(value)
 
 
-def load_state(module: LightningModule, config: dict[str, Any], state: dict[str, Tensor], source: Path) -> None:
+def load_state(module: nn.Module, config: dict[str, Any], state: dict[str, Tensor], source: Path) -> None:
     """Load strictly; what else the module recalls of its training comes back as Lightning gives it back.
 
     Raises:
@@ -144,10 +158,12 @@ def load_state(module: LightningModule, config: dict[str, Any], state: dict[str,
             f"{f' and {len(wrong) - SHOWN} more' * (len(wrong) > SHOWN)}, of {len(state)}; name the method, "
             "network and encoder that they were trained with"
         ) from None
-    module.on_load_checkpoint({"patients": config.get("patients", ())})
+    recall = getattr(module, "on_load_checkpoint", None)  # a segmenter recalls nothing
+    if recall is not None:
+        recall({"patients": config.get("patients", ())})
 
 
-def _unfit(module: LightningModule, state: Mapping[str, Tensor], message: str) -> list[str]:
+def _unfit(module: nn.Module, state: Mapping[str, Tensor], message: str) -> list[str]:
     """What is wrong with each of the weights that torch refused with a message."""
     ours = module.state_dict()
     # What torch names: a first layer of another shape may be one that a network widens.

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.errors import CheckpointError, ConfigError
 from zoo.hub.ckpt import read_ckpt
 from zoo.hub.description import check_same
-from zoo.hub.folder import WEIGHTS, build, load_state, read_config, read_weights
+from zoo.hub.folder import WEIGHTS, build, for_inference, load_state, read_config, read_weights
 from zoo.hub.index import locate
 from zoo.inference.precision import Precision
 from zoo.inference.segmenter import Method
@@ -27,8 +26,17 @@ def load_method(name: str) -> Any:
     Args:
         name: a name of the index, the path of a checkpoint folder, or of a `.ckpt` that `zoo fit` wrote.
     """
+    return _built(name, training=True)
+
+
+def load_segmenter(name: str) -> Any:
+    """As `load_method`, but without what trains it and without Lightning, where the checkpoint names such a class."""
+    return _built(name, training=False)
+
+
+def _built(name: str, training: bool) -> Any:
     config, state, source = _read(name)
-    method = build(config, source)
+    method = build(config if training else for_inference(config), source)
     load_state(method, config, state, source)
     return method.eval()
 
@@ -44,13 +52,13 @@ def load(name: str, device: torch.device | str = "cpu", precision: Precision = "
     Raises:
         CheckpointError: unknown, incomplete, altered or not an interactive method.
     """
-    method = load_method(name).to(device)
+    method = load_segmenter(name).to(device)
     if not isinstance(method, Method):
         raise CheckpointError(f"{name} holds {type(method).__name__}, which is not interactive")
     return Session(method.engine(precision), device)
 
 
-def load_weights(module: LightningModule, name: str, override: bool = False) -> dict[str, Any]:
+def load_weights(module: nn.Module, name: str, override: bool = False) -> dict[str, Any]:
     """Load weights into a module of the same architecture, strictly, that does the same with them.
 
     Returns what they are of, `class_path` and `init_args`; of `imagenet` nothing.

@@ -6,13 +6,15 @@ import argparse
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from zoo.errors import ConfigError, DataError
-from zoo.images.stored import Stored
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoo.images.stored import Stored
 
 Window = tuple[float, float] | Literal["auto"]
 # What 'auto' shows, in percent of the values: a hot pixel does not make all others black.
@@ -78,6 +80,8 @@ def colours(path: Path, stored: Stored, choice: Choice) -> tuple[NDArray[np.uint
     Raises:
         DataError: channels of which none are chosen, or not as many; more than 8 bits without a window.
     """
+    import numpy as np  # here, since parsers of arguments, which import little, come from this file too
+
     samples, notes = stored.samples, list(stored.notes)
     if choice.channels is not None:
         if max(choice.channels) > samples.shape[2]:
@@ -103,6 +107,8 @@ def colours(path: Path, stored: Stored, choice: Choice) -> tuple[NDArray[np.uint
 
 
 def _windowed(path: Path, samples: NDArray[np.generic], window: Window) -> tuple[NDArray[np.uint8], str]:
+    import numpy as np
+
     values = np.nan_to_num(samples.astype(np.float32))
     if window == "auto":
         low, high = (float(each) for each in np.percentile(values, AUTO))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import torch
@@ -13,31 +12,26 @@ from torch import Tensor, nn
 from zoo.data.batch import Batch
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
-from zoo.inference.engine import Engine
-from zoo.inference.evaluating import evaluating
-from zoo.inference.network_engine import NetworkEngine
-from zoo.inference.precision import Precision
 from zoo.inference.refiner import Refiner
-from zoo.inference.segmenter import Refinable
 from zoo.inference.session import as_images
-from zoo.inference.zoom import WholeImage, Zoom
+from zoo.inference.zoom import Zoom
 from zoo.interactions import Interactions
 from zoo.methods.channels import SIDE, check_channels
 from zoo.methods.trained import TrainedMethod
-from zoo.networks.staged import Features, StagedNetwork
 from zoo.ops.draws import Draw
 from zoo.ops.random import uniform
+from zoo.segmenters.interactive import InteractiveSegmenter
 from zoo.users.base import SimulatedUser, Truth
 
 EVEN = 32
 
 
-class InteractiveMethod(TrainedMethod, Refinable):
+class InteractiveMethod(InteractiveSegmenter, TrainedMethod):
     """A network that segments from an image, guidance and the previous mask, trained with simulated users.
 
     One training step: turns of *user, guidance, forward* without gradient and in evaluation mode, then one more turn
     with gradient and the loss. A subclass says through `start`, `carry`, `join` and `mask` what the previous mask is,
-    how it enters and how a probability becomes a mask.
+    how it enters and how a probability becomes a mask; those of a `segmenter` load without Lightning.
 
     Args:
         network: maps what `join` returns to logits (B, 1, H, W).
@@ -81,24 +75,27 @@ class InteractiveMethod(TrainedMethod, Refinable):
         refiner: Refiner | None = None,
         flip: bool = False,
     ) -> None:
-        super().__init__(network, threshold, optimizer, scheduler, mpp, weights_override)
+        super().__init__(
+            network,
+            encoder=encoder,
+            zoom=zoom,
+            threshold=threshold,
+            mpp=mpp,
+            refiner=refiner,
+            flip=flip,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            weights_override=weights_override,
+        )
         self.save_hyperparameters()
         self.turns = tuple(self.default_turns if turns is None else turns)
         if not self.turns or min(self.turns) < 0 or abs(sum(self.turns) - 1) > 1e-3:
             raise ConfigError(
                 f"turns={list(self.turns)} must be probabilities that add up to 1, e.g. [0.5, 0.25, 0.25]"
             )
-        self.encoder = self.default_encoder() if encoder is None else encoder
         self.loss = self.default_loss() if loss is None else loss
         self.user = self.default_user() if user is None else user
-        self.zoom = self.default_zoom() if zoom is None else zoom
-        self.refiner = refiner
-        self.flip = flip
         self.begin(weights)
-
-    def default_encoder(self) -> InteractionEncoder:
-        """The interaction encoder of a method that is given none."""
-        raise ConfigError(f"{type(self).__name__} has no encoder of its own; name one under `encoder`")
 
     def default_loss(self) -> nn.Module:
         """The loss of a method that is given none."""
@@ -107,10 +104,6 @@ class InteractiveMethod(TrainedMethod, Refinable):
     def default_user(self) -> SimulatedUser:
         """The simulated user that a method is trained with if it is given none."""
         raise ConfigError(f"{type(self).__name__} has no simulated user of its own; name one under `user`")
-
-    def default_zoom(self) -> Zoom:
-        """What the network of a method that is given no zoom sees: the whole image."""
-        return WholeImage()
 
     def setup(self, stage: str) -> None:
         """Refuse an encoder and a network that do not fit, before anything runs."""
@@ -123,80 +116,6 @@ class InteractiveMethod(TrainedMethod, Refinable):
             )
         if self.refiner is not None:
             self.channels(self.refiner.at)
-
-    def forward(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
-        """Logits (B, 1, H, W) from image (B, 3, H, W) in 0..1, guidance (B, C, H, W), previous (B, 1, H, W)."""
-        logits: Tensor = self.network(self.join(image, guidance, previous))
-        return logits
-
-    def start(self, image: Tensor, mask: Tensor | None) -> Tensor:
-        """The first probability and previous mask (B, 1, H, W) float32: the initial mask, or nothing."""
-        return torch.zeros_like(image[:, :1]) if mask is None else mask
-
-    def carry(self, probability: Tensor, previous: Tensor) -> Tensor:
-        """The previous mask of the next turn: by default the last probability."""
-        return probability
-
-    def join(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
-        """What the network is given: by default image and guidance."""
-        return torch.cat([image, guidance.to(image.dtype)], 1)
-
-    def mask(self, probability: Tensor, interactions: Interactions) -> Tensor:
-        """(B, 1, H, W) bool from a probability: by default a threshold."""
-        return probability > self.threshold
-
-    def predict(self, image: Tensor, interactions: Interactions, previous: Tensor) -> Tensor:
-        """Probability (B, 1, H, W) float32; the crop's interactions and previous mask as in training."""
-        return torch.sigmoid(self(image, self.guide(interactions, image), previous).float())
-
-    def guide(self, interactions: Interactions, image: Tensor) -> Tensor:
-        """Guidance (B, C, H, W) float32, whatever autocast surrounds: coordinates do not survive bfloat16."""
-        with torch.autocast(image.device.type, enabled=False):
-            guidance: Tensor = self.encoder(interactions, image)
-        return guidance
-
-    def channels(self, point: str) -> int:
-        """Channels of the features at a point: `image`, `guidance`, or one of the network's.
-
-        Raises:
-            ConfigError: there is no such point.
-        """
-        points = {"image": 3, "guidance": self.encoder.out_channels}
-        points |= self.network.channels if isinstance(self.network, StagedNetwork) else {}
-        if point not in points:
-            raise ConfigError(
-                f"{type(self.network).__name__} has no point {point!r}, where the refiner intervenes, only "
-                f"{', '.join(points)}; choose another refiner or network"
-            )
-        return points[point]
-
-    def trunk(self, image: Tensor, guidance: Tensor, previous: Tensor, point: str) -> Features:
-        """What the method has computed when it reaches a point; inputs as in `forward`."""
-        size = (image.shape[-2], image.shape[-1])
-        if point == "image":
-            return Features(image, (guidance, previous), size)
-        if point == "guidance":
-            return Features(guidance, (image, previous), size)
-        assert isinstance(self.network, StagedNetwork)
-        return self.network.until(self.join(image, guidance, previous), point)
-
-    def rest(self, features: Features, point: str) -> Tensor:
-        """Logits (B, 1, H, W) from what was computed up to a point."""
-        if point == "image":
-            return self.forward(features.value, *features.rest)
-        if point == "guidance":
-            image, previous = features.rest
-            return self.forward(image, features.value, previous)
-        assert isinstance(self.network, StagedNetwork)
-        return self.network.after(features, point)
-
-    def running(self) -> AbstractContextManager[object]:
-        """Evaluation mode."""
-        return evaluating(self)
-
-    def engine(self, precision: Precision = "trainer") -> Engine:
-        """The method as it is used at test time: zoom, then refiner, then flip, then network."""
-        return NetworkEngine(self, self.zoom, self.refiner, self.flip, precision, self.mpp)
 
     def simulate(self, image: Tensor, truth: Truth) -> tuple[Interactions, Tensor]:
         """What the training user says over each sample's turns, and the previous mask of its last turn."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning import LightningModule
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.data.batch import Batch
 from zoo.data.datamodule import PatchDataModule
@@ -25,7 +25,11 @@ class EvaluatedModule(LightningModule, Method):
         scores: the numbers of the last evaluation, in double precision.
         patients: `data set: patient` of everybody the weights were trained on, as their checkpoint says; empty where
             it does not.
+        segmenter: class that has the weights and the arguments of this one, but for those of training, and needs no
+            Lightning; checkpoints name it. A subclass that segments in another way has one of its own, or none.
     """
+
+    segmenter: type[nn.Module] | None = None
 
     def __init__(self) -> None:
         super().__init__()

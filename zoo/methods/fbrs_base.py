@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from torch import nn
 
-from zoo.encoders.base import InteractionEncoder
-from zoo.encoders.distance import TanhDistance
+from zoo import segmenters
 from zoo.losses import NormalizedFocalLoss
 from zoo.methods.base import InteractiveMethod
 from zoo.users.base import SimulatedUser
 from zoo.users.training_clicks import TrainingClicks
 
 
-class FBRSBase(InteractiveMethod):
+class FBRSBase(segmenters.FBRSBase, InteractiveMethod):
     """The base network of f-BRS: image and distance maps of the clicks, without a previous mask (f-BRS, released code).
 
     It is trained on random clicks alone. What answers the mask at test time is a refiner: with none this is the plain
@@ -22,9 +21,7 @@ class FBRSBase(InteractiveMethod):
     and gamma 2; up to 10 random clicks a sign, and never one that answers a mask.
     """
 
-    def default_encoder(self) -> InteractionEncoder:
-        """`tanh(2 d / 260)` to the nearest click of each sign."""
-        return TanhDistance(r=260)
+    segmenter = segmenters.FBRSBase
 
     def default_loss(self) -> nn.Module:
         """Normalised focal loss, alpha 0.5 and gamma 2."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from torch import nn
 
-from zoo.encoders.base import InteractionEncoder
-from zoo.encoders.distance import TruncatedDistance
+from zoo import segmenters
 from zoo.losses import BinaryCrossEntropy
 from zoo.methods.base import InteractiveMethod
 from zoo.users.base import SimulatedUser
 from zoo.users.training_clicks import TrainingClicks
 
 
-class IFCN(InteractiveMethod):
+class IFCN(segmenters.IFCN, InteractiveMethod):
     """iFCN: image and truncated distance maps of the clicks (Deep Interactive Object Selection, section 3).
 
     The paper's maps are, like its images, in 0..255; both are in 0..1 here. Ours: negative clicks are sampled as RITM
@@ -23,9 +22,7 @@ class IFCN(InteractiveMethod):
     random clicks a sign, and never one that answers a mask.
     """
 
-    def default_encoder(self) -> InteractionEncoder:
-        """`min(d, 255) / 255` to the nearest click of each sign."""
-        return TruncatedDistance(limit=255, unit=255)
+    segmenter = segmenters.IFCN
 
     def default_loss(self) -> nn.Module:
         """Binary cross-entropy."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from zoo.encoders.base import InteractionEncoder
-from zoo.encoders.inclusion_exclusion import InclusionExclusion
-from zoo.inference.zoom import InteractionWindow, Zoom
-from zoo.interactions import Interactions
+from zoo import segmenters
 from zoo.losses import NuClickLoss
 from zoo.methods.base import InteractiveMethod
-from zoo.networks.nuclick import NuClickNet
-from zoo.ops.components import fill_holes, reconstruct, remove_small
+from zoo.segmenters.nuclick import PostProcess
 from zoo.users.base import SimulatedUser
 from zoo.users.compose import Together, Turns
 from zoo.users.inside import RandomInside
@@ -23,29 +17,7 @@ from zoo.users.next_click import NextClick
 from zoo.users.others import OtherObjects
 
 
-@dataclass(frozen=True)
-class PostProcess:
-    """From probability to mask, per patch (NuClick, section III.D).
-
-    Attributes:
-        threshold: probability above which a pixel belongs to the mask.
-        min_object: components of fewer pixels are removed.
-        min_hole: holes of fewer pixels are filled.
-    """
-
-    threshold: float = 0.5
-    min_object: int = 50
-    min_hole: int = 30
-
-    def __call__(self, probability: Tensor, interactions: Interactions) -> Tensor:
-        """(B, 1, H, W) bool from (B, 1, H, W): also drops every component that holds no positive interaction."""
-        mask = (probability > self.threshold)[:, 0]
-        mask = fill_holes(remove_small(mask, self.min_object), self.min_hole)
-        marker = interactions.pixels(1)
-        return torch.where(marker.flatten(1).any(1)[:, None, None], reconstruct(marker, mask), mask)[:, None]
-
-
-class NuClick(InteractiveMethod):
+class NuClick(segmenters.NuClick, InteractiveMethod):
     """NuClick: single-pixel inclusion and exclusion maps beside the image, one network, per-patch post-processing.
 
     By default the training user clicks a random point at least 2 px inside the object and the centroids of the other
@@ -61,18 +33,14 @@ class NuClick(InteractiveMethod):
         common: see `InteractiveMethod`; without `threshold`.
     """
 
+    segmenter = segmenters.NuClick
     default_turns = (0.5, 0.1667, 0.1667, 0.1666)
-    remembers = False
 
     def __init__(
         self, network: nn.Module | None = None, *, postprocess: PostProcess | None = None, **common: Any
     ) -> None:
-        self.postprocess = postprocess or PostProcess()
-        super().__init__(network or NuClickNet(), threshold=self.postprocess.threshold, **common)
-
-    def default_encoder(self) -> InteractionEncoder:
-        """Inclusion and exclusion maps."""
-        return InclusionExclusion()
+        # Said here for `zoo fit --help`, which shows what a class itself takes.
+        super().__init__(network, postprocess=postprocess, **common)
 
     def default_loss(self) -> nn.Module:
         """The hybrid loss with the released weight map."""
@@ -81,14 +49,6 @@ class NuClick(InteractiveMethod):
     def default_user(self) -> SimulatedUser:
         """See `training_user`."""
         return training_user()
-
-    def default_zoom(self) -> Zoom:
-        """Windows of 128 px."""
-        return InteractionWindow(128)
-
-    def mask(self, probability: Tensor, interactions: Interactions) -> Tensor:
-        """Threshold, small objects and holes, reconstruction from what was clicked."""
-        return self.postprocess(probability, interactions)
 
 
 def training_user() -> SimulatedUser:

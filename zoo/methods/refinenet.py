@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from zoo.encoders.base import InteractionEncoder
-from zoo.encoders.distance import InverseDistance
+from zoo import segmenters
 from zoo.hub.load import load_method
-from zoo.inference.engine import Engine
-from zoo.inference.precision import Precision
-from zoo.inference.tiling import TiledEngine
 from zoo.losses import BinaryCrossEntropy
 from zoo.methods.base import InteractiveMethod
 from zoo.methods.evaluated import refuse_overlap
 from zoo.methods.guidenet import GuideNet
-from zoo.ops.device import layout
 from zoo.users.base import SimulatedUser
 from zoo.users.correction import CorrectionScribbles
 
 
-class RefineNet(InteractiveMethod):
+class RefineNet(segmenters.RefineNet, InteractiveMethod):
     """Image, GuideNet's probability and guidance maps of all scribbles so far, to a better mask (DeepScribble, 3.2).
 
     The guide's probability is computed once an image and stays; with every turn only the guidance changes. A session
@@ -41,7 +35,7 @@ class RefineNet(InteractiveMethod):
         common: see `InteractiveMethod`.
     """
 
-    warmup = 0
+    segmenter = segmenters.RefineNet
     default_turns = (0.25, 0.25, 0.25, 0.25)
 
     def __init__(
@@ -54,14 +48,11 @@ class RefineNet(InteractiveMethod):
         overlap: int = 96,
         **common: Any,
     ) -> None:
-        self.see_guide = see_guide
-        self.tile, self.overlap = tile, overlap
-        super().__init__(network, **common)
-        self._guide = [frozen_guide(guide)]
+        super().__init__(network, guide, see_guide=see_guide, tile=tile, overlap=overlap, **common)
 
-    def default_encoder(self) -> InteractionEncoder:
-        """`1 - min(d, 255) / 255` to the nearest scribble of each sign."""
-        return InverseDistance()
+    def load_guide(self, name: str) -> GuideNet:
+        """The whole method, which knows its patients."""
+        return frozen_guide(name)
 
     def default_loss(self) -> nn.Module:
         """Binary cross-entropy."""
@@ -71,6 +62,10 @@ class RefineNet(InteractiveMethod):
         """A scribble on every wrong region."""
         return CorrectionScribbles()
 
+    def _patients_of_guide(self) -> frozenset[str]:
+        guide = cast(GuideNet, self._guide[0])  # `load_guide` gave it
+        return guide.patients
+
     def on_fit_start(self) -> None:
         """Refuse patients that the guide was trained on: on them its mistakes are not those of a new patient.
 
@@ -79,7 +74,7 @@ class RefineNet(InteractiveMethod):
         """
         super().on_fit_start()
         seen = self._patients("train") | self._patients("val")
-        refuse_overlap(self._guide[0].patients, seen, "the guide was trained on")
+        refuse_overlap(self._patients_of_guide(), seen, "the guide was trained on")
 
     def on_test_start(self) -> None:
         """Refuse patients that the guide or the network was trained on.
@@ -88,30 +83,7 @@ class RefineNet(InteractiveMethod):
             SplitError: there are such patients.
         """
         super().on_test_start()
-        refuse_overlap(self._guide[0].patients, self._patients("test"), "the guide was trained on")
-
-    def engine(self, precision: Precision = "trainer") -> Engine:
-        """The method as it is used at test time, in tiles where the image is larger than one."""
-        return TiledEngine(super().engine(precision), self.tile, self.overlap)
-
-    def guided(self, image: Tensor) -> Tensor:
-        """The guide's probability (B, 1, H, W) of images (B, 3, H, W), on their device."""
-        # In a list, the guide is no sub-module: it has no place in weights, optimizers and training mode.
-        self._guide[0] = self._guide[0].to(image.device)
-        return self._guide[0].probability(image)
-
-    def start(self, image: Tensor, mask: Tensor | None) -> Tensor:
-        """The guide's probability, or the initial mask."""
-        return self.guided(image) if mask is None else mask
-
-    def carry(self, probability: Tensor, previous: Tensor) -> Tensor:
-        """The guide's probability stays."""
-        return previous
-
-    def join(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
-        """Image, guide and guidance."""
-        parts = [image, previous.to(image.dtype)] if self.see_guide else [image]
-        return torch.cat([*parts, guidance.to(image.dtype)], 1).contiguous(memory_format=layout(image.device))
+        refuse_overlap(self._patients_of_guide(), self._patients("test"), "the guide was trained on")
 
 
 def frozen_guide(name: str) -> GuideNet:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from zoo.encoders.base import InteractionEncoder
-from zoo.encoders.disk import Disks
+from zoo import segmenters
 from zoo.losses import NormalizedFocalLoss
 from zoo.methods.base import InteractiveMethod
-from zoo.ops.device import layout
 from zoo.users.base import SimulatedUser
 from zoo.users.compose import Turns
 from zoo.users.random_error import RandomInError
 from zoo.users.training_clicks import TrainingClicks
 
 
-class RITM(InteractiveMethod):
+class RITM(segmenters.RITM, InteractiveMethod):
     """RITM: image, click disks and previous mask, to a better mask (Reviving Iterative Training with Mask Guidance).
 
     The previous mask is the last turn's probability, all 0 before the first. A session can start from an external
@@ -27,11 +24,8 @@ class RITM(InteractiveMethod):
     radius 5; normalised focal loss, alpha 0.5 and gamma 2; `ritm_user`; 1 to 4 turns, equally often.
     """
 
+    segmenter = segmenters.RITM
     default_turns = (0.25, 0.25, 0.25, 0.25)
-
-    def default_encoder(self) -> InteractionEncoder:
-        """Disks of radius 5."""
-        return Disks(radius=5)
 
     def default_loss(self) -> nn.Module:
         """Normalised focal loss, alpha 0.5 and gamma 2."""
@@ -40,11 +34,6 @@ class RITM(InteractiveMethod):
     def default_user(self) -> SimulatedUser:
         """See `ritm_user`."""
         return ritm_user()
-
-    def join(self, image: Tensor, guidance: Tensor, previous: Tensor) -> Tensor:
-        """Image, guidance and previous mask."""
-        parts = [image, guidance.to(image.dtype), previous.to(image.dtype)]
-        return torch.cat(parts, 1).contiguous(memory_format=layout(image.device))
 
 
 def ritm_user() -> SimulatedUser:

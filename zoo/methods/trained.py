@@ -3,52 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import nn
 
 from zoo.hub.ckpt import described
 from zoo.hub.description import check_same
 from zoo.hub.load import load_weights
 from zoo.methods.evaluated import EvaluatedModule
-from zoo.ops.device import layout
 
 
 class TrainedMethod(EvaluatedModule):
-    """A network that is trained, and evaluated under a protocol.
+    """What trains a `zoo.segmenters.NetworkedSegmenter`, which a subclass has for a base before this one.
 
     Args:
-        network: what is trained; kept in memory as its device likes it.
-        threshold: probability above which a pixel belongs to the mask.
         optimizer: called with the trainable parameters.
         scheduler: called with the optimizer; stepped after every batch.
-        mpp: micrometres per pixel of the training images, if known; None: that of the weights it begins with.
         weights_override: whether weights may be of another encoder, network, resolution or previous mask.
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        threshold: float,
-        optimizer: OptimizerCallable,
-        scheduler: LRSchedulerCallable | None,
-        mpp: float | None,
-        weights_override: bool = False,
+        self, optimizer: OptimizerCallable, scheduler: LRSchedulerCallable | None, weights_override: bool = False
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=layout(self.device))
-        self.threshold = threshold
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
-        self.mpp = mpp
         self.weights_override = weights_override
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """As every module, with the network's weights in the device's layout."""
-        moved = super().to(*args, **kwargs)
-        moved.network.to(memory_format=layout(moved.device))
-        return moved
 
     def begin(self, weights: str | None) -> None:
         """Start from weights: a checkpoint's name, folder or .ckpt, or `imagenet` for a backbone's; None: as it is.

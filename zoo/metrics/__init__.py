@@ -1,9 +1,12 @@
 """Metrics of instance maps and of interactive sessions: functions, and torchmetrics classes over them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from zoo.metrics.hausdorff import hausdorff, object_hausdorff
 from zoo.metrics.instances import Panoptic, aji, aji_plus, dice, glas_f1, iou, object_dice, panoptic
 from zoo.metrics.interaction import auc, iou_at, mean_curve, noc, nof, reached, spi, summarise
-from zoo.metrics.modules import InstanceMetrics, InteractionMetrics, RegionMetrics
 from zoo.metrics.pairs import PairTable, pair_table
 from zoo.metrics.statistics import (
     INSTANCE_METRICS,
@@ -12,6 +15,9 @@ from zoo.metrics.statistics import (
     overall_scores,
     score_instances,
 )
+
+if TYPE_CHECKING:
+    from zoo.metrics.modules import InstanceMetrics, InteractionMetrics, RegionMetrics
 
 __all__ = [
     "INSTANCE_METRICS",
@@ -43,3 +49,12 @@ __all__ = [
     "spi",
     "summarise",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a class of torchmetrics when it is first used: that takes seconds, which the functions don't need."""
+    if name not in ("InstanceMetrics", "InteractionMetrics", "RegionMetrics"):
+        raise AttributeError(f"module 'zoo.metrics' has no attribute {name!r}")
+    from zoo.metrics import modules
+
+    return getattr(modules, name)

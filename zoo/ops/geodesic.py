@@ -2,8 +2,6 @@
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
 from zoo.ops.device import use_torch
@@ -57,6 +55,9 @@ def _cheapest(start: Tensor, image: Tensor, weight: float, limit: float) -> Tens
         edges.append((np.full(len(first), pixels.size + k), first, out[k].ravel()[first] + 1))
     rows, columns, costs = (np.concatenate(part) for part in zip(*edges, strict=True))
     nodes = pixels.size + len(start)
+    from scipy.sparse import coo_matrix  # here, since it takes a while
+    from scipy.sparse.csgraph import dijkstra
+
     graph = coo_matrix((costs.astype(np.float64), (rows, columns)), (nodes, nodes)).tocsr()
     distance = dijkstra(graph, indices=[pixels.size + k for k in used], limit=limit + 1)[:, : pixels.size] - 1
     out[used] = np.minimum(distance, limit).reshape(-1, height, width)

@@ -4,7 +4,6 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
-from skimage.morphology import skeletonize as _scikit_image
 from torch import Tensor
 
 from zoo.ops.device import check_mask, per_sample, use_torch
@@ -37,6 +36,8 @@ def skeletonize(mask: Tensor) -> Tensor:
     """
     check_mask(mask)
     if not use_torch(mask):
+        from skimage.morphology import skeletonize as _scikit_image  # here, since it takes a while
+
         return per_sample(_scikit_image, mask, torch.bool)
     removed = torch.tensor(_removal_table(), device=mask.device)
     skeleton = mask

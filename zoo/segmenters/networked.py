@@ -1,0 +1,35 @@
+"""What GuideNet and the interactive methods share at test time: a network, laid out in memory as its device likes."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from zoo.inference.segmenter import Method
+from zoo.ops.device import layout
+
+
+class NetworkedSegmenter(nn.Module, Method):
+    """A method with a network.
+
+    Args:
+        network: kept in memory as its device likes it.
+        threshold: probability above which a pixel belongs to the mask.
+        mpp: micrometres per pixel that it works at; None: unknown or any.
+        training: what the next class takes, where this is the base of one that is trained.
+    """
+
+    def __init__(self, network: nn.Module, threshold: float = 0.5, mpp: float | None = None, **training: Any) -> None:
+        super().__init__(**training)
+        self.network = network.to(memory_format=layout(torch.get_default_device()))
+        self.threshold = threshold
+        self.mpp = mpp
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """As every module, with the network's weights in the device's layout."""
+        moved = super().to(*args, **kwargs)
+        first = next(moved.parameters(), None)
+        moved.network.to(memory_format=layout(torch.get_default_device() if first is None else first.device))
+        return moved
