@@ -219,7 +219,7 @@ def test_shipped_experiments_are_found_from_any_folder(tmp_path, monkeypatch):
     beside = resolve(Address.parse(f"{table}::watershed"))
     monkeypatch.chdir(tmp_path)
     rows = experiments(table)
-    assert [row.row for row in rows] == ["nuclick", "watershed", "region-growing"]
+    assert [row.row for row in rows] == ["nuclei", "nuclick", "watershed", "region-growing"]
     assert resolve(rows[1]) == beside
     cli = run(["-c", str(rows[1])], run_verb=False)
     cli.datamodule.setup("test")
