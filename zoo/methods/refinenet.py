@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -89,6 +90,11 @@ class RefineNet(InteractiveMethod):
         """
         super().on_test_start()
         refuse_overlap(self._guide[0].patients, self._patients("test"), "the guide was trained on")
+
+    def replace_networks(self, by: Callable[[nn.Module], nn.Module]) -> None:
+        """Replace the network, and the guide's."""
+        super().replace_networks(by)
+        self._guide[0].replace_networks(by)
 
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time, in tiles where the image is larger than one."""

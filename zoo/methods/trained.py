@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -49,6 +49,10 @@ class TrainedMethod(EvaluatedModule):
         moved = super().to(*args, **kwargs)
         moved.network.to(memory_format=layout(moved.device))
         return moved
+
+    def replace_networks(self, by: Callable[[nn.Module], nn.Module]) -> None:
+        """Replace the network."""
+        self.network = by(self.network)
 
     def begin(self, weights: str | None) -> None:
         """Start from weights: a checkpoint's name, folder or .ckpt, or `imagenet` for a backbone's; None: as it is.
