@@ -42,7 +42,7 @@ def test_loaded_sessions(tmp_path, monkeypatch):
     monkeypatch.setattr(precision, "has_matrix_units", lambda: True)
     found, guided, probabilities = {}, [], {}
     for name in ("auto", "float32", "bfloat16"):
-        session = zoo.load(folder, precision=name)
+        session = zoo.load(folder, precision=name, backend="torch")
         method = session.engine.method
         method.network.out.register_forward_hook(lambda *args, name=name: found.update({name: args[2].dtype}))
         method.encoder.register_forward_hook(lambda *_: guided.append(product()))

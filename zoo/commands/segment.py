@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BAND = 512  # rows at a time
 MOST_NAMED = 20  # empty objects
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+BACKEND = "what runs the network; auto, the default: OpenVINO on a CPU where it is installed and can, else torch"
 EPILOG = """\
 FILE holds one list of interactions an object, in pixels of the image: x to the right, y downwards from the
 top-left corner; the centre of the top-left pixel is (0.5, 0.5). `turn` orders corrections (0 unless given):
@@ -77,7 +78,7 @@ def main(argv: list[str]) -> int:
 
     given, names = read_objects(args.interactions, args.one_object)
     with warnings.catch_warnings(record=True) as caught:
-        session = load(args.checkpoint, _device(args.device))
+        session = load(args.checkpoint, _device(args.device), args.precision, args.backend)
         part = read_part(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp)
         session.set_image(_shared(part.pixels), mpp=part.mpp)
     objects = [[moved(each, part.origin, part.downsample) for each in one] for one in given]
@@ -159,6 +160,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", metavar="X,Y,W,H", help="segment this part, in pixels of the image (level 0)")
     add_choice_arguments(parser)
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
+    parser.add_argument("--backend", choices=["torch", "openvino", "auto"], default="auto", help=BACKEND)
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="of the network; auto: bfloat16 on CPUs with matrix units (AMX), float32 elsewhere",
+    )
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
     return parser
 

@@ -24,6 +24,7 @@ from zoo.errors import ConfigError
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
 from zoo.evaluation.speed import measure
+from zoo.inference.backend import backend_of
 from zoo.methods.evaluated import EvaluatedModule
 
 OVERRIDES = {
@@ -149,6 +150,7 @@ def evaluate(experiment: Experiment, command: str, progress: Progress | None = N
         speed=speed,
         mpp=model.mpp,
         interaction=experiment.protocol.interaction,
+        backend=backend_of(model),
         **provenance.commit(),
     )
     return experiment

@@ -175,4 +175,5 @@ def _speed(result: Result) -> str:
     if result.speed is None:
         return "–"
     size = f"{result.speed.size} px, " if result.speed.size else ""
-    return f"{result.speed.end_to_end * 1000:.1f} ms an {result.speed.unit}, {size}{cell(result.device or '')}"
+    where = ", ".join(filter(None, (result.device, result.backend)))
+    return f"{result.speed.end_to_end * 1000:.1f} ms an {result.speed.unit}, {size}{cell(where)}"

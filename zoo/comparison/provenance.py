@@ -29,7 +29,7 @@ MACHINE = ("num_workers",)
 
 
 def config_hash(cli: ZooCLI) -> str:
-    """Sha256 of model, protocol, data, seed and precision as resolved.
+    """Sha256 of model, protocol, data, seed, precision and backend as resolved.
 
     Of stores only the file names count, of a list of test samples what it says and not where it lies. Folders, devices,
     loggers and worker counts differ between machines and do not change what is computed.
@@ -37,6 +37,8 @@ def config_hash(cli: ZooCLI) -> str:
     config = yaml.safe_load(cli.parser.dump(cli.config, skip_validation=True))
     kept = {name: config.get(name) for name in ("model", "protocol", "data", "seed_everything")}
     kept["precision"] = config["trainer"].get("precision")
+    if config.get("backend", "torch") != "torch":  # as if there had never been others, as in results of before
+        kept["backend"] = config["backend"]
     data: dict[str, Any] = dict(kept["data"])
     for name in PATHS:
         data[name] = None if data.get(name) is None else sorted(Path(file).name for file in data[name])

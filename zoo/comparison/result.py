@@ -74,6 +74,7 @@ class Result:
         speed: seconds at batch size 1, None where not measured.
         mpp: micrometres per pixel that images were resampled to, where theirs are known; None: they were not.
         interaction: what a user gives in a turn; tables say NoC of clicks and NoI of anything else.
+        backend: what ran the network and in which precision (`openvino 2026.4.1, f32`); None: torch.
     """
 
     experiment: str
@@ -95,6 +96,7 @@ class Result:
     speed: Speed | None = None
     mpp: float | None = None
     interaction: Kind = "click"
+    backend: str | None = None
 
     @property
     def count(self) -> int | None:

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
+from zoo.callbacks.backend import EvaluatedBackend
 from zoo.callbacks.predictions import PredictionWriter
 from zoo.callbacks.weights import TestedWeights
 from zoo.config.action import ComposedFile, last_named, named
@@ -26,6 +27,7 @@ from zoo.config.runs import CHECKPOINTS, CONFIG, WHICH, is_run
 from zoo.data.datamodule import PatchDataModule
 from zoo.errors import ConfigError
 from zoo.evaluation.protocol import Protocol
+from zoo.inference.backend import Backend
 
 # What a user can do nothing about. Lightning can't know that the datamodule skips what a killed training has seen, and
 # that samples have their numbers.
@@ -85,12 +87,15 @@ class ZooCLI(LightningCLI):
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add `title`, `protocol` and `threads`."""
+        """Add `title`, `protocol`, `threads` and `backend`."""
         parser.add_argument(
             "--title", type=str | None, default=None, help="the experiment in tables; default: its file"
         )
         parser.add_subclass_arguments(Protocol, "protocol", required=False)
         parser.add_argument("--threads", type=int | None, default=None, help="threads of the CPU; default: all cores")
+        parser.add_argument(
+            "--backend", type=Backend, default="torch", help="what runs the network, but in training: torch, openvino"
+        )
 
     def before_instantiate_classes(self) -> None:
         """Set the number of threads, and find the checkpoint to go on from."""
@@ -120,6 +125,9 @@ class ZooCLI(LightningCLI):
         ours: list[Callback] = [TestedWeights(folder / CHECKPOINTS)] if self.subcommand in EVALUATING else []
         if self.subcommand == "predict":
             ours.append(PredictionWriter(folder / "predictions"))
+        backend = self._value("backend", self.config_init)
+        if backend != "torch" and self.subcommand != "fit":
+            ours.append(EvaluatedBackend(backend))
         trainer.callbacks += ours  # type: ignore[attr-defined]
         for callback in trainer.checkpoint_callbacks:
             if not isinstance(callback, ModelCheckpoint):

@@ -13,12 +13,12 @@ from torch import nn
 
 from zoo.errors import CheckpointError
 from zoo.hub.folder import build
+from zoo.networks.outline import outline
 
 TOLERANCE = 0.02
 """Of two resolutions that count as one, as a share."""
 PREVIOUS = ("start", "carry", "join")
 """The hooks that decide what the previous mask is and how a network is given it."""
-PLAIN = (bool, int, float, str, type(None))
 
 
 def check_same(module: nn.Module, config: dict[str, Any], source: object) -> None:
@@ -59,22 +59,6 @@ def differences(trained: nn.Module, module: nn.Module) -> Iterator[tuple[str, st
     first, second = type(trained), type(module)
     if any(getattr(first, hook, None) is not getattr(second, hook, None) for hook in PREVIOUS):
         yield "previous mask", f"of {first.__name__}", f"that of {second.__name__}"
-
-
-def outline(module: nn.Module | None) -> dict[str, str]:
-    """Class and plain attributes of a module and of all in it, by their names."""
-    return {} if module is None else {name: _written(part) for name, part in module.named_modules()}
-
-
-def _written(module: nn.Module) -> str:
-    attributes = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "training"}
-    plain = {name: value for name, value in attributes.items() if _is_plain(value)}
-    kind = type(module)
-    return f"{kind.__module__}.{kind.__qualname__}({', '.join(f'{name}={value!r}' for name, value in plain.items())})"
-
-
-def _is_plain(value: Any) -> bool:
-    return all(map(_is_plain, value)) if isinstance(value, tuple | list) else isinstance(value, PLAIN)
 
 
 def _unlike(theirs: dict[str, str], ours: dict[str, str]) -> tuple[str, str]:

@@ -12,12 +12,15 @@ from zoo.errors import CheckpointError, ConfigError
 from zoo.hub.ckpt import read_ckpt
 from zoo.hub.description import check_same
 from zoo.hub.folder import WEIGHTS, build, for_inference, load_state, read_config, read_weights
-from zoo.hub.index import locate
+from zoo.hub.index import cache_folder, locate
+from zoo.inference.backend import Backend, run_on
 from zoo.inference.precision import Precision
 from zoo.inference.segmenter import Method
 from zoo.inference.session import Session
 
 IMAGENET = "imagenet"
+COMPILED = "openvino"
+"""Folder of compiled networks in the cache folder."""
 
 
 def load_method(name: str) -> Any:
@@ -41,20 +44,27 @@ def _built(name: str, training: bool) -> Any:
     return method.eval()
 
 
-def load(name: str, device: torch.device | str = "cpu", precision: Precision = "auto") -> Session:
+def load(
+    name: str, device: torch.device | str = "cpu", precision: Precision = "auto", backend: Backend = "auto"
+) -> Session:
     """A session with a pretrained method.
 
     Args:
         name: a name of the index, or the path of a checkpoint folder.
         device: where it runs.
         precision: `float32`, `bfloat16` or `auto`: bfloat16 on CPUs with matrix units (AMX), float32 elsewhere.
+        backend: what runs the network: `torch`, `openvino` or `auto`: OpenVINO on a CPU where it is installed
+            (`pip install 'isegzoo[openvino]'`) and the method has no refiner, else torch. What OpenVINO makes of a
+            network is kept in the cache folder.
 
     Raises:
         CheckpointError: unknown, incomplete, altered or not an interactive method.
+        ConfigError: `openvino` is not installed, or can't run the method, or not on this device.
     """
     method = load_segmenter(name).to(device)
     if not isinstance(method, Method):
         raise CheckpointError(f"{name} holds {type(method).__name__}, which is not interactive")
+    run_on(method, backend, torch.device(device), cache_folder() / COMPILED)
     return Session(method.engine(precision), device)
 
 

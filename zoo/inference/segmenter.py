@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from zoo.errors import ConfigError
 from zoo.inference.engine import Engine
 from zoo.inference.precision import Precision
 from zoo.interactions import Interactions
@@ -86,3 +88,11 @@ class Method(ABC):
     @abstractmethod
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time; `precision` is that of its network, if it has one."""
+
+    def replace_networks(self, by: Callable[[nn.Module], nn.Module]) -> None:
+        """Have predictions made by what `by` returns for each network: a module of the same input and output.
+
+        Raises:
+            ConfigError: there are none, or more is asked of them than their output.
+        """
+        raise ConfigError(f"{type(self).__name__} has no network that something else could run")

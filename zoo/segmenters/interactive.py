@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -134,6 +135,16 @@ class InteractiveSegmenter(NetworkedSegmenter, Refinable):
     def running(self) -> AbstractContextManager[object]:
         """Evaluation mode."""
         return evaluating(self)
+
+    def replace_networks(self, by: Callable[[nn.Module], nn.Module]) -> None:
+        """Replace the network.
+
+        Raises:
+            ConfigError: there is a refiner, which needs gradients, or the network's features.
+        """
+        if self.refiner is not None:
+            raise ConfigError(f"{type(self.refiner).__name__} needs gradients and features, which only torch gives")
+        super().replace_networks(by)
 
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time: zoom, then refiner, then flip, then network."""

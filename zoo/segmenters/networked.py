@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -33,3 +34,7 @@ class NetworkedSegmenter(nn.Module, Method):
         first = next(moved.parameters(), None)
         moved.network.to(memory_format=layout(torch.get_default_device() if first is None else first.device))
         return moved
+
+    def replace_networks(self, by: Callable[[nn.Module], nn.Module]) -> None:
+        """Replace the network."""
+        self.network = by(self.network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -46,6 +47,11 @@ class RefineNet(InteractiveSegmenter):
         self.tile, self.overlap = tile, overlap
         super().__init__(network, **common)
         self._guide = [self.load_guide(guide)]
+
+    def replace_networks(self, by: Callable[[nn.Module], nn.Module]) -> None:
+        """Replace the network, and the guide's."""
+        super().replace_networks(by)
+        self._guide[0].replace_networks(by)
 
     def load_guide(self, name: str) -> GuideNet:
         """GuideNet of a checkpoint, in evaluation mode and without gradients."""
