@@ -93,7 +93,8 @@ class OpenVINONetwork(nn.Module):
         return logits
 
     def _refuse(self, error: Exception) -> None:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        # Of OpenVINO's many lines the last one says it.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip(" -")
         name = type(self.network).__name__
         if self.required:
             raise ConfigError(f"OpenVINO can't run {name} ({reason}); choose the backend torch") from error

@@ -42,12 +42,13 @@ class ObjectContext(nn.Module):
     def forward(self, pixels: Tensor, logits: Tensor) -> Tensor:
         """Context (B, C, h, w) of pixels (B, C, h, w), given where the object is: logits (B, 1, h, w)."""
         weights = torch.cat([logits, -logits], 1).flatten(2).softmax(-1)
-        regions = (weights @ pixels.flatten(2).mT).mT[..., None]  # (B, C, 2, 1)
+        # Not `.mT`, for which OpenVINO knows no operation.
+        regions = (weights @ pixels.flatten(2).transpose(1, 2)).transpose(1, 2)[..., None]  # (B, C, 2, 1)
         query, key, content = (
-            part.flatten(2).mT for part in (self.query(pixels), self.key(regions), self.content(regions))
+            part.flatten(2).transpose(1, 2) for part in (self.query(pixels), self.key(regions), self.content(regions))
         )
         taken = scaled_dot_product_attention(query, key, content)
-        out: Tensor = self.out(taken.mT.unflatten(2, pixels.shape[-2:]))
+        out: Tensor = self.out(taken.transpose(1, 2).unflatten(2, pixels.shape[-2:]))
         return out
 
 
