@@ -77,9 +77,9 @@ def image(size: tuple[int, int]) -> np.ndarray:
 def test_a_large_image_from_end_to_end(guide):
     session = Session(refine().engine())
     session.set_image(image(LARGE))
+    guided = session.probability.clone()
     assert set(guide.seen) == {(384, 384)}
     computed = len(guide.seen)
-    guided = session.probability.clone()
     assert guided.shape == (1, 1, *LARGE)
     whole = guide.probability(torch.from_numpy(image(LARGE)).permute(2, 0, 1)[None].float() / 255)
     # Away from the edges of tiles, where the guide sees no further, tiles and the whole image say the same.

@@ -52,9 +52,9 @@ class Draw(IntEnum):
     SCALE_OTHER = 2_000_017
     RESIDENT_IMAGE = 2_000_018
     RESIDENT_OBJECT = 2_000_019
-    RESIDENT_SPOT = 2_000_020
-    RESIDENT_ANGLE = 2_000_021
-    RESIDENT_MIRROR = 2_000_022
+    RESIDENT_SPOT = 2_000_025
+    RESIDENT_ANGLE = 2_000_026
+    RESIDENT_MIRROR = 2_000_027
     # Inference: how far clicks are moved in further runs.
     RUN_SHIFT_X = 3_000_003
     RUN_SHIFT_Y = 3_000_004
