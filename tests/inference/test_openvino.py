@@ -145,7 +145,7 @@ class Unknown(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("network", "said"), [(DependsOnItsBatch(), "gives other probabilities"), (Unknown(), "OpenVINO can't run Unknown")]
+    ("network", "said"), [(DependsOnItsBatch(), "gives other logits"), (Unknown(), "OpenVINO can't run Unknown")]
 )
 def test_what_can_not_be_converted(network, said):
     x = some(2, 3, 32, 32)
@@ -178,7 +178,7 @@ def test_bfloat16(tiny):
         half = ours(x)
     assert ours.precisions == ["bf16", "f32"]
     assert half.dtype == torch.float32
-    assert 1e-5 < (half.sigmoid() - exact).abs().mean() < 0.02
+    assert 1e-5 < (half.sigmoid() - exact).abs().mean() < 0.05
 
 
 def test_copies_run_by_themselves(tiny):
