@@ -72,5 +72,5 @@ def test_its_commands_work_in_an_empty_folder(tmp_path):
         assert done.returncode == 0, f"{run}\n{done.stdout}\n{done.stderr}"
     assert {"positive.png", "negative.png"} <= {path.name for path in tmp_path.iterdir()}
     results = json.loads((tmp_path / "runs" / "rings-compare" / "results.json").read_text())["results"]
-    assert [result["title"] for result in results][:2] == ["NuClick with rings", "NuClick (compact)"]
+    assert [result["title"] for result in results][:3] == ["NuClick with rings", "Nuclei (U-Net)", "NuClick (compact)"]
     assert results[0]["checkpoint"]["weights"]["name"] == "last.ckpt"
