@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo.lazy import lazily
 
 if TYPE_CHECKING:
     from zoo.hub.load import load
@@ -21,11 +22,8 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: torch takes seconds, which `zoo --help` must not."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+# torch takes seconds, which `zoo --help` must not.
+__getattr__ = lazily(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

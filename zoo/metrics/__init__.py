@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from zoo.lazy import lazily
 from zoo.metrics.hausdorff import hausdorff, object_hausdorff
 from zoo.metrics.instances import Panoptic, aji, aji_plus, dice, glas_f1, iou, object_dice, panoptic
 from zoo.metrics.interaction import auc, iou_at, mean_curve, noc, nof, reached, spi, summarise
@@ -51,10 +52,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a class of torchmetrics when it is first used: that takes seconds, which the functions don't need."""
-    if name not in ("InstanceMetrics", "InteractionMetrics", "RegionMetrics"):
-        raise AttributeError(f"module 'zoo.metrics' has no attribute {name!r}")
-    from zoo.metrics import modules
-
-    return getattr(modules, name)
+# torchmetrics takes seconds, which the functions don't need.
+__getattr__ = lazily(
+    __name__,
+    dict.fromkeys(("InstanceMetrics", "InteractionMetrics", "RegionMetrics"), "zoo.metrics.modules"),
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo.lazy import lazily
 
 if TYPE_CHECKING:
     from zoo.networks.deeplab import DeepLabV3Plus
@@ -14,17 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DeepLabV3Plus", "FCN8s", "HRNetOCR", "NuClickNet", "Unet"]
 
-_HOME = {
-    "DeepLabV3Plus": "deeplab",
-    "FCN8s": "fcn8s",
-    "HRNetOCR": "hrnet_ocr",
-    "NuClickNet": "nuclick",
-    "Unet": "unet",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a network when it is first used: timm, of which most of them take backbones, takes seconds."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'zoo.networks' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"zoo.networks.{_HOME[name]}"), name)
+# timm, of which most of them take backbones, takes seconds.
+__getattr__ = lazily(
+    __name__,
+    {
+        "DeepLabV3Plus": "zoo.networks.deeplab",
+        "FCN8s": "zoo.networks.fcn8s",
+        "HRNetOCR": "zoo.networks.hrnet_ocr",
+        "NuClickNet": "zoo.networks.nuclick",
+        "Unet": "zoo.networks.unet",
+    },
+)
