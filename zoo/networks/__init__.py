@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from zoo.networks.deeplab import DeepLabV3Plus
     from zoo.networks.fcn8s import FCN8s
     from zoo.networks.hrnet_ocr import HRNetOCR
+    from zoo.networks.late import LateUnet
     from zoo.networks.nuclick import NuClickNet
     from zoo.networks.unet import Unet
 
-__all__ = ["DeepLabV3Plus", "FCN8s", "HRNetOCR", "NuClickNet", "Unet"]
+__all__ = ["DeepLabV3Plus", "FCN8s", "HRNetOCR", "LateUnet", "NuClickNet", "Unet"]
 
 # timm, of which most of them take backbones, takes seconds.
 __getattr__ = lazily(
@@ -22,6 +23,7 @@ __getattr__ = lazily(
         "DeepLabV3Plus": "zoo.networks.deeplab",
         "FCN8s": "zoo.networks.fcn8s",
         "HRNetOCR": "zoo.networks.hrnet_ocr",
+        "LateUnet": "zoo.networks.late",
         "NuClickNet": "zoo.networks.nuclick",
         "Unet": "zoo.networks.unet",
     },
