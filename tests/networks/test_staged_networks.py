@@ -8,7 +8,7 @@ from torch import nn
 
 from zoo.errors import ConfigError
 from zoo.methods.channels import WRONG_CHANNELS
-from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, Unet
+from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, LateUnet, Unet
 from zoo.networks.staged import StagedNetwork
 
 MAKE: dict[str, Callable[[], StagedNetwork]] = {
@@ -18,8 +18,9 @@ MAKE: dict[str, Callable[[], StagedNetwork]] = {
     "iFCN": lambda: FCN8s(5, "test_efficientnet", decoder_channels=16),
     "HRNet": lambda: HRNetOCR(6, "hrnet_w18_small", "stem", 16),
     "U-Net": lambda: Unet(4, "test_efficientnet", (16, 8, 8, 4, 4)),
+    "late U-Net": lambda: LateUnet(5, "test_efficientnet", (8, 8, 16, 16, 16)),
 }
-IN_CHANNELS = {"f-BRS base": 5, "f-BRS base as published": 5, "RITM": 6, "iFCN": 5, "HRNet": 6, "U-Net": 4}
+IN_CHANNELS = {"f-BRS base": 5, "f-BRS base as published": 5, "RITM": 6, "iFCN": 5, "HRNet": 6, "U-Net": 4, "late U-Net": 5}
 
 
 @pytest.fixture(scope="module", params=MAKE)
@@ -122,3 +123,23 @@ def test_wrong_number_of_channels(name, net):
 @pytest.mark.parametrize("name", ["f-BRS base", "RITM", "iFCN"])
 def test_any_size(name):
     assert MAKE[name]().eval()(given(name, 1, 75, 93)).shape == (1, 1, 75, 93)
+
+
+@torch.no_grad()
+def test_late_fusion_looks_at_the_image_alone():
+    torch.manual_seed(0)
+    net = LateUnet(5, "test_efficientnet", (8, 8, 16, 16, 16)).eval()
+    image, said = torch.rand(2, 3, 64, 96), torch.rand(2, 2, 64, 96)
+    looked = net.look(image)
+    for said in (said, 1 - said):
+        assert torch.equal(net.answer(looked, said), net(torch.cat([image, said], 1)))
+    assert not torch.equal(net.answer(looked, said), net.answer(looked, 1 - said))
+
+
+def test_a_late_click_is_heard_across_the_crop():
+    torch.manual_seed(0)
+    net = LateUnet(4, "test_efficientnet", (8, 8, 16, 16, 16)).eval()
+    said = torch.zeros(1, 1, 192, 192, requires_grad=True)
+    net(torch.cat([torch.rand(1, 3, 192, 192), said], 1))[0, 0, 5, 5].backward()
+    assert said.grad is not None
+    assert said.grad[0, 0, 150, 150] != 0

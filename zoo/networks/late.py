@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_unshuffle, relu
 from torchvision.ops import Conv2dNormActivation
 
-from zoo.networks.imagenet import Normalise, load_backbone
+from zoo.networks.imagenet import Normalise, check_input, load_backbone
 from zoo.networks.staged import Features, SteppedNetwork
 
 
@@ -21,14 +21,26 @@ class LateNetwork(SteppedNetwork):
 
     What the first part returns can be kept for all further turns on the same pixels. Its first point is `image`, whose
     value has not yet seen what was said.
+
+    Args:
+        in_channels: RGB and further channels.
     """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
 
     @abstractmethod
     def look(self, image: Tensor) -> tuple[Tensor, ...]:
         """Features of RGB (B, 3, H, W) in 0..1, each (B, C, h, w)."""
 
     def begin(self, x: Tensor) -> Features:
-        """The image's features; the rest of them and the further channels are the rest."""
+        """The image's features; the rest of them and the further channels are the rest.
+
+        Raises:
+            ConfigError: another number of channels.
+        """
+        check_input(x, self.in_channels)
         return self._looked(self.look(x[:, :3]), x[:, 3:])
 
     def answer(self, looked: tuple[Tensor, ...], further: Tensor) -> Tensor:
@@ -59,7 +71,7 @@ class LateUnet(LateNetwork):
         backbone: str = "tf_efficientnet_lite0",
         widths: Sequence[int] = (16, 48, 64, 96, 128),
     ) -> None:
-        super().__init__()
+        super().__init__(in_channels)
         self.backbone = backbone
         self.normalise = Normalise(backbone, 3)
         self.encoder = get_encoder(f"tu-{backbone}", in_channels=3, weights=None)
