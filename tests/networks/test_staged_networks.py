@@ -20,7 +20,15 @@ MAKE: dict[str, Callable[[], StagedNetwork]] = {
     "U-Net": lambda: Unet(4, "test_efficientnet", (16, 8, 8, 4, 4)),
     "late U-Net": lambda: LateUnet(5, "test_efficientnet", (8, 8, 16, 16, 16)),
 }
-IN_CHANNELS = {"f-BRS base": 5, "f-BRS base as published": 5, "RITM": 6, "iFCN": 5, "HRNet": 6, "U-Net": 4, "late U-Net": 5}
+IN_CHANNELS = {
+    "f-BRS base": 5,
+    "f-BRS base as published": 5,
+    "RITM": 6,
+    "iFCN": 5,
+    "HRNet": 6,
+    "U-Net": 4,
+    "late U-Net": 5,
+}
 
 
 @pytest.fixture(scope="module", params=MAKE)
@@ -131,8 +139,8 @@ def test_late_fusion_looks_at_the_image_alone():
     net = LateUnet(5, "test_efficientnet", (8, 8, 16, 16, 16)).eval()
     image, said = torch.rand(2, 3, 64, 96), torch.rand(2, 2, 64, 96)
     looked = net.look(image)
-    for said in (said, 1 - said):
-        assert torch.equal(net.answer(looked, said), net(torch.cat([image, said], 1)))
+    for channels in (said, 1 - said):
+        assert torch.equal(net.answer(looked, channels), net(torch.cat([image, channels], 1)))
     assert not torch.equal(net.answer(looked, said), net.answer(looked, 1 - said))
 
 

@@ -48,6 +48,10 @@ class Engine(ABC):
             mask: (B, 1, H, W) initial mask or probability, or None to start empty.
         """
 
+    def prepare(self, image: Tensor) -> None:
+        """Compute what the first turn needs of images (B, 3, H, W), while a person looks; nothing, by default."""
+        return
+
     @abstractmethod
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """The state after `interactions`, which hold everything said so far, in image pixels."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State, pick, put
+from zoo.inference.looks import Looks
 from zoo.inference.precision import Precision, in_precision
 from zoo.inference.refiner import Refiner
 from zoo.inference.segmenter import Refinable, Segmenter
@@ -54,6 +55,7 @@ class NetworkEngine(Engine):
         self.remembers = method.remembers or refiner is not None
         parts = method.modules() if isinstance(method, nn.Module) else ()
         self.boxes = any(isinstance(part, InteractionEncoder) and part.boxes for part in parts)
+        self.looks = Looks(method.look) if method.looks and refiner is None else None
         self.channels = 0
         if refiner is not None:
             if not isinstance(method, Refinable):
@@ -74,6 +76,16 @@ class NetworkEngine(Engine):
         learned = self.refiner.start(batch, self.channels, self.zoom.largest(size), device)
         return {REFINER + name: value for name, value in learned.items()}
 
+    def prepare(self, image: Tensor) -> None:
+        """Look at what the first turn shows of images, where that is known before and helps."""
+        if self.looks is None or self.zoom.window is not None:
+            return
+        state = self.start(image)
+        nothing = Interactions.empty(len(image), (image.shape[-2], image.shape[-1]), image.device)
+        for index, frame in self.zoom.frames(nothing, state["probability"], state["frame"]):
+            with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
+                self.looks(frame.crop(image[index]))
+
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Run the method in each sample's frame; outside it the probability stays."""
         groups = _portions(self.zoom.frames(interactions, state["probability"], state["frame"]), image.device)
@@ -91,6 +103,7 @@ class NetworkEngine(Engine):
             interactions=interactions.through(frame),
             said=interactions,
             frame=frame,
+            look=self.looks,
         )
         with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
             probability, learned = self._run(view, state)

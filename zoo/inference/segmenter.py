@@ -35,9 +35,20 @@ class Segmenter(ABC):
     def start(self, image: Tensor, mask: Tensor | None) -> Tensor:
         """The first probability and previous mask, from an initial mask or nothing."""
 
+    @property
+    def looks(self) -> bool:
+        """Whether it looks at a crop once, and answers all turns from what it saw."""
+        return False
+
+    def look(self, image: Tensor) -> tuple[Tensor, ...]:
+        """What it sees in crops (B, 3, h, w), for `predict`: each (B, ...)."""
+        return ()
+
     @abstractmethod
-    def predict(self, image: Tensor, interactions: Interactions, previous: Tensor) -> Tensor:
-        """The probability after everything that was said."""
+    def predict(
+        self, image: Tensor, interactions: Interactions, previous: Tensor, looked: tuple[Tensor, ...] = ()
+    ) -> Tensor:
+        """The probability after everything that was said; `looked` is what `look` returned, where it was called."""
 
     @abstractmethod
     def carry(self, probability: Tensor, previous: Tensor) -> Tensor:

@@ -163,6 +163,12 @@ class Session:
         mask = self.engine.mask(self._now.state, self._now.working)
         return mask if self._frame is None else self._given_pixels(mask.float()) > 0.5
 
+    def prepare(self) -> None:
+        """Compute what the first turn needs of the image, while a person looks at it; `add` does it otherwise."""
+        _ = self._now
+        assert self._seen is not None  # or there were no moment
+        self.engine.prepare(self._seen)
+
     def add(self, *given: Interaction | Interactions) -> Tensor:
         """One more turn: interactions for the one image, or a batch of them. Returns the new mask."""
         now = self._now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -26,6 +27,7 @@ class View:
         interactions: everything said so far, in crop pixels.
         said: the same in image pixels.
         frame: from image to crop.
+        look: what the method sees in crops, where it looks at them once.
     """
 
     method: Segmenter
@@ -34,6 +36,7 @@ class View:
     interactions: Interactions
     said: Interactions
     frame: Frame
+    look: Callable[[Tensor], tuple[Tensor, ...]] | None = None
 
     @property
     def threshold(self) -> float:
@@ -42,7 +45,10 @@ class View:
 
     def predict(self) -> Tensor:
         """The method's probability (B, 1, h, w) without a refiner."""
-        return self.method.predict(self.image, self.interactions, self.previous)
+        return self._predict(self.image, self.interactions, self.previous)
+
+    def _predict(self, image: Tensor, interactions: Interactions, previous: Tensor) -> Tensor:
+        return self.method.predict(image, interactions, previous, self.look(image) if self.look else ())
 
     def trunk(self, at: str, clicks: int | None = None) -> Features:
         """Run the method up to a point, given only the first so many clicks; None: all."""
@@ -71,6 +77,7 @@ class View:
             interactions=self.interactions.select(index),
             said=self.said.select(index),
             frame=self.frame.select(index),
+            look=self.look,
         )
 
 
@@ -83,7 +90,7 @@ class FlippedView(View):
     def predict(self) -> Tensor:
         """The mean of both."""
         plain = super().predict()
-        mirrored = self.method.predict(self.image.flip(-1), self.interactions.flip(), self.previous.flip(-1))
+        mirrored = self._predict(self.image.flip(-1), self.interactions.flip(), self.previous.flip(-1))
         return (plain + mirrored.flip(-1)) / 2
 
     def trunk(self, at: str, clicks: int | None = None) -> Features:

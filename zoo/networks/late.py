@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,44 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_unshuffle, relu
 from torchvision.ops import Conv2dNormActivation
 
-from zoo.networks.imagenet import Normalise, check_input, load_backbone
-from zoo.networks.staged import Features, SteppedNetwork
-
-
-class LateNetwork(SteppedNetwork):
-    """A network in two parts: one looks at the image, one answers what was said of it.
-
-    What the first part returns can be kept for all further turns on the same pixels. Its first point is `image`, whose
-    value has not yet seen what was said.
-
-    Args:
-        in_channels: RGB and further channels.
-    """
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.in_channels = in_channels
-
-    @abstractmethod
-    def look(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Features of RGB (B, 3, H, W) in 0..1, each (B, C, h, w)."""
-
-    def begin(self, x: Tensor) -> Features:
-        """The image's features; the rest of them and the further channels are the rest.
-
-        Raises:
-            ConfigError: another number of channels.
-        """
-        check_input(x, self.in_channels)
-        return self._looked(self.look(x[:, :3]), x[:, 3:])
-
-    def answer(self, looked: tuple[Tensor, ...], further: Tensor) -> Tensor:
-        """Logits (B, 1, H, W) of what `look` returned and the channels (B, C - 3, H, W) beyond RGB."""
-        return self.after(self._looked(looked, further), "image")
-
-    @staticmethod
-    def _looked(looked: tuple[Tensor, ...], further: Tensor) -> Features:
-        return Features(looked[0], (*looked[1:], further), (further.shape[-2], further.shape[-1]))
+from zoo.networks.imagenet import Normalise, load_backbone
+from zoo.networks.staged import Features, LateNetwork
 
 
 class LateUnet(LateNetwork):
@@ -133,7 +96,8 @@ class LateUnet(LateNetwork):
 
 def _conv(in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1) -> nn.Module:
     """Convolution, normalisation and ReLU."""
-    return Conv2dNormActivation(in_channels, out_channels, kernel, stride)
+    layers: nn.Module = Conv2dNormActivation(in_channels, out_channels, kernel, stride)
+    return layers
 
 
 def _twice(x: Tensor) -> Tensor:

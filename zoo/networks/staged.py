@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from zoo.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Features:
@@ -87,3 +89,53 @@ class SteppedNetwork(StagedNetwork):
         for step in self.steps()[list(self.channels).index(point) :]:
             features = step(features)
         return self.finish(features)
+
+
+class LateNetwork(SteppedNetwork):
+    """A network in two parts: one looks at the image, one answers what was said of it.
+
+    What the first part returns can be kept for all further turns on the same pixels. Its first point is `image`, whose
+    value has not yet seen what was said.
+
+    Args:
+        in_channels: RGB and further channels.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+
+    @abstractmethod
+    def look(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Features of RGB (B, 3, H, W) in 0..1, each (B, C, h, w)."""
+
+    def begin(self, x: Tensor) -> Features:
+        """The image's features; the rest of them and the further channels are the rest.
+
+        Raises:
+            ConfigError: another number of channels.
+        """
+        check_input(x, self.in_channels)
+        return self._looked(self.look(x[:, :3]), x[:, 3:])
+
+    def answer(self, looked: tuple[Tensor, ...], further: Tensor) -> Tensor:
+        """Logits (B, 1, H, W) of what `look` returned and the channels (B, C - 3, H, W) beyond RGB."""
+        return self.after(self._looked(looked, further), "image")
+
+    @staticmethod
+    def _looked(looked: tuple[Tensor, ...], further: Tensor) -> Features:
+        return Features(looked[0], (*looked[1:], further), (further.shape[-2], further.shape[-1]))
+
+
+def check_input(x: Tensor, channels: int) -> None:
+    """Refuse an input (B, C, H, W) of another number of channels.
+
+    Raises:
+        ConfigError: it has.
+    """
+    if x.shape[1] != channels:
+        # In torch's words, which the check of encoder against network understands.
+        raise ConfigError(
+            f"expected the network's input to have {channels} channels, but got {x.shape[1]} channels; "
+            f"set in_channels to {x.shape[1]}"
+        )

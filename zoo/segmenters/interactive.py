@@ -19,7 +19,7 @@ from zoo.inference.refiner import Refiner
 from zoo.inference.segmenter import Refinable
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
-from zoo.networks.staged import Features, StagedNetwork
+from zoo.networks.staged import Features, LateNetwork, StagedNetwork
 from zoo.segmenters.networked import NetworkedSegmenter
 
 
@@ -87,9 +87,26 @@ class InteractiveSegmenter(NetworkedSegmenter, Refinable):
         """(B, 1, H, W) bool from a probability: by default a threshold."""
         return probability > self.threshold
 
-    def predict(self, image: Tensor, interactions: Interactions, previous: Tensor) -> Tensor:
+    @property
+    def looks(self) -> bool:
+        """Where the network is a `LateNetwork`."""
+        return isinstance(self.network, LateNetwork)
+
+    def look(self, image: Tensor) -> tuple[Tensor, ...]:
+        """The features of a network that looks at the image once."""
+        assert isinstance(self.network, LateNetwork)
+        return self.network.look(image)
+
+    def predict(
+        self, image: Tensor, interactions: Interactions, previous: Tensor, looked: tuple[Tensor, ...] = ()
+    ) -> Tensor:
         """Probability (B, 1, H, W) float32; the crop's interactions and previous mask as in training."""
-        return torch.sigmoid(self(image, self.guide(interactions, image), previous).float())
+        guidance = self.guide(interactions, image)
+        if not looked:
+            return torch.sigmoid(self(image, guidance, previous).float())
+        assert isinstance(self.network, LateNetwork)
+        further = self.join(image, guidance, previous)[:, image.shape[1] :]
+        return torch.sigmoid(self.network.answer(looked, further).float())
 
     def guide(self, interactions: Interactions, image: Tensor) -> Tensor:
         """Guidance (B, C, H, W) float32, whatever autocast surrounds: coordinates do not survive bfloat16."""
