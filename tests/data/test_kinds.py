@@ -57,7 +57,7 @@ def test_the_command_lines_partial_has_the_same_name(kind):
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--samples", type=Samples | None)
     spec = {"class_path": f"zoo.data.{kind.__name__}"}
-    made = parser.instantiate_classes(parser.parse_object({"samples": spec})).samples
+    made = parser.instantiate(parser.parse_object({"samples": spec})).samples
     assert kind_name(made) == WORDS[kind]
 
 

@@ -109,7 +109,7 @@ def build(config: dict[str, Any], source: object = "") -> nn.Module:
         with warnings.catch_warnings():
             # Lightning advises against what `save_hyperparameters` keeps; from YAML it keeps plain values.
             warnings.filterwarnings("ignore", message=r"Attribute .* is an instance of `nn\.Module`")
-            module: nn.Module = parser.instantiate_classes(parser.parse_object({"model": named})).model
+            module: nn.Module = parser.instantiate(parser.parse_object({"model": named})).model
     except Exception as error:  # jsonargparse raises whatever the class raises
         lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
         lines = [line for line in lines if not line.startswith(("Given value", "Expected a <class"))] or lines
