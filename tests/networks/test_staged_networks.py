@@ -8,7 +8,7 @@ from torch import nn
 
 from zoo.errors import ConfigError
 from zoo.methods.channels import WRONG_CHANNELS
-from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, Unet
+from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, TwoBranchUCTransNet, TwoBranchUnet, UCTransNet, Unet
 from zoo.networks.staged import StagedNetwork
 
 MAKE: dict[str, Callable[[], StagedNetwork]] = {
@@ -18,8 +18,21 @@ MAKE: dict[str, Callable[[], StagedNetwork]] = {
     "iFCN": lambda: FCN8s(5, "test_efficientnet", decoder_channels=16),
     "HRNet": lambda: HRNetOCR(6, "hrnet_w18_small", "stem", 16),
     "U-Net": lambda: Unet(4, "test_efficientnet", (16, 8, 8, 4, 4)),
+    "ZoomISEG L2": lambda: TwoBranchUnet(width=4),
+    "ZoomISEG L1": lambda: TwoBranchUCTransNet(width=4, layers=1, side=64, backbone="test_efficientnet"),
+    "UCTransNet": lambda: UCTransNet(4, width=4, layers=1, side=64),
 }
-IN_CHANNELS = {"f-BRS base": 5, "f-BRS base as published": 5, "RITM": 6, "iFCN": 5, "HRNet": 6, "U-Net": 4}
+IN_CHANNELS = {
+    "f-BRS base": 5,
+    "f-BRS base as published": 5,
+    "RITM": 6,
+    "iFCN": 5,
+    "HRNet": 6,
+    "U-Net": 4,
+    "ZoomISEG L2": 6,
+    "ZoomISEG L1": 6,
+    "UCTransNet": 4,
+}
 
 
 @pytest.fixture(scope="module", params=MAKE)

@@ -11,9 +11,20 @@ if TYPE_CHECKING:
     from zoo.networks.fcn8s import FCN8s
     from zoo.networks.hrnet_ocr import HRNetOCR
     from zoo.networks.nuclick import NuClickNet
+    from zoo.networks.two_branch_unet import TwoBranchUnet
+    from zoo.networks.uctransnet import TwoBranchUCTransNet, UCTransNet
     from zoo.networks.unet import Unet
 
-__all__ = ["DeepLabV3Plus", "FCN8s", "HRNetOCR", "NuClickNet", "Unet"]
+__all__ = [
+    "DeepLabV3Plus",
+    "FCN8s",
+    "HRNetOCR",
+    "NuClickNet",
+    "TwoBranchUCTransNet",
+    "TwoBranchUnet",
+    "UCTransNet",
+    "Unet",
+]
 
 # timm, of which most of them take backbones, takes seconds.
 __getattr__ = lazily(
@@ -23,6 +34,9 @@ __getattr__ = lazily(
         "FCN8s": "zoo.networks.fcn8s",
         "HRNetOCR": "zoo.networks.hrnet_ocr",
         "NuClickNet": "zoo.networks.nuclick",
+        "TwoBranchUCTransNet": "zoo.networks.uctransnet",
+        "TwoBranchUnet": "zoo.networks.two_branch_unet",
+        "UCTransNet": "zoo.networks.uctransnet",
         "Unet": "zoo.networks.unet",
     },
 )
