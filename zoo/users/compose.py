@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
@@ -77,7 +76,7 @@ class IfEmpty(UsersTogether):
         full = prediction.flatten(1).any(1)
         out = Interactions.empty(len(truth), truth.size, truth.target.device)
         for user, who in zip(self.users, (~full, full), strict=True):
-            index: Tensor = torch.nonzero(who)[:, 0]
+            index = who.nonzero()[:, 0]
             if len(index):
                 new = user(prediction[index], truth.select(index), so_far.select(index), turn)
                 out = out.add(new.spread(index, len(truth)))
