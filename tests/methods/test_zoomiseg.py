@@ -10,8 +10,7 @@ import torch
 from lightning import Trainer
 
 from tests.helpers.clicks import Spy, batch
-from tests.helpers.regions import TinyNet
-from tests.helpers.stores import region_store
+from tests.helpers.regions import TinyNet, write_regions
 from zoo import segmenters
 from zoo.data import CoarseMasks, PatchDataModule, RandomWindows
 from zoo.errors import ConfigError
@@ -124,7 +123,9 @@ def test_clicks_count_in_the_loss() -> None:
 )
 def test_a_fit_of_one_step(network: Any, tmp_path: Path) -> None:
     data = PatchDataModule(
-        [str(region_store(tmp_path / "regions.h5", "train").path)], train=partial(RandomWindows, side=32), batch_size=2
+        [str(write_regions(tmp_path / "regions.h5", {"one": "train", "two": "train", "three": "val"}))],
+        train=partial(RandomWindows, side=32),
+        batch_size=2,
     )
     method = ZoomISEG(network(), coarse=CoarseMasks(factor=2, grain=4.0), turns=[0.0, 1.0])
     before = {name: value.clone() for name, value in method.named_parameters()}

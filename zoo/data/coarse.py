@@ -74,4 +74,5 @@ class CoarseMasks:
 
 def _normal(share: Tensor) -> Tensor:
     """The number below which a share of a normal distribution lies."""
-    return torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6))
+    number: Tensor = torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6))
+    return number

@@ -108,7 +108,8 @@ class ChannelAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """(B, N, heads C) to (B, heads, N, C)."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        heads: Tensor = x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return heads
 
 
 def _norms(channels: Sequence[int]) -> nn.ModuleList:

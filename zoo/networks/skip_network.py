@@ -79,9 +79,7 @@ def two_branches(in_channels: int, widths: Sequence[int], first: int, backbone: 
         ConfigError: there is no guidance.
     """
     if in_channels < 4:
-        raise ConfigError(
-            f"in_channels={in_channels} leaves nothing for the branch of the guidance; set it to 4 or more"
-        )
+        raise ConfigError(f"in_channels={in_channels} leaves the branch of the guidance nothing; set it to 4 or more")
     if backbone is None:
         return TwoBranchEncoder(in_channels, widths, first)
     return TwoBranchBackbone(in_channels, backbone, len(widths))
