@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo.errors import ConfigError
+from zoo.networks.imagenet import check_input
 from zoo.networks.skips import SkipDecoder, SkipEncoder, TwoBranchBackbone, TwoBranchEncoder, enlarged
 from zoo.networks.staged import Features, SteppedNetwork
 
@@ -33,7 +34,12 @@ class SkipNetwork(SteppedNetwork):
         self.channels = {"backbone": encoder.channels[-1], "decoder": out}
 
     def begin(self, x: Tensor) -> Features:
-        """The deepest features; the skips are the rest."""
+        """The deepest features; the skips are the rest.
+
+        Raises:
+            ConfigError: another number of channels than the encoder takes.
+        """
+        check_input(x, self.encoder.in_channels)
         height, width = x.shape[-2:]
         missing = [-length % self.encoder.multiple for length in (width, height)]
         if any(missing):

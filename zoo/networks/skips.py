@@ -30,11 +30,13 @@ class SkipEncoder(nn.Module):
     """Features of an image, each half as large as those before.
 
     Attributes:
+        in_channels: of the input.
         channels: of the features, shallowest first.
         stride: of the shallowest.
         multiple: heights and widths that it takes are multiples of it.
     """
 
+    in_channels: int
     channels: Sequence[int]
     stride: int
     multiple: int
@@ -55,6 +57,7 @@ class PlainEncoder(SkipEncoder):
 
     def __init__(self, in_channels: int, widths: Sequence[int], first: int) -> None:
         super().__init__()
+        self.in_channels = in_channels
         self.image = convolutions(first, in_channels, widths[0])
         self.down = nn.ModuleList(nn.Sequential(nn.MaxPool2d(2), convolutions(2, a, b)) for a, b in pairwise(widths))
         self.channels, self.stride, self.multiple = list(widths), 1, 2 ** (len(widths) - 1)
@@ -82,6 +85,7 @@ class TwoBranchEncoder(PlainEncoder):
 
     def __init__(self, in_channels: int, widths: Sequence[int], first: int) -> None:
         super().__init__(3, widths, first)
+        self.in_channels = in_channels
         self.guidance = convolutions(first, in_channels - 3, widths[0])
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -104,6 +108,7 @@ class TwoBranchBackbone(SkipEncoder):
 
     def __init__(self, in_channels: int, name: str, depth: int) -> None:
         super().__init__()
+        self.in_channels = in_channels
         self.backbone = StemFusion(name, in_channels, scale=1.0)
         stem, channels, stride = stem_of(self.backbone.encoder.model, name)
         if stride != 2:
