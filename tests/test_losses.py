@@ -3,10 +3,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.interactions import Interactions
 from zoo.losses import (
     BinaryCrossEntropy,
     NormalizedFocalLoss,
     NuClickLoss,
+    click_loss,
     soft_dice_loss,
     weighted_bce,
     weights_keras,
@@ -176,3 +178,32 @@ def test_weighted_bce_is_plain_bce_with_unit_weights() -> None:
     assert loss.item() == pytest.approx(
         torch.nn.functional.binary_cross_entropy_with_logits(logits, target).item(), rel=1e-6
     )
+
+
+def clicks(*samples: list[tuple[float, float, int]]) -> Interactions:
+    longest = max(map(len, samples))
+    rows = torch.tensor([[*sample, *[(0.0, 0.0, -1)] * (longest - len(sample))] for sample in samples])
+    return Interactions.clicks(rows[..., 0], rows[..., 1], rows[..., 2], 0, (9, 7))
+
+
+def test_click_loss_is_a_squared_hinge_on_logits() -> None:
+    logits, *_ = batch()
+    given = clicks([(2.5, 3.5, 1), (6.0, 8.0, 0), (-0.5, 1.0, 0)], [], [(0.5, 0.5, 0)])
+    z = logits[:, 0]
+    of_first = [max(1 - z[0, 3, 2].item(), 0) ** 2, max(1 + z[0, 8, 6].item(), 0) ** 2]
+    expected = (sum(of_first) / 2 + 0 + max(1 + z[2, 0, 0].item(), 0) ** 2) / 3
+    assert click_loss(logits, given).item() == pytest.approx(expected, rel=1e-5)
+    assert click_loss(logits.bfloat16(), given).dtype == torch.float32
+    assert click_loss(logits, Interactions.empty(3, (9, 7))).item() == 0
+
+
+def test_a_wrong_negative_click_is_corrected_which_the_printed_loss_would_not_do() -> None:
+    """ZoomISEG's Eq. 1 prints max(l - f, 0)^2."""
+    logits = torch.full((1, 1, 9, 7), 2.0, requires_grad=True)
+    given = clicks([(2.5, 3.5, 0)])
+    printed = (-1 - logits[0, 0, 3, 2]).clamp(min=0).square()
+    (gradient,) = torch.autograd.grad(printed, logits)
+    assert not gradient.any()
+    (gradient,) = torch.autograd.grad(click_loss(logits, given), logits)
+    assert gradient[0, 0, 3, 2] == 6  # 2 (1 + z)
+    assert gradient.count_nonzero() == 1

@@ -3,7 +3,7 @@
 Shapes and ranges are the same everywhere, all (B,1,H,W): `logits` float of any precision, `target` in {0, 1},
 `others` in {0, 1}, the pixels of objects other than the target, and `ignore` bool or None, pixels that count for
 nothing. A loss is computed in float32, per sample, and is the mean over samples; a sample whose pixels are all
-ignored gives 0.
+ignored gives 0. `click_loss` looks at what was said instead, and is added to one of them.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from zoo.interactions import Interactions
 
 _PIXELS = (1, 2, 3)
 
@@ -119,6 +121,29 @@ class NormalizedFocalLoss(nn.Module):
         alpha = self.alpha * target + (1 - self.alpha) * (1 - target)
         log_p = (torch.sigmoid(right) + 1e-12).clamp(max=1).log()
         return _mean(-alpha * k * beta * log_p, valid)
+
+
+def click_loss(logits: Tensor, interactions: Interactions) -> Tensor:
+    """ZoomISEG's click loss: the squared hinge max(1 - l z, 0)^2 of the logits z at the clicks, labels l = 1 or -1.
+
+    Its mean over a sample's clicks, then over samples; one without clicks counts as 0. Eq. 1 prints max(l - f, 0)^2,
+    which is 0 for a negative click wherever f > -1: no gradient would ever correct it.
+
+    Args:
+        logits: (B,1,H,W), of any precision.
+        interactions: of the same images; only clicks inside of them count.
+
+    Returns:
+        Scalar float32.
+    """
+    height, width = interactions.size
+    x, y = (interactions.points[..., axis].floor().long() for axis in (0, 1))
+    label = interactions.points[..., 2]
+    counts = (label >= 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    place = torch.where(counts, y * width + x, 0)
+    z = logits.float().flatten(1).gather(1, place)
+    hinge = (1 - (2 * label - 1) * z).clamp(min=0).square() * counts
+    return (hinge.sum(1) / counts.sum(1).clamp(min=1)).mean()
 
 
 def _valid(logits: Tensor, ignore: Tensor | None) -> Tensor:

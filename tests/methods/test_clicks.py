@@ -10,13 +10,13 @@ import pytest
 import torch
 import yaml
 from lightning import Trainer
-from torch import Tensor, nn
+from torch import nn
 
+from tests.helpers.clicks import Spy, batch
 from tests.helpers.regions import TinyNet
 from tests.helpers.tiny import SAMPLES
 from zoo.cli import main
 from zoo.data import ObjectWindows, PatchDataModule
-from zoo.data.batch import Batch
 from zoo.encoders import Disks, TanhDistance
 from zoo.errors import ConfigError
 from zoo.hub.load import load_method
@@ -28,9 +28,9 @@ from zoo.losses import BinaryCrossEntropy, NormalizedFocalLoss
 from zoo.methods import IFCN, RITM, FBRSBase, InteractiveMethod
 from zoo.methods.ritm import ritm_user
 from zoo.networks import DeepLabV3Plus, FCN8s
-from zoo.testing import tiny_image, tiny_store
+from zoo.testing import tiny_store
 from zoo.testing.engines import EngineContract, images, said
-from zoo.users import NextClick, RandomInError, TrainingClicks, Truth
+from zoo.users import NextClick, RandomInError, TrainingClicks
 
 CHANNELS = {RITM: 6, FBRSBase: 5, IFCN: 5}
 every = pytest.mark.parametrize("kind", CHANNELS)
@@ -41,28 +41,6 @@ def make(kind: type[InteractiveMethod], network: nn.Module | None = None, **argu
     made = kind(network or TinyNet(CHANNELS[kind]), **arguments)
     made.log = lambda *_, **__: None
     return made
-
-
-def batch(count: int = 6) -> Batch:
-    image, labels = tiny_image()
-    instances = torch.from_numpy(labels).long()[None, None].expand(count, -1, -1, -1)
-    object_id = torch.arange(count) % 4 + 1
-    truth = Truth(instances == object_id[:, None, None, None], torch.arange(count), instances, object_id)
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].expand(count, -1, -1, -1)
-    return Batch(pixels.contiguous(), truth, torch.zeros(count, dtype=torch.long))
-
-
-class Spy(nn.Module):
-    """Remembers in which mode and with what it was called; its logits grow with the share of the clicks seen."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(channels)
-        self.calls: list[tuple[bool, bool, Tensor]] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.calls.append((self.training, torch.is_grad_enabled(), x.detach()))
-        return self.norm(x).sum(1, keepdim=True) / 8
 
 
 class EngineOf(EngineContract):

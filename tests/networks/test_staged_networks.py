@@ -8,7 +8,7 @@ from torch import nn
 
 from zoo.errors import ConfigError
 from zoo.methods.channels import WRONG_CHANNELS
-from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, LateUnet, Unet
+from zoo.networks import DeepLabV3Plus, FCN8s, HRNetOCR, LateUnet, TwoBranchUCTransNet, TwoBranchUnet, UCTransNet, Unet
 from zoo.networks.staged import StagedNetwork
 
 MAKE: dict[str, Callable[[], StagedNetwork]] = {
@@ -19,6 +19,9 @@ MAKE: dict[str, Callable[[], StagedNetwork]] = {
     "HRNet": lambda: HRNetOCR(6, "hrnet_w18_small", "stem", 16),
     "U-Net": lambda: Unet(4, "test_efficientnet", (16, 8, 8, 4, 4)),
     "late U-Net": lambda: LateUnet(5, "test_efficientnet", (8, 8, 16, 16, 16)),
+    "ZoomISEG L2": lambda: TwoBranchUnet(width=4),
+    "ZoomISEG L1": lambda: TwoBranchUCTransNet(width=4, layers=1, side=64, backbone="test_efficientnet"),
+    "UCTransNet": lambda: UCTransNet(4, width=4, layers=1, side=64),
 }
 IN_CHANNELS = {
     "f-BRS base": 5,
@@ -28,6 +31,9 @@ IN_CHANNELS = {
     "HRNet": 6,
     "U-Net": 4,
     "late U-Net": 5,
+    "ZoomISEG L2": 6,
+    "ZoomISEG L1": 6,
+    "UCTransNet": 4,
 }
 
 

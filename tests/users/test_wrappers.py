@@ -7,7 +7,18 @@ from torch import Tensor
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.testing.users import BATCH, SIZE, UserContract, given, some_prediction, some_truth
-from zoo.users import Centroid, Jitter, NextClick, OtherObjects, RandomInside, SimulatedUser, Squiggle, Together, Turns
+from zoo.users import (
+    Centroid,
+    IfEmpty,
+    Jitter,
+    NextClick,
+    OtherObjects,
+    RandomInside,
+    SimulatedUser,
+    Squiggle,
+    Together,
+    Turns,
+)
 
 
 class TestTogether(UserContract):
@@ -100,3 +111,24 @@ def test_jitter_is_normal() -> None:
 def test_arguments(make: object) -> None:
     with pytest.raises(ConfigError):
         make()  # type: ignore[operator]
+
+
+class TestIfEmpty(UserContract):
+    random = True
+
+    def make(self) -> SimulatedUser:
+        return IfEmpty([NextClick(), RandomInside()])
+
+    def test_each_sample_has_its_user(self) -> None:
+        truth, prediction = some_truth(), some_prediction(some_truth())
+        prediction[::2] = False
+        nothing = Interactions.empty(BATCH, SIZE)
+        new = self.make()(prediction, truth, nothing, 0)
+        for i in range(BATCH):
+            expected = (NextClick() if i % 2 == 0 else RandomInside())(prediction, truth, nothing, 0)
+            assert given(new, i) == given(expected, i)
+
+
+def test_if_empty_takes_two_users() -> None:
+    with pytest.raises(ConfigError, match="IfEmpty was given 1 users; name two"):
+        IfEmpty([NextClick()])

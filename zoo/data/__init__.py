@@ -1,5 +1,6 @@
 """Samples and batches of stores: the datamodule, the kinds of samples and augmentations."""
 
+from zoo.data.coarse import CoarseMasks
 from zoo.data.datamodule import PatchDataModule
 from zoo.data.datasets import Selection, StoreDataset, WholeImages
 from zoo.data.disagreement import Disagreement
@@ -10,6 +11,7 @@ from zoo.data.scaled import ScaledWindows
 from zoo.data.windows import GridWindows, RandomWindows
 
 __all__ = [
+    "CoarseMasks",
     "Colours",
     "Disagreement",
     "GridWindows",

@@ -8,6 +8,7 @@ from zoo.methods.ifcn import IFCN
 from zoo.methods.nuclick import NuClick
 from zoo.methods.refinenet import RefineNet
 from zoo.methods.ritm import RITM
+from zoo.methods.zoomiseg import ZoomISEG
 
 __all__ = [
     "IFCN",
@@ -22,4 +23,5 @@ __all__ = [
     "RefineNet",
     "RegionGrowing",
     "Watershed",
+    "ZoomISEG",
 ]

@@ -117,13 +117,22 @@ class InteractiveMethod(InteractiveSegmenter, TrainedMethod):
         if self.refiner is not None:
             self.channels(self.refiner.at)
 
+    def first(self, image: Tensor, truth: Truth) -> Tensor:
+        """The previous mask (B, 1, H, W) float32 before a training sample's first turn: by default a session's."""
+        return self.start(image, None)
+
+    def objective(self, logits: Tensor, truth: Truth, interactions: Interactions) -> Tensor:
+        """What training minimises: by default the loss of the mask."""
+        loss: Tensor = self.loss(logits, truth.target, truth.others, truth.ignore)
+        return loss
+
     def simulate(self, image: Tensor, truth: Truth) -> tuple[Interactions, Tensor]:
         """What the training user says over each sample's turns, and the previous mask of its last turn."""
         draw = uniform(truth.sample_id, truth.step if truth.step is not None else 0, 0, Draw.TURNS)
         limits = torch.tensor(self.turns, dtype=torch.float64, device=image.device).cumsum(0)[:-1]
         count = 1 + (draw[:, None] >= limits).sum(1)
         so_far = Interactions.empty(len(truth), truth.size, image.device)
-        previous = self.start(image, None)
+        previous = self.first(image, truth)
         mask = self.mask(previous, so_far)
         for turn in range(int(count.max())):
             who = (count > turn).nonzero()[:, 0]
@@ -146,7 +155,7 @@ class InteractiveMethod(InteractiveSegmenter, TrainedMethod):
         truth = replace(batch.truth, step=step)
         interactions, previous = self.simulate(image, truth)
         logits = self(image, self.guide(interactions, image), previous)
-        loss: Tensor = self.loss(logits, truth.target, truth.others, truth.ignore)
+        loss = self.objective(logits, truth, interactions)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 

@@ -12,9 +12,21 @@ if TYPE_CHECKING:
     from zoo.networks.hrnet_ocr import HRNetOCR
     from zoo.networks.late import LateUnet
     from zoo.networks.nuclick import NuClickNet
+    from zoo.networks.two_branch_unet import TwoBranchUnet
+    from zoo.networks.uctransnet import TwoBranchUCTransNet, UCTransNet
     from zoo.networks.unet import Unet
 
-__all__ = ["DeepLabV3Plus", "FCN8s", "HRNetOCR", "LateUnet", "NuClickNet", "Unet"]
+__all__ = [
+    "DeepLabV3Plus",
+    "FCN8s",
+    "HRNetOCR",
+    "LateUnet",
+    "NuClickNet",
+    "TwoBranchUCTransNet",
+    "TwoBranchUnet",
+    "UCTransNet",
+    "Unet",
+]
 
 # timm, of which most of them take backbones, takes seconds.
 __getattr__ = lazily(
@@ -25,6 +37,9 @@ __getattr__ = lazily(
         "HRNetOCR": "zoo.networks.hrnet_ocr",
         "LateUnet": "zoo.networks.late",
         "NuClickNet": "zoo.networks.nuclick",
+        "TwoBranchUCTransNet": "zoo.networks.uctransnet",
+        "TwoBranchUnet": "zoo.networks.two_branch_unet",
+        "UCTransNet": "zoo.networks.uctransnet",
         "Unet": "zoo.networks.unet",
     },
 )

@@ -116,7 +116,7 @@ class StemFusion(FusedBackbone):
         super().__init__(name, in_channels, 3, output_stride, **options)
         if in_channels == 3:
             raise ConfigError("fusion: stem adds what is beyond RGB, but in_channels is 3; set it to 4 or more")
-        stem, channels, stride = _stem(self.encoder.model, name)
+        stem, channels, stride = stem_of(self.encoder.model, name)
         # 3x3 at the published stride of 2; a wider stride needs a wider kernel, or it would skip pixels.
         kernel = max(3, stride + 1)
         self.maps = nn.Sequential(
@@ -157,7 +157,7 @@ def _add(module: nn.Module, given: Any, out: Tensor) -> Tensor:
     return out + added
 
 
-def _stem(model: nn.Module, name: str) -> tuple[nn.Module, int, int]:
+def stem_of(model: nn.Module, name: str) -> tuple[nn.Module, int, int]:
     """The last layer of the stem, its channels and its stride.
 
     Raises:

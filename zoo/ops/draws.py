@@ -55,6 +55,11 @@ class Draw(IntEnum):
     RESIDENT_SPOT = 2_000_025
     RESIDENT_ANGLE = 2_000_026
     RESIDENT_MIRROR = 2_000_027
+    # Training that begins with a mask: whether, its errors of the border and its blobs, and how large both are.
+    COARSE = 2_000_030
+    COARSE_BORDER = 2_000_031
+    COARSE_BLOBS = 2_000_032
+    COARSE_AMOUNT = 2_000_033
     # Inference: how far clicks are moved in further runs.
     RUN_SHIFT_X = 3_000_003
     RUN_SHIFT_Y = 3_000_004
@@ -83,5 +88,8 @@ ITEMISED = frozenset(
         Draw.NEGATIVE,
         Draw.NEGATIVE_KIND,
         Draw.BOX_EDGE,
+        Draw.COARSE_BORDER,
+        Draw.COARSE_BLOBS,
+        Draw.COARSE_AMOUNT,
     }
 )

@@ -10,6 +10,7 @@ from zoo.segmenters.nuclick import NuClick
 from zoo.segmenters.plain import IFCN, FBRSBase
 from zoo.segmenters.refinenet import RefineNet
 from zoo.segmenters.ritm import RITM
+from zoo.segmenters.zoomiseg import ZoomISEG
 
 __all__ = [
     "IFCN",
@@ -20,4 +21,5 @@ __all__ = [
     "NetworkedSegmenter",
     "NuClick",
     "RefineNet",
+    "ZoomISEG",
 ]

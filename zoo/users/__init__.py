@@ -3,7 +3,7 @@
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.box import BoxAround
 from zoo.users.centroid import Centroid
-from zoo.users.compose import Together, Turns
+from zoo.users.compose import IfEmpty, Together, Turns
 from zoo.users.correction import CorrectionScribbles
 from zoo.users.inside import RandomInside
 from zoo.users.jitter import Jitter
@@ -18,6 +18,7 @@ __all__ = [
     "BoxAround",
     "Centroid",
     "CorrectionScribbles",
+    "IfEmpty",
     "Jitter",
     "NextClick",
     "OneOf",

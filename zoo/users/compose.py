@@ -54,3 +54,30 @@ class Turns(UsersTogether):
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What this turn's user says."""
         return self.users[min(turn, len(self.users) - 1)](prediction, truth, so_far, turn)
+
+
+class IfEmpty(UsersTogether):
+    """One user for samples whose mask is empty, another for those that have one, which may be corrected.
+
+    Args:
+        users: the two, in this order.
+
+    Raises:
+        ConfigError: it is not two.
+    """
+
+    def __init__(self, users: Sequence[SimulatedUser]) -> None:
+        super().__init__(users)
+        if len(self.users) != 2:
+            raise ConfigError(f"IfEmpty was given {len(self.users)} users; name two: for an empty mask, and for others")
+
+    def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
+        """What each sample's user says."""
+        full = prediction.flatten(1).any(1)
+        out = Interactions.empty(len(truth), truth.size, truth.target.device)
+        for user, who in zip(self.users, (~full, full), strict=True):
+            index = who.nonzero()[:, 0]
+            if len(index):
+                new = user(prediction[index], truth.select(index), so_far.select(index), turn)
+                out = out.add(new.spread(index, len(truth)))
+        return out
