@@ -122,7 +122,7 @@ def test_what_does_not_pair_is_named(tmp_path):
         Pairs(Selection([high, low, alone], "test"))
     with pytest.raises(DataError, match=r"high.h5, group 'g' has 2 partners"):
         Pairs(Selection([high, low, other], "test"))
-    with pytest.raises(DataError, match="unknown.h5.*magnifications are unknown"):
+    with pytest.raises(DataError, match=r"unknown.h5.*magnifications are unknown"):
         Pairs(Selection([high, unknown], "test"))
     with pytest.raises(DataError, match=r"other.h5.*16x10 px.*60x40 px, do not show the same"):
         Pairs(Selection([high, other], "test"))

@@ -57,14 +57,14 @@ class Pairs(StoreDataset):
     pixels of the high one that begins at `scale` times its place, whatever the sizes: what is left over at the right
     and at the bottom of the high image belongs to no pixel of the low one.
 
-    - Stores of one magnification, with `factor`: the low image is made of block means and its label of majorities (a tie
-      is the region's), exactly as `zoo prep glas_fields --magnification 5` makes them of the fields at 20x. It needs
-      one set of stores in place of two that have to stay alike, so it is how fields are paired.
+    - Stores of one magnification, with `factor`: the low image is made of block means and its label of majorities (a
+      tie is the region's), exactly as `zoo prep glas_fields --magnification 5` makes them of the fields at 20x. It
+      needs one set of stores in place of two that have to stay alike, so it is how fields are paired.
     - Stores of whole images at two magnifications, e.g. prepared at 5x and at 20x: paired by slide and patient, in the
       order of their items, wherever both lie at the same place.
-    - Stores of `zoo prep` of slides at two magnifications (`--parent-magnification`): each patch of the low one with all
-      patches of the high one that lie in it. Where there are none, the image is the low one enlarged and the label is
-      ignored.
+    - Stores of `zoo prep` of slides at two magnifications (`--parent-magnification`): each patch of the low one with
+      all patches of the high one that lie in it. Where there are none, the image is the low one enlarged and the label
+      is ignored.
 
     Args:
         selection: stores of regions or instances.

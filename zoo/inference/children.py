@@ -288,8 +288,8 @@ def _corner_to_corner(small: tuple[int, int], high: Tensor) -> Frame:
     scale = max(1, min(large // low for large, low in sides))
     if any(not 0 <= large - scale * low < scale for large, low in sides):
         raise InteractionError(
-            f"images of {small[1]}x{small[0]} and {high.shape[-1]}x{high.shape[-2]} px: the high one is no whole number "
-            "of times as large; give the frame that leads from the low one to it"
+            f"images of {small[1]}x{small[0]} and {high.shape[-1]}x{high.shape[-2]} px: the high one is no whole "
+            "number of times as large; give the frame that leads from the low one to it"
         )
     zero = torch.zeros(1, dtype=torch.float64)
     return Frame(zero, zero, zero + scale, (high.shape[-2], high.shape[-1]))

@@ -8,6 +8,7 @@ from zoo.methods.ifcn import IFCN
 from zoo.methods.nuclick import NuClick
 from zoo.methods.refinenet import RefineNet
 from zoo.methods.ritm import RITM
+from zoo.methods.two_scales import TwoScales
 
 __all__ = [
     "IFCN",
@@ -21,5 +22,6 @@ __all__ = [
     "RandomWalker",
     "RefineNet",
     "RegionGrowing",
+    "TwoScales",
     "Watershed",
 ]
