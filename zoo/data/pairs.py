@@ -114,9 +114,10 @@ class Pairs(StoreDataset):
         """One pair."""
         pair = self.pairs[number]
         regions = self._regions(pair.high[0][0][0])
+        low: Pixels
         if pair.low is None:
-            high = self.whole(*pair.high[0][0])
-            low = shrink(high[0], round(pair.scale)), shrink_label(high[1], round(pair.scale), regions)
+            high, factor = self.whole(*pair.high[0][0]), round(pair.scale)
+            low = shrink(high[0], factor), shrink_label(high[1], factor, regions)
         else:
             low = self.whole(*pair.low)
             high = self._assembled(pair, low[0], regions) if pair.patches else self.whole(*pair.high[0][0])
@@ -188,8 +189,8 @@ class Pairs(StoreDataset):
         scale, parent = _ratio(self.sources[low], (store, info)), self.sources[low][1]
         inside: dict[int, list[tuple[Place, int, int]]] = {}
         for item, row in enumerate(store.parents(info.name)):
-            corner = (round(float(row[name]) * scale) for name in ("x0", "y0"))
-            inside.setdefault(int(row["item"]), []).append(((number, item), *corner))
+            x, y = (round(float(row[name]) * scale) for name in ("x0", "y0"))
+            inside.setdefault(int(row["item"]), []).append(((number, item), x, y))
         size = (round(parent.height * scale), round(parent.width * scale))
         return [Pair(tuple(found), (low, item), 0.0, 0.0, scale, size, True) for item, found in sorted(inside.items())]
 

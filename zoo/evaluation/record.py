@@ -74,7 +74,7 @@ class Record:
                 }
                 for pair in said.strokes.numpy()
             ]
-        return out | self.more
+        return {**out, **self.more}
 
 
 def write_traces(path: Path, records: Iterable[Record], places: Mapping[int, Mapping[str, str | int]]) -> None:
