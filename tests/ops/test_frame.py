@@ -1,5 +1,6 @@
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -231,3 +232,20 @@ def test_pasting_many_crops_waits_for_the_device_as_often_as_pasting_one(scale: 
             Frame(x0, x0, torch.full_like(x0, scale), (8, 8)).paste(torch.rand(batch, 1, 8, 8), noise(batch=batch))
         counts.append(transfers.count)
     assert counts[0] == counts[1]
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.sampled_from([2, 3, 4]))
+def test_cubic_enlarges_as_opencv_does(x0: int, y0: int, factor: int) -> None:
+    """Whole images enlarged by OpenCV, and cut there."""
+    image = noise(channels=1)
+    whole = cv2.resize(image[0, 0].numpy(), None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    size = (5 * factor + 1, 6 * factor - 1)
+    found = frame(x0 + 1 / factor, y0, factor, size).crop(image, "cubic")[0, 0].numpy()
+    expected = whole[y0 * factor :, x0 * factor + 1 :][: size[0], : size[1]]
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def test_cubic_shrinks_to_means_of_blocks() -> None:
+    image = noise(channels=1)[..., :16, :24]
+    found = frame(0, 0, 0.25, (4, 6)).crop(image, "cubic")
+    torch.testing.assert_close(found, torch.nn.functional.avg_pool2d(image, 4))

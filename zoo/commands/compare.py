@@ -115,8 +115,11 @@ def _show(console: Console, options: argparse.Namespace, parts: Sequence[Section
             for i in members:
                 table.add_column(escape(part.titles[i]), justify="right")
             for column, top in zip(shown, winners, strict=True):
-                cells = [(column.text(column.value(results[i])), i in top) for i in members]
-                table.add_row(column.heading, *(f"[bold green]{text}[/]" if wins else text for text, wins in cells))
+                cells = [(column.cell(results[i]), i in top) for i in members]
+                table.add_row(
+                    column.heading,
+                    *(f"[bold green]{escape(text)}[/]" if wins else escape(text) for text, wins in cells),
+                )
             console.print(table)
     console.print(f"Look at {options.out / 'report.html'}", soft_wrap=True)
     if options.save_results:

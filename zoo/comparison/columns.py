@@ -52,6 +52,12 @@ class Column:
         value = result.metrics.get(self.key)
         return None if value is None or math.isnan(value) else value
 
+    def cell(self, result: Result) -> str:
+        """The number of one result as tables print it, with its interval where there is one (`KEY_from`, `KEY_to`)."""
+        ends = [result.metrics.get(f"{self.key}_{end}") for end in ("from", "to")]
+        shown = self.text(self.value(result))
+        return shown if None in ends else f"{shown} [{', '.join(map(self.text, ends))}]"
+
     def text(self, value: float | None) -> str:
         """A number as tables print it."""
         return "–" if value is None else f"{value:.{self.digits}f}"
@@ -77,6 +83,11 @@ INSTANCES = (
     Column("object_dice", "object Dice", "high", 3, "area-weighted Dice of objects from both sides, mean over images"),
     Column("f1", "F1 (GlaS)", "high", 3, "detection F1 of the GlaS contest, mean over images"),
 )
+TWO_SCALES = (
+    Column("tnoc", "tNoC", "low", 0, "clicks at both magnifications, all images together"),
+    Column("noc", "NoC", "low", 1, "clicks at both magnifications, mean over images"),
+    Column("seconds", "total time (s)", "low", 1, "seconds of all clicks of all images to the new mask"),
+)
 SHOWN_IOUS = (0, 1, 3, 5, 10, 20)
 # With so many targets at most, both averages and the time are shown, and fewer IoUs.
 FEW_TARGETS, FEWER_IOUS = 2, (0, 1, 5, 20)
@@ -86,7 +97,8 @@ def columns(results: Sequence[Result]) -> list[Column]:
     """The columns of a table of results of one protocol: those for which any of them has a number."""
     # Of instance maps, the IoU of all foreground says little beside the rest.
     regions = () if any("aji" in result.metrics for result in results) else REGIONS
-    every = [*_interactive(results), *regions, *INSTANCES, *_speed(results)]
+    two_scales = TWO_SCALES if any("tnoc" in result.metrics for result in results) else ()
+    every = [*_interactive(results), *regions, *two_scales, *INSTANCES, *_speed(results)]
     return [column for column in every if any(column.value(result) is not None for result in results)]
 
 

@@ -19,6 +19,7 @@ from zoo.metrics.interaction import fill_forward
 # Okabe and Ito's palette, without its yellow, which is too light on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"
+MARKED = 25  # points of a curve at most
 MANY = 5  # methods, whose legend has room beside the curves
 LINES = ("-", "--", ":", "-.")
 STYLE: dict[str, Any] = {"fontsize": 10}
@@ -111,7 +112,7 @@ def _line(axes: Any, x: NDArray[Any], y: NDArray[Any], number: int, method: Sess
     # Beyond the colours, both the kind of line and the marker tell a method from an earlier one of its colour.
     again, colour = number // len(COLOURS), COLOURS[number % len(COLOURS)]
     marker, line = MARKERS[(number + again) % len(MARKERS)], LINES[(method.line + again) % len(LINES)]
-    style: dict[str, Any] = {"markersize": 4, "linewidth": 1.6, "linestyle": line}
+    style: dict[str, Any] = {"markevery": -(-len(x) // MARKED), "markersize": 4, "linewidth": 1.6, "linestyle": line}
     axes.plot(x, y, color=colour, marker=marker, label=method.title, clip_on=False, zorder=3, **style)
     return colour
 
@@ -137,7 +138,6 @@ def panels(samples: Sequence[tuple[str, list[Panel], list[tuple[str, list[Panel]
         samples: caption, pictures of the truth, and pictures of each method by title.
     """
     stages = max(len(row) for _, _, rows in samples for _, row in rows)
-    methods = max(len(rows) for _, _, rows in samples)
     # One stage: methods side by side in one row. Several: one row a method.
     lines: list[tuple[str, list[Panel]]] = []
     for caption, truth, rows in samples:
@@ -146,7 +146,7 @@ def panels(samples: Sequence[tuple[str, list[Panel], list[tuple[str, list[Panel]
             lines.append((caption, [*truth, *every]))
         else:
             lines += [(f"{caption}\n{title}", [*truth, *row]) for title, row in rows]
-    columns = 2 + (methods if stages == 1 else stages)
+    columns = max(len(pictures) for _, pictures in lines)
     height, width = lines[0][1][0][1].shape[:2]
     size = 1.9 if stages > 1 else 2.6
     figure = Figure(

@@ -102,7 +102,7 @@ def _measured(members: Sequence[Named], folder: Path, out: Path) -> str:
     rows = []
     for i, (name, result) in enumerate(members):
         cells = [
-            f"**{column.text(column.value(result))}**" if i in top else column.text(column.value(result))
+            f"**{column.cell(result)}**" if i in top else column.cell(result)
             for column, top in zip(shown, winners, strict=True)
         ]
         rows.append([_link(name, result, folder, out), *cells, _speed(result)])

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from zoo.errors import MetricError, ResultError
 from zoo.evaluation.record import Record
 from zoo.files import write_text
+from zoo.metrics.bootstrap import DRAWS, LEVEL, SEED, interval
 from zoo.metrics.interaction import fill_forward, noc
 
 SCHEMA = "isegzoo.differences/1"
-LEVEL, DRAWS, SEED = 0.95, 10_000, 0
 TARGETS_COMPARED = 2
 
 
@@ -70,11 +70,7 @@ class Differences:
 def difference(
     scores: ArrayLike, others: ArrayLike, clusters: ArrayLike, draws: int = DRAWS, seed: int = SEED
 ) -> tuple[float, float | None, float | None]:
-    """Mean of `scores - others` and the ends of its 95 % interval.
-
-    Percentiles of a bootstrap over clusters: as many clusters as there are, drawn with replacement, and the mean over
-    all their samples (Efron and Tibshirani, An introduction to the bootstrap, 1993, sections 8.6 and 13.3). With few
-    clusters such intervals are somewhat too short.
+    """Mean of `scores - others` and the ends of its 95 % interval, as `zoo.metrics.bootstrap.interval` takes it.
 
     Args:
         scores: (S,) one number a sample.
@@ -94,15 +90,7 @@ def difference(
         raise MetricError(
             f"Paired differences need one number a sample: got {values.shape} scores of {names.shape} samples."
         )
-    _, index = np.unique(names, return_inverse=True)
-    count = int(index.max()) + 1
-    if count < 2:
-        return float(values.mean()), None, None
-    sums, sizes = np.bincount(index, values), np.bincount(index)
-    drawn = np.random.default_rng(seed).integers(0, count, (draws, count))
-    means = sums[drawn].sum(1) / sizes[drawn].sum(1)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(values.mean()), float(low), float(high)
+    return float(values.mean()), *interval(values, names, draws, seed)
 
 
 def sample_scores(records: Sequence[Record], score: str, metrics: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
@@ -115,7 +103,8 @@ def sample_scores(records: Sequence[Record], score: str, metrics: Mapping[str, A
     """
     turns = sum(name.startswith("iou@") and name != "iou@0" for name in metrics)
     if not turns:
-        return {score.lower(): np.array([r.score for r in records])} if score.lower() in metrics else {}
+        found = {score.lower(): np.array([r.score for r in records])} if score.lower() in metrics else {}
+        return found | ({"noc": np.array([float(len(r.ious)) for r in records])} if "noc" in metrics else {})
     ious, initial = np.full((len(records), turns), np.nan), np.full(len(records), np.nan)
     for i, record in enumerate(records):
         ious[i, : len(record.ious)] = record.ious

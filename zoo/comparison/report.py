@@ -65,7 +65,7 @@ def _table(section: Section, shown: Sequence[Column]) -> str:
     rows = ""
     for i, (title, result) in enumerate(zip(section.titles, results, strict=True)):
         cells = "".join(
-            f"<td{' class=best' if i in top else ''}>{column.text(column.value(result))}</td>"
+            f"<td{' class=best' if i in top else ''}>{column.cell(result)}</td>"
             for column, top in zip(shown, winners, strict=True)
         )
         rows += f"<tr><td>{escape(title)}</td>{cells}</tr>"

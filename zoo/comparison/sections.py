@@ -123,6 +123,7 @@ def sections(experiments: Sequence[Experiment]) -> list[Section]:
         slug = _slug(result_of(members[0]).protocol, out)
         shown = [_shown(members, name, sample) for name, sample in _cases(members).items()]
         figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.ranked_by)
+        figures |= _of_protocol(members, slug)
         out.append(Section(slug, members, figures, shown, _differences(members)))
     for members in _groups(experiments, but="user"):
         if len({user_of(experiment) for experiment in members}) > 1:
@@ -232,6 +233,24 @@ def _sessions(experiment: Experiment, turns: int) -> Sessions:
 def _overlays(shown: Sequence[Shown], slug: str, score: str) -> dict[str, tuple[str, bytes]]:
     caption = f"The same samples by all methods, chosen by the first one's {score}."
     return {f"overlays-{slug}.jpg": (caption, panels([(s.caption, s.truth, s.rows) for s in shown]))}
+
+
+def _of_protocol(experiments: Sequence[Experiment], slug: str) -> dict[str, tuple[str, bytes]]:
+    """Pictures that the protocol itself makes of the samples that are shown, of all methods together."""
+    found: dict[str, list[tuple[str, list[Panel], list[tuple[str, list[Panel]]]]]] = {}
+    captions: dict[str, str] = {}
+    for why, sample in _cases(experiments).items():
+        batch = experiments[0].batch([sample])
+        rows: dict[str, list[tuple[str, list[Panel]]]] = {}
+        truth: dict[str, list[Panel]] = {}
+        for experiment in experiments:
+            record = next(record for record in experiment.records if record.sample_id == sample)
+            for name, figure in experiment.protocol.figures(experiment.model.engine(), batch, record).items():
+                rows.setdefault(name, []).append((experiment.title, figure.panels))
+                truth[name], captions[name] = figure.truth, figure.caption
+        for name, methods in rows.items():
+            found.setdefault(name, []).append((why, truth[name], methods))
+    return {f"{name}-{slug}.jpg": (captions[name], panels(samples)) for name, samples in found.items()}
 
 
 def _course(batch: Batch, whole: Record, stages: Sequence[Record]) -> Course:

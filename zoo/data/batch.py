@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.errors import DataError
+from zoo.ops.frame import Frame
 from zoo.users.base import Truth
 
 
@@ -19,7 +20,9 @@ from zoo.users.base import Truth
 class Sample:
     """One sample: image (H, W, 3) uint8, target and ignore (H, W) bool, instances (H, W) int64 or None.
 
-    `mpp` is in micrometres per pixel, None where unknown; the data set fills it in.
+    `mpp` is in micrometres per pixel, None where unknown; the data set fills it in. A pair (`zoo.data.Pairs`) also has
+    `low`, the same at a lower magnification, and `place`: x0, y0 and scale of the `zoo.ops.frame.Frame` that leads from
+    there to here.
     """
 
     image: NDArray[np.uint8]
@@ -30,6 +33,8 @@ class Sample:
     sample_id: int
     image_id: int
     mpp: float | None = None
+    low: Sample | None = None
+    place: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,16 @@ class Batch:
         truth: what is true of them.
         image_id: (B,) int64, which image of the data set each sample comes from.
         mpp: micrometres per pixel of all of them; None: unknown, or not one, as batches of a training may be.
+        low: of pairs, the same at a lower magnification; None of others.
+        frame: of pairs, from the images of `low` to these.
     """
 
     image: Tensor
     truth: Truth
     image_id: Tensor
     mpp: float | None = None
+    low: Batch | None = None
+    frame: Frame | None = None
 
     def __len__(self) -> int:
         return self.image.shape[0]
@@ -54,7 +63,12 @@ class Batch:
     def to(self, device: torch.device | str, **_: Any) -> Batch:
         """The same batch on another device."""
         return replace(
-            self, image=self.image.to(device), truth=self.truth.to(device), image_id=self.image_id.to(device)
+            self,
+            image=self.image.to(device),
+            truth=self.truth.to(device),
+            image_id=self.image_id.to(device),
+            low=None if self.low is None else self.low.to(device),
+            frame=None if self.frame is None else self.frame.to(device),
         )
 
 
@@ -78,7 +92,12 @@ def collate(samples: Sequence[Sample]) -> Batch:
     image = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
     resolutions = {s.mpp for s in samples}
     mpp = resolutions.pop() if len(resolutions) == 1 else None
-    return Batch(image, truth, torch.tensor([s.image_id for s in samples]), mpp)
+    image_id = torch.tensor([s.image_id for s in samples])
+    lows, places = [s.low for s in samples if s.low is not None], [s.place for s in samples if s.place is not None]
+    if not lows:
+        return Batch(image, truth, image_id, mpp)
+    x0, y0, scale = torch.tensor(places, dtype=torch.float64).unbind(1)
+    return Batch(image, truth, image_id, mpp, collate(lows), Frame(x0, y0, scale, truth.size))
 
 
 def _stack(arrays: Sequence[NDArray[Any] | None]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from numpy.typing import NDArray
@@ -17,6 +18,21 @@ from zoo.interactions import Kind
 
 MetricT = TypeVar("MetricT", bound=Metric)
 OutcomeT = TypeVar("OutcomeT")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Pictures of one sample.
+
+    Attributes:
+        caption: of all of them.
+        truth: captions and pictures that are the same whatever the method.
+        panels: captions and pictures of the method.
+    """
+
+    caption: str
+    truth: list[tuple[str, NDArray[Any]]]
+    panels: list[tuple[str, NDArray[Any]]]
 
 
 def resolution(engine: Engine, batch: Batch) -> float | None:
@@ -75,6 +91,13 @@ class Protocol(ABC, Generic[MetricT, OutcomeT]):
     def brief(self) -> Protocol[MetricT, OutcomeT]:
         """The same with less to do for each sample, for timing."""
         return self
+
+    def figures(self, engine: Engine, batch: Batch, record: Record) -> dict[str, Figure]:
+        """Further pictures of one sample, by the names of their files, given its record: by default none.
+
+        In a comparison the methods' pictures of one name stand together.
+        """
+        return {}
 
     def stages(self, engine: Engine, batch: Batch, records: list[Record]) -> dict[str, list[Record]]:
         """What pictures of a batch show, by caption, given its records: by default its end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Record:
         prediction: (H, W) label map or mask at the end; None where it was not kept.
         initial: IoU before the first counted interaction; None where the protocol has no turns.
         stuck: its user fell silent below the target before the last turn.
+        more: what else the protocol has to say, as JSON.
     """
 
     sample_id: int
@@ -40,6 +41,7 @@ class Record:
     prediction: NDArray[Any] | None = None
     initial: float | None = None
     stuck: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def units(self) -> int:
@@ -72,7 +74,7 @@ class Record:
                 }
                 for pair in said.strokes.numpy()
             ]
-        return out
+        return {**out, **self.more}
 
 
 def write_traces(path: Path, records: Iterable[Record], places: Mapping[int, Mapping[str, str | int]]) -> None:

@@ -12,7 +12,7 @@ from zoo.data.batch import Batch
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
-from zoo.inference.engine import Engine, State
+from zoo.inference.engine import Engine, Scales, State
 from zoo.interactions import Interactions
 
 SAMPLES = {"interaction": 8, "object": 1, "image": 8}
@@ -67,6 +67,17 @@ class TimedEngine(Engine):
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The engine's own."""
         return self.engine.mask(state, interactions)
+
+    @property
+    def scales(self) -> Scales:
+        """The engine's own, with one clock for both."""
+
+        def timed(engine: Engine) -> Engine:
+            each = TimedEngine(engine, self.starts)
+            each.seconds = self.seconds
+            return each
+
+        return self.engine.scales.map(timed)
 
 
 def measure(engine: Engine, protocol: Protocol[Any, Any], load: Callable[[list[int]], Batch], samples: int) -> Speed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ PREDICTION = (255, 214, 0)
 POSITIVE = (0, 158, 60)
 NEGATIVE = (213, 0, 0)
 BOX = (255, 255, 255)
+MISSING = (213, 0, 0)
+EXCESS = (0, 90, 220)
 # Neighbours in the table of objects get different ones; none is close to hematoxylin or eosin.
 INSTANCES = ((0, 229, 255), (255, 214, 0), (0, 200, 83), (255, 109, 0), (198, 255, 0), (29, 233, 182))
 IGNORED = (90, 90, 90)
@@ -100,6 +103,35 @@ def label_outlines(image: Picture, labels: NDArray[Any], width: int = 1, ignore:
         line = ndimage.binary_dilation(line, np.ones((3, 3)), iterations=width - 1)
     line &= ~background
     out[line] = colours[ranks[line]]
+    return out
+
+
+def errors(image: Picture, missing: NDArray[Any], excess: NDArray[Any], boxes: Sequence[Sequence[int]] = ()) -> Picture:
+    """The image, pale and without colour, with wrong pixels in colour and frames around boxes.
+
+    Args:
+        image: (H, W, 3) uint8.
+        missing: (H, W) bool, pixels that a mask lacks.
+        excess: (H, W) bool, pixels that it should not have.
+        boxes: x0, y0, x1, y1 of each frame; black with a white rim.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    pale = (170 + image.mean(2, keepdims=True) / 3).astype(np.uint8)
+    out = np.repeat(pale, 3, axis=2)
+    out[missing], out[excess] = MISSING, EXCESS
+    wide = max(1, round(max(image.shape[:2]) / 400))
+    for x0, y0, x1, y1 in boxes:
+        for grow, colour in ((2 * wide, (255, 255, 255)), (wide, (0, 0, 0))):
+            rows, columns = slice(max(0, y0), y1), slice(max(0, x0), x1)
+            for strip in (
+                (slice(rows.start, rows.start + grow), columns),
+                (slice(max(rows.start, y1 - grow), y1), columns),
+                (rows, slice(columns.start, columns.start + grow)),
+                (rows, slice(max(columns.start, x1 - grow), x1)),
+            ):
+                out[strip] = colour
     return out
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -59,6 +61,33 @@ class Engine(ABC):
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """(B, 1, H, W) bool: the mask that the state stands for."""
         return state["probability"] > 0.5
+
+    @property
+    def scales(self) -> Scales:
+        """What segments at a low and at a high magnification: by default this engine does both."""
+        return Scales(self, self)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Engines at two magnifications, and what they tell each other.
+
+    Attributes:
+        low: segments the whole image at a low magnification; None: nothing does.
+        high: segments parts at a high one; None: nothing does.
+        down: whether what is segmented at the high one begins with the mask of the low one (low-to-high transfer).
+        up: whether the low one goes on from what was segmented at the high one, averaged by area (high-to-low).
+    """
+
+    low: Engine | None
+    high: Engine | None
+    down: bool = True
+    up: bool = False
+
+    def map(self, change: Callable[[Engine], Engine]) -> Scales:
+        """The same with other engines."""
+        low, high = (None if engine is None else change(engine) for engine in (self.low, self.high))
+        return replace(self, low=low, high=high)
 
 
 def pick(state: State, index: Tensor) -> State:

@@ -23,11 +23,11 @@ Image = np.ndarray[Any, np.dtype[np.uint8]]
 
 def as_images(image: Tensor | Image) -> Tensor:
     """(B, 3, H, W) float32 in 0..1 from (H, W, 3) uint8, or from (B, 3, H, W) uint8 or float."""
-    pixels = _as_tensor(image)
+    pixels = as_tensor(image)
     return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
 
 
-def _as_tensor(image: Tensor | Image) -> Tensor:
+def as_tensor(image: Tensor | Image) -> Tensor:
     """(B, 3, H, W) of the same numbers; a copy of an array, which its owner may change."""
     if isinstance(image, Tensor):
         return image
@@ -114,7 +114,7 @@ class Session:
         Raises:
             InteractionError: not an image, or a mask of another size.
         """
-        given = _as_tensor(image).to(self.device)
+        given = as_tensor(image).to(self.device)
         initial = None if mask is None else _as_masks(mask, given)
         frame = None
         if mpp is not None or not self._warned:
@@ -183,11 +183,21 @@ class Session:
         working = said if there is new and now.working is now.said else now.working.add(there)
         assert self._seen is not None  # or there were no moment
         state = advance(self.engine, self._seen, working, there, now.state)
-        self._history.append(_Moment(said, working, state))
-        self._turn += 1
-        if not self.undoable:
-            self._history = self._history[-1:]
+        self._remember(_Moment(said, working, state))
         return self.mask
+
+    def go_on_from(self, mask: Tensor) -> None:
+        """One more turn in which nothing is said: the engine begins again with a mask, and what was said stays.
+
+        Args:
+            mask: (B, 1, H, W), or probabilities.
+        """
+        now = self._now
+        given = _as_masks(mask.to(self.device), self.pixels)
+        assert self._seen is not None  # or there were no moment
+        with torch.no_grad():
+            state = self.engine.start(self._seen, given if self._frame is None else self._frame.crop(given))
+        self._remember(_Moment(now.said, now.working, state))
 
     def undo(self) -> None:
         """Take the last turn back; without one, nothing happens."""
@@ -216,6 +226,12 @@ class Session:
         self._pixels, self._seen = self.pixels[index], self._seen[index]
         self._frame = None if self._frame is None else self._frame.select(index)
         self._history = [moment.select(index) for moment in self._history]
+
+    def _remember(self, moment: _Moment) -> None:
+        self._history.append(moment)
+        self._turn += 1
+        if not self.undoable:
+            self._history = self._history[-1:]
 
     @property
     def _now(self) -> _Moment:

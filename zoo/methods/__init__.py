@@ -8,6 +8,7 @@ from zoo.methods.ifcn import IFCN
 from zoo.methods.nuclick import NuClick
 from zoo.methods.refinenet import RefineNet
 from zoo.methods.ritm import RITM
+from zoo.methods.two_scales import TwoScales
 from zoo.methods.zoomiseg import ZoomISEG
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "RandomWalker",
     "RefineNet",
     "RegionGrowing",
+    "TwoScales",
     "Watershed",
     "ZoomISEG",
 ]

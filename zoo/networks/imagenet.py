@@ -111,17 +111,3 @@ class Normalise(nn.Module):
         """
         check_input(x, self.mean.shape[1])
         return (x - self.mean) / self.std
-
-
-def check_input(x: Tensor, wanted: int) -> None:
-    """Refuse a network's input (B, C, H, W) of another number of channels.
-
-    Raises:
-        ConfigError: it is of another.
-    """
-    if x.shape[1] != wanted:
-        # In torch's words, which the check of encoder against network understands.
-        raise ConfigError(
-            f"expected the network's input to have {wanted} channels, but got {x.shape[1]} channels; "
-            f"set in_channels to {x.shape[1]}"
-        )

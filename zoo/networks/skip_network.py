@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo.errors import ConfigError
-from zoo.networks.imagenet import check_input
 from zoo.networks.skips import SkipDecoder, SkipEncoder, TwoBranchBackbone, TwoBranchEncoder, enlarged
-from zoo.networks.staged import Features, SteppedNetwork
+from zoo.networks.staged import Features, SteppedNetwork, check_input
 
 
 class SkipNetwork(SteppedNetwork):

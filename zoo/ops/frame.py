@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Mode = Literal["bilinear", "nearest", "max"]
+Mode = Literal["bilinear", "cubic", "nearest", "max"]
 Outside = Literal["edge", "zero"]
 Slices = tuple[slice, slice]
 
@@ -62,6 +62,10 @@ class Frame:
         """The frames of the samples in `index` (integers or booleans)."""
         return replace(self, x0=self.x0[index], y0=self.y0[index], scale=self.scale[index])
 
+    def to(self, device: torch.device | str) -> Frame:
+        """The same frames on another device."""
+        return replace(self, x0=self.x0.to(device), y0=self.y0.to(device), scale=self.scale.to(device))
+
     def rows(self) -> Tensor:
         """(B, 5) float64: x0, y0, scale, height, width of each."""
         sides = [torch.full_like(self.x0, side) for side in self.size]
@@ -81,14 +85,15 @@ class Frame:
 
         Args:
             images: (B or 1, C, H, W); one image serves all samples.
-            mode: `bilinear` (averaged over the pixel's footprint when shrinking), `nearest` for labels, `max`
-                for masks that must not lose thin strokes.
+            mode: `bilinear` or `cubic` (averaged over the pixel's footprint when shrinking; `cubic` overshoots),
+                `nearest` for labels, `max` for masks that must not lose thin strokes.
             outside: what lies beyond the image: its `edge` repeated, or `zero`.
 
         Returns:
-            (B, C, h, w) of the images' dtype (float for `bilinear`).
+            (B, C, h, w) of the images' dtype (float for `bilinear` and `cubic`).
         """
-        if mode == "bilinear" and not images.is_floating_point():
+        smooth = mode in ("bilinear", "cubic")
+        if smooth and not images.is_floating_point():
             images = images.float()
         if self._is_whole(images.shape[-2:]):
             return images.expand(len(self), -1, -1, -1)
@@ -103,7 +108,7 @@ class Frame:
             frame = self.select(index)
             source = images if images.shape[0] == 1 else images[index]
             fine = max(k, 1) if mode == "max" else 1
-            part = frame._resample(source, k) if mode == "bilinear" and k else frame._pick(source, fine)
+            part = frame._resample(source, k, mode) if smooth and k else frame._pick(source, fine)
             if outside == "zero":
                 part = part * frame._inside(images.shape[-2:], fine)[:, None].to(part.dtype)
             if fine > 1:
@@ -174,7 +179,7 @@ class Frame:
         picked = images.permute(0, 2, 3, 1)[sample[:, None, None], rows[:, :, None], columns[:, None, :]]
         return picked.permute(0, 3, 1, 2)
 
-    def _resample(self, images: Tensor, k: int) -> Tensor:
+    def _resample(self, images: Tensor, k: int, mode: Mode) -> Tensor:
         """Interpolated between pixel centres and averaged over k x k sampling points, (B, C, h, w)."""
         x, y = self._axes(k)
         height, width = images.shape[-2:]
@@ -184,6 +189,7 @@ class Frame:
         sampled = F.grid_sample(
             images.expand(len(self), -1, -1, -1),
             grid.to(images.dtype),
+            mode="bicubic" if mode == "cubic" else "bilinear",
             padding_mode="border",
             align_corners=False,
         )
