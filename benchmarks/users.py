@@ -130,7 +130,7 @@ def _glands(batch: int, side: int) -> tuple[Truth, torch.Tensor, torch.Tensor, t
     rng = np.random.default_rng(0)
     noise = rng.random((2, batch, side, side), dtype=np.float32)
     noise = np.stack([[cv2.GaussianBlur(each, (0, 0), side / 20) for each in half] for half in noise])
-    blobs = noise > np.quantile(noise, 0.65, (2, 3), keepdims=True)
+    blobs = noise > np.quantile(noise, 0.8, (2, 3), keepdims=True)
     labels = np.stack([cv2.connectedComponents(blob.view(np.uint8))[1] for blob in blobs[0]])
     object_id = np.array([np.bincount(label.ravel())[1:].argmax() + 1 for label in labels])
     target = torch.from_numpy(labels == object_id[:, None, None])[:, None]

@@ -1,5 +1,8 @@
 """The deepest of several masks, and a pixel far from its border."""
 
+import math
+
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -57,15 +60,15 @@ def _together(masks: Tensor, left_out: Tensor, depth: float, u: Tensor) -> tuple
 def _one(masks: list[np.ndarray], left_out: np.ndarray, depth: float, u: float) -> tuple[int, float, float] | None:
     """Which mask, x and y, of one sample; None where nothing is left."""
     greatest, found = np.float32(0), None
-    for k, mask in enumerate(masks):
-        box = bounding_box(mask)
-        # No pixel of a box is farther from its outside than half its shorter side.
-        if box is None or min(part.stop - part.start + 1 for part in box) // 2 <= greatest:
+    # The larger one first: that the other does not reach as far is mostly seen without its distances.
+    for k in sorted(range(len(masks)), key=lambda k: -cv2.countNonZero(masks[k].view(np.uint8))):
+        box = bounding_box(masks[k])
+        if box is None or not _may_reach(masks[k][box], greatest):
             continue
-        distance = with_border(mask[box])
+        distance = with_border(masks[k][box])
         distance[left_out[box]] = 0
         farthest = rounded(distance.max())
-        if farthest > greatest:
+        if farthest > greatest or (found is not None and farthest == greatest and k < found[0]):
             greatest, found = farthest, (k, box, distance)
     if found is None:
         return None
@@ -76,3 +79,13 @@ def _one(masks: list[np.ndarray], left_out: np.ndarray, depth: float, u: float) 
     near = near[(exact > np.float32(depth) * greatest) | (exact == greatest)]
     row, column = divmod(int(near[min(int(u * len(near)), len(near) - 1)]), distance.shape[1])
     return which, columns.start + column + 0.5, rows.start + row + 0.5
+
+
+def _may_reach(mask: np.ndarray, distance: float) -> bool:
+    """False where no pixel of an (H,W) bool array, around which all is False, is that far from its border."""
+    # The square whose corners are nearer than that would have to fit in.
+    side = 2 * max(0, math.ceil(distance / math.sqrt(2) - 1e-3) - 1) + 1
+    if side == 1 or side > min(mask.shape):
+        return side == 1
+    square, part = np.ones((side, side), np.uint8), mask.view(np.uint8)
+    return bool(cv2.erode(part, square, borderType=cv2.BORDER_CONSTANT, borderValue=0).any())
