@@ -63,11 +63,11 @@ def _one(masks: list[np.ndarray], left_out: np.ndarray, depth: float, u: float) 
     # The larger one first: that the other does not reach as far is mostly seen without its distances.
     for k in sorted(range(len(masks)), key=lambda k: -cv2.countNonZero(masks[k].view(np.uint8))):
         box = bounding_box(masks[k])
-        if box is None or not _may_reach(masks[k][box], greatest):
+        if box is None or not _may_reach(masks[k][box], float(greatest)):
             continue
         distance = with_border(masks[k][box])
         distance[left_out[box]] = 0
-        farthest = rounded(distance.max())
+        farthest = rounded(distance.max(keepdims=True))[0, 0]
         if farthest > greatest or (found is not None and farthest == greatest and k < found[0]):
             greatest, found = farthest, (k, box, distance)
     if found is None:

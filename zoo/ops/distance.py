@@ -1,7 +1,5 @@
 """Exact Euclidean distance transforms of masks, batched."""
 
-from typing import TypeVar
-
 import cv2
 import numpy as np
 import torch
@@ -10,8 +8,6 @@ from torch import Tensor
 
 from zoo.ops.device import check_mask, use_torch
 from zoo.ops.extent import bounding_box
-
-Distances = TypeVar("Distances", np.ndarray, np.float32)
 
 # Larger than any squared distance in an image, and its sum with one still fits int32.
 _FAR = 2**29
@@ -78,9 +74,10 @@ def with_border(mask: np.ndarray) -> np.ndarray:
     return distance[1:-1, 1:-1].copy()
 
 
-def rounded(distance: Distances) -> Distances:
+def rounded(distance: np.ndarray) -> np.ndarray:
     """OpenCV's roots are off by the last bit for some image sizes; their squares are whole numbers."""
-    return np.sqrt(np.rint(np.square(distance)))
+    out: np.ndarray = np.sqrt(np.rint(np.square(distance)))
+    return out
 
 
 def _wider(part: slice, length: int) -> slice:
