@@ -2,14 +2,13 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmarks.common import Row
+from benchmarks.common import Row, one_thread
 from zoo.hub.load import load_method
 from zoo.inference.openvino import OpenVINONetwork, is_installed
 from zoo.inference.precision import in_precision
@@ -54,14 +53,3 @@ def medians(calls: list[Callable[[], object]]) -> list[float]:
             call()
             times.append(time.process_time() - began)
     return [statistics.median(times) for times in took]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Whatever was set before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

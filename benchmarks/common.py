@@ -1,8 +1,12 @@
 """What every benchmark shares: its result and its timer."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import cv2
+import torch
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,36 @@ def best_of(fn: Callable[[], object], repeats: int = 5, warmup: int = 1) -> floa
     return best_of_each([fn], repeats, warmup)[0]
 
 
-def best_of_each(fns: Sequence[Callable[[], object]], repeats: int = 5, warmup: int = 1) -> list[float]:
-    """As `best_of` for each of several, called in turns, so that a slow minute of the machine slows all of them."""
+def best_of_each(
+    fns: Sequence[Callable[[], object]],
+    repeats: int = 5,
+    warmup: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
+    """As `best_of` for each of several, called in turns, so that a slow minute of the machine slows all of them.
+
+    `clock=time.process_time` counts the time of the processor, in place of what passes.
+    """
     for fn in fns:
         for _ in range(warmup):
             fn()
     best = [float("inf")] * len(fns)
     for _ in range(repeats):
         for k, fn in enumerate(fns):
-            began = time.perf_counter()
+            began = clock()
             fn()
-            best[k] = min(best[k], time.perf_counter() - began)
+            best[k] = min(best[k], clock() - began)
     return best
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For torch and OpenCV, whatever was set before."""
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])

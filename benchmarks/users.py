@@ -1,26 +1,40 @@
-"""Simulated users beside the bare library calls they can't do without, or a loop that does the same."""
+"""Simulated users beside the bare library calls they can't do without, or what RITM's release does in their place."""
+
+import time
+from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
 import torch
 from skimage.morphology import skeletonize
 
-from benchmarks.common import Row, best_of, best_of_each
+from benchmarks import released
+from benchmarks.common import Row, best_of, best_of_each, one_thread
 from zoo.interactions import Interactions
-from zoo.users import NextClick, OtherObjects, RandomInError, RandomInside, Squiggle, TrainingClicks, Truth
-
-POINTS = 24
+from zoo.ops import distance_transform
+from zoo.users import (
+    NextClick,
+    OtherObjects,
+    RandomInError,
+    RandomInside,
+    SimulatedUser,
+    Squiggle,
+    TrainingClicks,
+    Truth,
+)
 
 
 def run() -> list[Row]:
     """Time users on 32 samples of 128x128, as in training, and the next click on one of 1000x1000.
 
-    What trains click networks is also timed on the GPU, if there is one, beside the same loop with masks copied to the
-    CPU and clicks back.
+    What trains click networks is timed in CPU time of one thread; and on the GPU, if there is one, beside the same loop
+    with masks copied to the CPU and clicks back.
     """
-    rows = [*_users(32, 128, "all"), *_users(1, 1000, "next click")]
-    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    return rows + [row for device in devices for row in _training(8, 384, device)]
+    with one_thread():
+        rows = [*_users(32, 128, "all"), *_users(1, 1000, "next click"), _exactness(16, 384)]
+        devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+        return rows + [row for device in devices for row in _training(16, 384, device)]
 
 
 def _shapes(batch: int, side: int) -> tuple[Truth, torch.Tensor]:
@@ -64,52 +78,66 @@ def _users(batch: int, side: int, which: str) -> list[Row]:
 
 
 def _training(batch: int, side: int, device: str) -> list[Row]:
-    """The clicks of a training step: random ones, and one that answers the mask."""
-    truth, prediction = _shapes(batch, side)
-    on_device = truth.to(device)
-    mask, nothing = prediction.to(device), Interactions.empty(batch, (side, side), device)
+    """The clicks of a training step beside RITM's: random ones, and one that answers a mask."""
+    truth, *masks = _glands(batch, side)
+    on_device, nothing = truth.to(device), Interactions.empty(batch, (side, side), device)
+    rng = np.random.RandomState(0)
+    first = TrainingClicks()(on_device.target, on_device, nothing, 0)
+
+    def ours(user: SimulatedUser, mask: torch.Tensor, so_far: Interactions) -> None:
+        user(mask, on_device, so_far, 1)
+        _wait(device)
+
+    def theirs(click: Callable[..., np.ndarray], *parts: torch.Tensor) -> None:
+        samples = zip(*(part.cpu().numpy()[:, 0] for part in parts), strict=True)
+        torch.from_numpy(np.stack([click(*sample, rng) for sample in samples])).to(device)
+        _wait(device)
+
+    target = on_device.target
+    random = partial(theirs, released.first_clicks, on_device.instances, target)
+    calls = [("first clicks", partial(ours, TrainingClicks(), target, nothing), random)]
+    for name, mask in zip(("a mask a little off", "nothing", "a wild mask"), masks, strict=True):
+        shown = mask.to(device)
+        answer = partial(theirs, released.next_click, shown, target)
+        calls.append((f"click on {name}", partial(ours, RandomInError(), shown, first), answer))
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    rows = []
+    for name, *pair in calls:
+        ours_s, limit_s = best_of_each(pair, 10, clock=clock)
+        rows.append(Row(f"{name} {batch}x{side}x{side}, {device}", ours_s, limit_s, "RITM's release"))
+    return rows
+
+
+def _exactness(batch: int, side: int) -> Row:
+    """Exact distances in errors beside those over 5x5 pixels, of the same masks."""
+    truth, *_, wild = _glands(batch, side)
+    errors = torch.cat([truth.target & ~wild, wild & ~truth.target])[:, 0]
+
+    def approximate() -> None:
+        for error in errors.numpy():
+            released.distance(error)
+
+    ours_s, limit_s = best_of_each(
+        [lambda: distance_transform(errors, border=True), approximate], 10, clock=time.process_time
+    )
+    return Row(
+        f"exact distances in wild masks' errors {2 * batch}x{side}x{side}", ours_s, limit_s, "cv2's, over 5x5 pixels"
+    )
+
+
+def _glands(batch: int, side: int) -> tuple[Truth, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Large blobs, the largest one of each sample as the target; three masks: a little off, empty, and other blobs."""
     rng = np.random.default_rng(0)
-
-    def users() -> None:
-        random = TrainingClicks()(mask, on_device, nothing, 0)
-        RandomInError()(mask, on_device, random, 1)
-        _wait(device)
-
-    def loop() -> None:
-        clicks = []
-        parts = (mask, on_device.target, on_device.others)
-        for wrong, target, others in zip(*(part.cpu().numpy()[:, 0] for part in parts), strict=True):
-            clicks += [_inside(target, rng), _outside(target, others, rng), _in_error(wrong, target, rng)]
-        torch.tensor(np.array(clicks), device=device)
-        _wait(device)
-
-    ours_s, limit_s = best_of_each([users, loop], repeats=10)
-    return [
-        Row(f"clicks of a training step {batch}x{side}x{side}, {device}", ours_s, limit_s, "OpenCV, a sample at a time")
-    ]
-
-
-def _inside(target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Random pixels of the eroded target, as released data loaders draw them."""
-    eroded = np.argwhere(cv2.erode(target.view(np.uint8), np.ones((3, 3), np.uint8), iterations=3))
-    return rng.choice(eroded if len(eroded) else np.argwhere(target), POINTS)
-
-
-def _outside(target: np.ndarray, others: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Random pixels of the background, of other objects and of a ring around the target."""
-    width = int(np.ceil(0.1 * np.sqrt(target.sum())))
-    ring = cv2.dilate(target.view(np.uint8), np.ones((3, 3), np.uint8), iterations=width).view(bool) & ~target
-    kinds = [np.argwhere(kind) for kind in (~target & ~others, others, ring)]
-    return np.array([rng.choice(kinds[k]) for k in rng.choice(3, POINTS, p=(0.1, 0.4, 0.5))])
-
-
-def _in_error(mask: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random pixel deep inside the larger error, as often as the others are."""
-    errors = [np.pad(error, 1).view(np.uint8) for error in (target & ~mask, mask & ~target)]
-    distances = [cv2.distanceTransform(error, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1] for error in errors]
-    larger = max(distances, key=np.max)
-    inside = np.argwhere(larger > larger.max() / 2)
-    return np.repeat(rng.choice(inside, 1), POINTS, 0)
+    noise = rng.random((2, batch, side, side), dtype=np.float32)
+    noise = np.stack([[cv2.GaussianBlur(each, (0, 0), side / 20) for each in half] for half in noise])
+    blobs = noise > np.quantile(noise, 0.8, (2, 3), keepdims=True)
+    labels = np.stack([cv2.connectedComponents(blob.view(np.uint8))[1] for blob in blobs[0]])
+    object_id = np.array([np.bincount(label.ravel())[1:].argmax() + 1 for label in labels])
+    target = torch.from_numpy(labels == object_id[:, None, None])[:, None]
+    instances = torch.from_numpy(labels.astype(np.int64))[:, None]
+    truth = Truth(target, torch.arange(batch), instances, torch.from_numpy(object_id))
+    off = target.roll((side // 64, side // 64), (2, 3))
+    return truth, off, torch.zeros_like(target), torch.from_numpy(blobs[1])[:, None]
 
 
 def _wait(device: str) -> None:

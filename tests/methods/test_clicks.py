@@ -1,6 +1,7 @@
 """RITM, the base of f-BRS and iFCN: what they are given, how they train, and that they are engines like any other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -278,3 +279,32 @@ def test_its_own_network_learns(kind: type[InteractiveMethod], half: bool) -> No
 def test_a_network_that_does_not_fit(kind: type[InteractiveMethod]) -> None:
     with pytest.raises(ConfigError, match=f"is given {CHANNELS[kind]}"):
         make(kind, TinyNet(4)).setup("fit")
+
+
+def test_drafts_are_made_of_smaller_views() -> None:
+    """The network sees half the image, with clicks and previous mask where they belong, and its mask is enlarged."""
+    spy = Spy(CHANNELS[RITM])
+    method = make(RITM, spy, turns=[0.0, 0.0, 1.0], user=NextClick(), draft=2).train()
+    samples = batch()
+    image = as_images(samples.image)
+    said, previous = method.simulate(image, samples.truth)
+    first, second = (call[2] for call in spy.calls)
+    assert first.shape[-2:] == second.shape[-2:] == (32, 32)
+    torch.testing.assert_close(first[:, :3], nn.functional.avg_pool2d(image, 2))
+    clicks = said.until(0)
+    clicks = replace(clicks, points=clicks.points * torch.tensor([0.5, 0.5, 1, 1]), size=(32, 32))
+    torch.testing.assert_close(first[:, 3:5], method.encoder(clicks, first[:, :3]))
+    method.eval()
+    with torch.no_grad():
+        masks = [torch.sigmoid(spy(seen)) for seen in (first, second)]
+    enlarged = [nn.functional.interpolate(each, scale_factor=2, mode="bilinear") for each in masks]
+    torch.testing.assert_close(second[:, 5:], nn.functional.avg_pool2d(enlarged[0], 2))
+    torch.testing.assert_close(previous, enlarged[1])
+
+
+def test_drafts_have_to_fit() -> None:
+    with pytest.raises(ConfigError, match="draft=0"):
+        make(RITM, Spy(CHANNELS[RITM]), draft=0)
+    method = make(RITM, Spy(CHANNELS[RITM]), turns=[0.0, 1.0], draft=3)
+    with pytest.raises(ConfigError, match="draft=3 does not divide"):
+        method.simulate(as_images(batch().image), batch().truth)

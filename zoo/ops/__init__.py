@@ -9,6 +9,7 @@ from zoo.ops.components import (
     reconstruct,
     remove_small,
 )
+from zoo.ops.deep import choose_deep
 from zoo.ops.dilation import dilate, erode
 from zoo.ops.distance import distance_to, distance_transform
 from zoo.ops.random import argmax_pixel, choose_pixel, choose_pixels, uniform
@@ -16,6 +17,7 @@ from zoo.ops.skeleton import skeletonize
 
 __all__ = [
     "argmax_pixel",
+    "choose_deep",
     "choose_pixel",
     "choose_pixels",
     "component_areas",

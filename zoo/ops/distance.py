@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.ops.device import check_mask, per_sample, use_torch
+from zoo.ops.device import check_mask, use_torch
+from zoo.ops.extent import bounding_box
 
 # Larger than any squared distance in an image, and its sum with one still fits int32.
 _FAR = 2**29
@@ -28,10 +29,12 @@ def distance_transform(mask: Tensor, border: bool = False) -> Tensor:
         (B,H,W) float32 in pixels; 0 at False pixels and inf where a sample has no False pixel (never with `border`).
     """
     check_mask(mask)
-    if border:
-        padded = F.pad(mask, (1, 1, 1, 1))
-        return distance_transform(padded)[:, 1:-1, 1:-1].contiguous()
-    return _squared(mask).sqrt() if use_torch(mask) else per_sample(_opencv, mask, torch.float32)
+    if use_torch(mask):
+        return _padded(mask) if border else _squared(mask).sqrt()
+    out = torch.zeros(mask.shape)
+    for sample, result in zip(mask.numpy(), out.numpy(), strict=True):
+        _opencv(np.ascontiguousarray(sample), border, result)
+    return out
 
 
 def distance_to(mask: Tensor) -> Tensor:
@@ -39,15 +42,47 @@ def distance_to(mask: Tensor) -> Tensor:
     return distance_transform(~mask)
 
 
-def _opencv(mask: np.ndarray) -> np.ndarray:
-    if mask.all():
-        return np.full(mask.shape, np.inf, np.float32)
-    distance: np.ndarray = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # OpenCV's roots are off by the last bit for some image sizes; their squares are whole numbers.
-    np.square(distance, out=distance)
-    np.rint(distance, out=distance)
-    np.sqrt(distance, out=distance)
-    return distance
+def _padded(mask: Tensor) -> Tensor:
+    """With a border of one pixel around the image."""
+    return _squared(F.pad(mask, (1, 1, 1, 1)))[:, 1:-1, 1:-1].sqrt()
+
+
+def _opencv(mask: np.ndarray, border: bool, out: np.ndarray) -> None:
+    """Write the distances of an (H,W) bool mask into `out`, which is 0."""
+    box = bounding_box(mask)
+    if box is None:
+        return
+    if not border:
+        # Of all False pixels outside the smallest box the nearest are those around it.
+        box = (_wider(box[0], mask.shape[0]), _wider(box[1], mask.shape[1]))
+        if mask[box].all():
+            out[...] = np.inf
+            return
+        distance = cv2.distanceTransform(mask[box].view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    else:
+        distance = with_border(mask[box])
+    out[box] = rounded(distance)
+
+
+def with_border(mask: np.ndarray) -> np.ndarray:
+    """OpenCV's distances of an (H,W) bool array, around which all is False: exact but for the last bit, see `rounded`.
+
+    Contiguous float32 of its own.
+    """
+    part = cv2.copyMakeBorder(mask.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance: np.ndarray = cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return distance[1:-1, 1:-1].copy()
+
+
+def rounded(distance: np.ndarray) -> np.ndarray:
+    """OpenCV's roots are off by the last bit for some image sizes; their squares are whole numbers."""
+    out: np.ndarray = np.sqrt(np.rint(np.square(distance)))
+    return out
+
+
+def _wider(part: slice, length: int) -> slice:
+    """With one pixel more on each side, within the image."""
+    return slice(max(part.start - 1, 0), min(part.stop + 1, length))
 
 
 def _squared(mask: Tensor) -> Tensor:

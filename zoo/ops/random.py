@@ -1,7 +1,10 @@
 """Randomness without generators: a number is a hash of what it is for, whatever the batch and the device."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from zoo.ops.extent import count_rows
 
 # Constants of splitmix64 (Steele, Lea and Flood 2014), as signed 64-bit integers.
 _STEP = 0x9E3779B97F4A7C15 - 2**64
@@ -42,13 +45,18 @@ def choose_pixel(mask: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
 
 def choose_pixels(mask: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """`choose_pixel` for several numbers a sample: u (B,K) to x, y (B,K,2) and (B,) bool."""
-    # Running sums in 32 bits take a seventh of the time of those in 64.
-    so_far = mask.flatten(1).cumsum(1, dtype=torch.int32)
-    count = so_far[:, -1:]
+    # First the row, then the pixel in it: running sums over whole images cost more than all the rest.
+    rows = count_rows(mask).cumsum(1, dtype=torch.int32)
+    count = rows[:, -1:]
     wanted = torch.minimum((u * count).int(), count - 1) + 1
-    index = torch.searchsorted(so_far, wanted)
     valid = count[:, 0] > 0
-    return _centre(index, mask.shape[2]).masked_fill(~valid[:, None, None], torch.nan), valid
+    row = torch.searchsorted(rows, wanted).clamp(max=mask.shape[1] - 1)
+    before = F.pad(rows, (1, 0)).gather(1, row)
+    sample = torch.arange(len(mask), device=mask.device)[:, None]
+    in_row = mask[sample, row].cumsum(2, dtype=torch.int32)
+    column = torch.searchsorted(in_row, (wanted - before)[..., None])[..., 0]
+    xy = torch.stack([column, row], -1).float() + 0.5
+    return xy.masked_fill(~valid[:, None, None], torch.nan), valid
 
 
 def argmax_pixel(values: Tensor) -> Tensor:

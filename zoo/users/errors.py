@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from zoo.interactions import Interactions
-from zoo.ops.distance import distance_transform
+from zoo.ops.deep import choose_deep
 from zoo.users.base import Truth
 
 
-def larger_error(prediction: Tensor, truth: Truth, so_far: Interactions) -> tuple[Tensor, Tensor]:
-    """The false negative or the false positive pixels, whichever reach farther from their border.
+def click_larger_error(
+    prediction: Tensor, truth: Truth, so_far: Interactions, turn: int, depth: float, u: Tensor
+) -> Interactions:
+    """A click on the false negative or the false positive pixels, whichever reach farther from their border.
 
     The image's edge is a border; equal errors give the false positives. Pixels to be ignored are no error.
 
@@ -19,17 +21,17 @@ def larger_error(prediction: Tensor, truth: Truth, so_far: Interactions) -> tupl
         prediction: (B, 1, H, W) bool, the current mask.
         truth: what is true of the samples.
         so_far: pixels that were clicked or scribbled on get distance 0.
+        turn: of the click.
+        depth: the pixels among which the click is chosen: see `zoo.ops.choose_deep`.
+        u: (B,) float64 in [0, 1), which of them it is.
 
     Returns:
-        (B, H, W) float32, each wrong pixel's distance to its region's border in pixels and 0 elsewhere, and (B,) bool,
-        whether the pixels are false negatives.
+        One click a sample; padding where nothing is wrong.
     """
     wrong = prediction ^ truth.target
     if truth.ignore is not None:
         wrong = wrong & ~truth.ignore
-    missing, excess = (wrong & truth.target)[:, 0], (wrong & prediction)[:, 0]
-    distance = distance_transform(torch.cat([missing, excess]), border=True)
-    distance = distance.view(2, *missing.shape).masked_fill(so_far.pixels(1) | so_far.pixels(0), 0)
-    greatest = distance.flatten(2).amax(2)
-    positive = greatest[0] > greatest[1]
-    return torch.where(positive[:, None, None], distance[0], distance[1]), positive
+    # In the order of their labels.
+    errors = torch.stack([wrong & prediction, wrong & truth.target])[:, :, 0]
+    xy, label = choose_deep(errors, so_far.pixels(1) | so_far.pixels(0), depth, u)
+    return Interactions.clicks(xy[:, :1], xy[:, 1:], label[:, None].float(), turn, truth.size)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.interactions import PADDING, Interactions
-from zoo.ops.random import argmax_pixel
+from zoo.interactions import Interactions
 from zoo.users.base import SimulatedUser, Truth
-from zoo.users.errors import larger_error
+from zoo.users.errors import click_larger_error
 
 
 class NextClick(SimulatedUser):
@@ -22,7 +21,5 @@ class NextClick(SimulatedUser):
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """One click a sample, or padding."""
-        distance, positive = larger_error(prediction, truth, so_far)
-        xy = argmax_pixel(distance)
-        label = torch.where(distance.flatten(1).any(1), positive.float(), PADDING)
-        return Interactions.clicks(xy[:, :1], xy[:, 1:], label[:, None], turn, truth.size)
+        first = torch.zeros(len(truth), dtype=torch.float64, device=prediction.device)
+        return click_larger_error(prediction, truth, so_far, turn, 1.0, first)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.interactions import PADDING, Interactions
+from zoo.interactions import Interactions
 from zoo.ops.draws import Draw
-from zoo.ops.random import choose_pixel
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.draws import draw
-from zoo.users.errors import larger_error
+from zoo.users.errors import click_larger_error
 
 
 class RandomInError(SimulatedUser):
@@ -33,8 +31,4 @@ class RandomInError(SimulatedUser):
 
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """One click a sample; padding where nothing is wrong."""
-        distance, positive = larger_error(prediction, truth, so_far)
-        limit = self.depth * distance.flatten(1).amax(1)
-        xy, valid = choose_pixel(distance > limit[:, None, None], draw(truth, turn, Draw.IN_ERROR))
-        label = torch.where(valid, positive.float(), PADDING)
-        return Interactions.clicks(xy[:, :1], xy[:, 1:], label[:, None], turn, truth.size)
+        return click_larger_error(prediction, truth, so_far, turn, self.depth, draw(truth, turn, Draw.IN_ERROR))

@@ -12,6 +12,7 @@ from zoo.errors import ConfigError
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.dilation import dilate, erode
 from zoo.ops.draws import Draw
+from zoo.ops.extent import area
 from zoo.ops.random import choose_pixels
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.draws import draw, draws
@@ -80,14 +81,14 @@ class TrainingClicks(SimulatedUser):
         target = truth.target[:, 0]
         allowed = _counted(target, truth)
         core = allowed & erode(target, torch.full_like(truth.sample_id, self.margin))
-        eroded = (draw(truth, turn, Draw.MARGIN) < self.margin_off) & core.flatten(1).any(1)
-        return torch.where(eroded[:, None, None], core, allowed)
+        eroded = (draw(truth, turn, Draw.MARGIN) < self.margin_off) & (area(core) > 0)
+        return core | (allowed & ~eroded[:, None, None])
 
     def _negative(self, truth: Truth, turn: int) -> tuple[Tensor, Tensor]:
         """Places (B, max_points, 2), and (B,) bool, whether the sample has any."""
         target, others = truth.target[:, 0], truth.others[:, 0]
-        width = (self.ring * target.flatten(1).sum(1).double().sqrt()).ceil().long()
-        kinds = torch.stack([~target & ~others, others, dilate(target, width) & ~target])
+        width = (self.ring * area(target).double().sqrt()).ceil().long()
+        kinds = torch.stack([~(target | others), others, dilate(target, width) & ~target])
         kinds = _counted(kinds, truth)
         u = draws(truth, turn, Draw.NEGATIVE, self.max_points)
         xy, some = choose_pixels(kinds.flatten(0, 1), u.repeat(len(kinds), 1))
