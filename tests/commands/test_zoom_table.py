@@ -11,7 +11,7 @@ import yaml
 from tests.helpers.regions import write_regions
 from zoo.cli import main
 from zoo.comparison.leaderboard import leaderboard
-from zoo.data import Pairs, Selection
+from zoo.data import PairedImages, Selection
 from zoo.data.batch import collate
 from zoo.errors import CheckpointError, ConfigError, NotTrainableError
 from zoo.evaluation import ZoomSimulation
@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "trainer": {"accelerator": "cpu"},
         "protocol": {
             "class_path": "zoo.evaluation.ZoomSimulation",
-            "init_args": PROTOCOL | {"samples": {"class_path": "zoo.data.Pairs", "init_args": {"factor": 3}}},
+            "init_args": PROTOCOL | {"samples": {"class_path": "zoo.data.PairedImages", "init_args": {"factor": 3}}},
         },
         "data": {"files": [str(folder / "r.h5")]},
         "model": {"class_path": "zoo.methods.TwoScales"},
@@ -135,7 +135,7 @@ def test_methods_of_the_table_as_sessions(run):
     """The same engines in a session of one's own begin with the same mask and click."""
     method = TwoScales(str(run / "tiny"), str(run / "tiny"))
     scales = method.engine().scales
-    pair = collate([Pairs(Selection([Store(run / "r.h5")], "test"), factor=3)[0]])
+    pair = collate([PairedImages(Selection([Store(run / "r.h5")], "test"), factor=3)[0]])
     (found,) = ZoomSimulation(**PROTOCOL).run(method.engine(), pair)
     session = ParentSession(scales.low, scales.high)
     session.set_images(pair.low.image, pair.image, pair.frame)
@@ -164,7 +164,7 @@ def test_what_is_wrong_is_named(tmp_path, capsys):
         "trainer": {"accelerator": "cpu"},
         "protocol": {
             "class_path": "zoo.evaluation.ZoomSimulation",
-            "init_args": {"samples": {"class_path": "zoo.data.Pairs", "init_args": {"factor": 3}}},
+            "init_args": {"samples": {"class_path": "zoo.data.PairedImages", "init_args": {"factor": 3}}},
         },
         "data": {"files": [str(tmp_path / "r.h5")]},
         "model": {"class_path": "zoo.methods.TwoScales", "init_args": {"low": str(seen)}},

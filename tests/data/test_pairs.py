@@ -17,7 +17,7 @@ from data_prep.shard import Job, carry_out
 from data_prep.slides import add_slide_arguments, slide_shard
 from tests.helpers.regions import TinyNet
 from tests.helpers.slides import mosaic, write_pyramid
-from zoo.data import Pairs, PatchDataModule, Selection
+from zoo.data import PairedImages, PatchDataModule, Selection
 from zoo.data.batch import Sample, collate
 from zoo.data.pairs import shrink, shrink_label
 from zoo.errors import ConfigError, DataError
@@ -44,7 +44,7 @@ def write(path: Path, image: np.ndarray, mpp: float | None, label: np.ndarray | 
 
 
 def only(*stores: Store, **options) -> Sample:
-    dataset = Pairs(Selection(stores, "test"), **options)
+    dataset = PairedImages(Selection(stores, "test"), **options)
     assert len(dataset) == 1
     return dataset[0]
 
@@ -119,27 +119,27 @@ def test_what_does_not_pair_is_named(tmp_path):
     other = write(tmp_path / "other.h5", places(10, 16), 2.0)
     assert only(low, high).place == (0.0, 0.0, 4.0)
     with pytest.raises(DataError, match=r"alone.h5, group 'g' has no partner .*factor"):
-        Pairs(Selection([high, low, alone], "test"))
+        PairedImages(Selection([high, low, alone], "test"))
     with pytest.raises(DataError, match=r"high.h5, group 'g' has 2 partners"):
-        Pairs(Selection([high, low, other], "test"))
+        PairedImages(Selection([high, low, other], "test"))
     with pytest.raises(DataError, match=r"unknown.h5.*magnifications are unknown"):
-        Pairs(Selection([high, unknown], "test"))
+        PairedImages(Selection([high, unknown], "test"))
     with pytest.raises(DataError, match=r"other.h5.*16x10 px.*60x40 px, do not show the same"):
-        Pairs(Selection([high, other], "test"))
+        PairedImages(Selection([high, other], "test"))
     with pytest.raises(ConfigError, match="factor=1"):
-        Pairs(Selection([high], "test"), factor=1)
+        PairedImages(Selection([high], "test"), factor=1)
     with pytest.raises(DataError, match="listed pairs"):
-        Pairs(Selection([high], "test", names=["high/g/7"]), factor=4)
+        PairedImages(Selection([high], "test", names=["high/g/7"]), factor=4)
 
 
 def test_names_and_limits_count_pairs(tmp_path):
     store = Store(tiny_store(tmp_path / "tiny.h5"))
-    dataset = Pairs(Selection([store], "test"), factor=4)
+    dataset = PairedImages(Selection([store], "test"), factor=4)
     assert dataset.name(0) == "tiny/test/0"
     sample = dataset[0]
     assert sample.low.image.shape == (16, 16, 3)
     assert sample.target.sum() == 4 * 149  # all four disks
-    assert len(Pairs(Selection([store], "test", limit=1, names=["tiny/test/0"]), factor=4)) == 1
+    assert len(PairedImages(Selection([store], "test", limit=1, names=["tiny/test/0"]), factor=4)) == 1
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def _polygons(outlines, slide):
 
 
 def test_patches_of_a_slide_lie_where_their_parents_show_them(slide_store):
-    dataset = Pairs(Selection([Store(slide_store)], "test"))
+    dataset = PairedImages(Selection([Store(slide_store)], "test"))
     assert len(dataset) >= 4
     compared = 0
     for number in range(len(dataset)):
@@ -193,7 +193,7 @@ def test_patches_of_a_slide_lie_where_their_parents_show_them(slide_store):
 
 
 def test_either_magnification_of_a_slide_trains_a_step(slide_store):
-    data = PatchDataModule([str(slide_store)], train=Pairs)
+    data = PatchDataModule([str(slide_store)], train=PairedImages)
     data.setup("test")
     pair = next(iter(data.test_dataloader()))
     torch.manual_seed(0)

@@ -345,5 +345,5 @@ def test_both_engines_are_timed():
 
 
 def test_samples_that_are_no_pairs_are_named():
-    with pytest.raises(ConfigError, match=r"zoo\.data\.Pairs"):
+    with pytest.raises(ConfigError, match=r"zoo\.data\.PairedImages"):
         ZoomSimulation().run(Grows(), blobs().low)

@@ -5,7 +5,7 @@ from zoo.data.datamodule import PatchDataModule
 from zoo.data.datasets import Selection, StoreDataset, WholeImages
 from zoo.data.disagreement import Disagreement
 from zoo.data.objects import ObjectsInImages, ObjectWindows
-from zoo.data.pairs import Pairs
+from zoo.data.pairs import PairedImages
 from zoo.data.resident import ResidentWindows
 from zoo.data.resident_colours import Colours
 from zoo.data.scaled import ScaledWindows
@@ -18,7 +18,7 @@ __all__ = [
     "GridWindows",
     "ObjectWindows",
     "ObjectsInImages",
-    "Pairs",
+    "PairedImages",
     "PatchDataModule",
     "RandomWindows",
     "ResidentWindows",

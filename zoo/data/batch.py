@@ -20,9 +20,9 @@ from zoo.users.base import Truth
 class Sample:
     """One sample: image (H, W, 3) uint8, target and ignore (H, W) bool, instances (H, W) int64 or None.
 
-    `mpp` is in micrometres per pixel, None where unknown; the data set fills it in. A pair (`zoo.data.Pairs`) also has
-    `low`, the same at a lower magnification, and `place`: x0, y0 and scale of the `zoo.ops.frame.Frame` that leads from
-    there to here.
+    `mpp` is in micrometres per pixel, None where unknown; the data set fills it in. A pair (`zoo.data.PairedImages`)
+    also has `low`, the same at a lower magnification, and `place`: x0, y0 and scale of the `zoo.ops.frame.Frame` that
+    leads from there to here.
     """
 
     image: NDArray[np.uint8]

@@ -49,7 +49,7 @@ class Pair:
         return self.low if self.patches and self.low is not None else self.high[0][0]
 
 
-class Pairs(StoreDataset):
+class PairedImages(StoreDataset):
     """One sample a field, or a patch of a slide: an image at a high magnification with all that is labelled as target,
     and `low`, the same at a low one. They come one at a time.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zoo.data.batch import Batch
 from zoo.data.datasets import Samples, kind_name
-from zoo.data.pairs import Pairs
+from zoo.data.pairs import PairedImages
 from zoo.errors import ConfigError
 from zoo.evaluation.clock import now
 from zoo.evaluation.closest import Nearest, nearest
@@ -65,7 +65,7 @@ class ZoomSimulation(Protocol[TwoScaleMetrics, list[Zoomed]]):
         patch: side of the parts, in pixels of the high image; at the image's edge they are moved inside. The paper's
             1024 are a quarter of a low image's side; choose about what the high method was trained on.
         reference: side of the images that the distances are meant for; None: they are taken as they are.
-        samples: kind of the pairs; None: `zoo.data.Pairs`.
+        samples: kind of the pairs; None: `zoo.data.PairedImages`.
     """
 
     name = "zoom"
@@ -95,7 +95,7 @@ class ZoomSimulation(Protocol[TwoScaleMetrics, list[Zoomed]]):
             raise ConfigError(f"{self.user!r} gives a {self.user.gives}; between clicks alone there are distances")
         self.d_min, self.d_thr, self.q_thr, self.q_max = d_min, d_thr, q_thr, q_max
         self.max_clicks, self.patch, self.reference = max_clicks, patch, reference
-        self.samples = samples or Pairs
+        self.samples = samples or PairedImages
 
     @property
     def settings(self) -> Mapping[str, str | int | float | None]:
@@ -184,7 +184,7 @@ class ZoomSimulation(Protocol[TwoScaleMetrics, list[Zoomed]]):
             ConfigError: the samples are no pairs.
         """
         if batch.low is None or batch.frame is None:
-            raise ConfigError("the zoom protocol needs pairs; set `protocol.init_args.samples: zoo.data.Pairs`")
+            raise ConfigError("the zoom protocol needs pairs; set `protocol.init_args.samples: zoo.data.PairedImages`")
         out = []
         for i in range(len(batch)):
             index = torch.tensor([i], device=batch.image.device)
