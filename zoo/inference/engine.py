@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Literal
 
 from torch import Tensor
@@ -31,6 +32,7 @@ class Engine(ABC):
         boxes: whether it reads boxes. Those that don't are given a click at the centre of each.
         remembers: whether an image as large as its window depends on earlier states, and not only on everything said;
             where it does not, and nobody looks at what comes between, only the last turn is taken.
+        progress: called by engines that begin with many tiles, with the number of those done and of all.
         reach: of `mask`. A class with a `mask` of its own that does not say is taken to look at everything.
     """
 
@@ -39,6 +41,7 @@ class Engine(ABC):
     mpp: float | None = None
     boxes: bool = False
     remembers: bool = True
+    progress: Callable[[int, int], None] | None = None
     reach: Reach = "pixel"
 
     def __init_subclass__(cls, **arguments: Any) -> None:
