@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from zoo import Click, Scribble, Session
 from zoo.encoders import Disks
 from zoo.inference.change import Patches
-from zoo.inference.engine import Engine, State, advance
+from zoo.inference.engine import Engine, advance
+from zoo.inference.tiling import TiledEngine
 from zoo.inference.zoom import InteractionWindow, WholeImage
 from zoo.inference.zoom_in import ZoomIn
 from zoo.interactions import Interactions
@@ -125,18 +126,6 @@ def test_the_work_of_later_turns_is_that_of_the_first():
     assert max(counts[2:]) <= 1.1 * counts[1]
 
 
-def full(engine: Engine, session: Session, said: list[Interactions]) -> tuple[State, Tensor]:
-    """State and mask in the engine's pixels, without a session: new states, and the mask of the whole image."""
-    assert session._seen is not None
-    image = session._seen
-    so_far = Interactions.empty(len(image), (image.shape[-2], image.shape[-1]))
-    state = engine.start(image, None if session._initial is None else session._initial)
-    for new in said:
-        so_far = so_far.add(new)
-        state = advance(engine, image, so_far, new, state)
-    return state, engine.mask(state, so_far)
-
-
 TURNS = [
     [Click(60.5, 50.5)],
     [Click(66.5, 52.5, positive=False)],
@@ -149,7 +138,7 @@ TURNS = [
 
 
 @pytest.mark.parametrize("make", [nuclick, ritm, lambda: NuClick(Squares(), zoom=WholeImage()).engine()])
-@pytest.mark.parametrize("mpp", [None, 0.4, 1.3])
+@pytest.mark.parametrize("mpp", [None, 0.4, 0.7])
 @pytest.mark.parametrize("given", [False, True])
 def test_masks_are_those_of_the_whole_image_and_undo_is_exact(make, mpp, given):
     engine = make()
@@ -163,20 +152,22 @@ def test_masks_are_those_of_the_whole_image_and_undo_is_exact(make, mpp, given):
             pytest.skip("the initial mask is resampled")
     session = started(engine, SMALL, mpp, mask)
     seen = [(session.probability, session.mask, session.interactions)]
-    said: list[Interactions] = []
+    # Without a session: a new state each turn, and the mask of the whole image.
+    image = session.image if session.frame is None else session.frame.crop(session.image)
+    state, so_far = engine.start(image, mask), Interactions.empty(1, (image.shape[-2], image.shape[-1]))
     for turn in TURNS:
-        before = session.interactions
         result = session.add(*turn)
-        new = Interactions.from_lists([turn], (SMALL, SMALL)).at(len(said))
-        said.append(new if session.frame is None else new.through(session.frame))
-        state, expected = full(engine, session, said)
+        new = Interactions.from_lists([turn], (SMALL, SMALL)).at(session.turn - 1)
+        new = new if session.frame is None else new.through(session.frame)
+        so_far = so_far.add(new)
+        state = advance(engine, image, so_far, new, state)
+        expected = engine.mask(state, so_far)
         for name, value in state.items():
             assert torch.equal(session._now.state[name], value), name
         if session.frame is not None:
             expected = session.frame.inverse((SMALL, SMALL)).crop(expected.float()) > 0.5
         assert torch.equal(result, expected)
         assert torch.equal(session.mask, expected)
-        assert torch.equal(before.points, seen[-1][2].points)
         seen.append((session.probability, session.mask, session.interactions))
     copies = [(probability.clone(), mask.clone()) for probability, mask, _ in seen]
     for k in range(len(TURNS), 0, -1):
@@ -221,6 +212,28 @@ def test_a_mask_in_use_stays_and_one_that_was_changed_changes_nothing():
     assert not (session.probability == 1).all()
 
 
+def test_tiles_keep_their_windows_alone():
+    memory = []
+    for side in (SMALL, LARGE):
+        session = started(TiledEngine(nuclick(), 64, 16), side)
+        clicks = [Click(100.5, 90.5), Click(104.5, 90.5, positive=False), Click(30.5, 30.5)]
+        image, said = session.image, Interactions.empty(1, (side, side))
+        state = session.engine.start(image)
+        for k, click in enumerate(clicks):
+            session.add(click)
+            new = Interactions.from_lists([[click]], (side, side)).at(k)
+            said = said.add(new)
+            state = advance(session.engine, image, said, new, state)
+            assert torch.equal(session.probability, state["probability"])
+        memory.append(held(session)[1:])
+        undone = session.mask
+        session.undo()
+        session.add(clicks[-1])
+        assert torch.equal(session.mask, undone)
+    # How much was said in each tile is a number a tile.
+    assert all(large <= small + 8 * (LARGE // 48 + 1) ** 2 for small, large in zip(*memory, strict=True))
+
+
 def test_an_engine_that_says_nothing_of_its_mask_is_asked_for_all_of_it():
     class Grown(NuClick):
         def mask(self, probability: Tensor, interactions: Interactions) -> Tensor:
@@ -248,24 +261,24 @@ def test_samples_that_are_kept_go_on_and_back():
     turns = [[[Click(20.5 + 30 * i + 9 * t, 30.5 + 20 * t)] if i != t else [] for i in range(3)] for t in range(3)]
     batch = Session(nuclick())
     batch.set_image(image)
-    for turn in turns[:2]:
-        batch.add(Interactions.from_lists(turn, (120, 150)))
+    for t, turn in enumerate(turns[:2]):
+        batch.add(Interactions.from_lists(turn, (120, 150)).at(t))
     keep = torch.tensor([2, 0])
     batch.select(keep)
-    batch.add(Interactions.from_lists([turns[2][i] for i in keep], (120, 150)))
+    batch.add(Interactions.from_lists([turns[2][i] for i in keep], (120, 150)).at(2))
     for place, i in enumerate(keep.tolist()):
         alone = Session(nuclick())
         alone.set_image(image[i : i + 1])
         for turn in turns:
             alone.add(*turn[i])
-        masks = [alone.mask]
-        for _ in turns:
-            alone.undo()
-            masks.append(alone.mask)
-        turns_back = Session(nuclick())
-        turns_back.__dict__.update(batch.__dict__)
-        assert torch.equal(batch.mask[place : place + 1], masks[0])
-        again = batch.fresh()
-        assert torch.equal(again.mask[place : place + 1], masks[-1])
+        assert alone.mask.any()
+        assert torch.equal(batch.mask[place : place + 1], alone.mask)
+        torch.testing.assert_close(batch.probability[place : place + 1], alone.probability)
+    assert not batch.fresh().mask.any()
     batch.undo()
-    assert batch.turn == 2
+    for place, i in enumerate(keep.tolist()):
+        alone = Session(nuclick())
+        alone.set_image(image[i : i + 1])
+        for turn in turns[:2]:
+            alone.add(*turn[i])
+        assert torch.equal(batch.mask[place : place + 1], alone.mask)

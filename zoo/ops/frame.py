@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -137,17 +138,26 @@ class Frame:
         Yields:
             The sample, rows and columns, and (C, rows, columns); nothing for a window that lies outside.
         """
+        between: dict[int, Slices] = {}
         for i, (x0, y0, scale) in enumerate(self.rows()[:, :3].tolist()):  # one transfer for all samples
             slices = _overlap(x0, y0, scale, self.size, image_size)
-            if slices is not None:
-                place, (v, u) = slices
-                if place[0].start < place[0].stop and place[1].start < place[1].stop:
-                    yield i, place, crops[i, :, v, u]
+            if slices is None:
+                reached = _reached(x0, y0, scale, (crops.shape[-2], crops.shape[-1]), image_size)
+                between |= {} if reached is None else {i: reached}
                 continue
-            back = self.select(torch.tensor([i], device=self.x0.device)).inverse(image_size)
-            reached = back._reached((crops.shape[-2], crops.shape[-1]))
-            if reached is not None:
-                yield i, reached, back.crop(crops[i : i + 1], part=reached)[0]
+            place, (v, u) = slices
+            if place[0].start < place[0].stop and place[1].start < place[1].stop:
+                yield i, place, crops[i, :, v, u]
+        if not between:
+            return
+        index = torch.tensor(list(between), device=self.x0.device)
+        low = [min(each[k].start for each in between.values()) for k in (0, 1)]
+        high = [max(each[k].stop for each in between.values()) for k in (0, 1)]
+        around = slice(low[0], high[0]), slice(low[1], high[1])
+        values = self.select(index).inverse(image_size).crop(crops[index], part=around)
+        for found, (i, place) in zip(values, between.items(), strict=True):
+            v, u = (slice(each.start - first, each.stop - first) for each, first in zip(place, low, strict=True))
+            yield i, place, found[:, v, u]
 
     def overlap(self, i: int, image_size: tuple[int, int]) -> tuple[Slices, Slices] | None:
         """The part of sample i's window that lies in the image: its rows and columns there, and in the crop.
@@ -185,17 +195,6 @@ class Frame:
         inside_y = (y >= 0) & (y < image_size[0])
         return inside_y[:, :, None] & inside_x[:, None, :]
 
-    def _reached(self, image_size: tuple[int, int]) -> Slices | None:
-        """Rows and columns of the one sample's crop whose points lie in an image; None without any."""
-        found = []
-        whole = (slice(0, self.size[0]), slice(0, self.size[1]))
-        for axis, length in zip(self._axes(1, whole)[::-1], image_size, strict=True):
-            inside = ((axis[0] >= 0) & (axis[0] < length)).nonzero()[:, 0]
-            if not len(inside):
-                return None
-            found.append(slice(int(inside[0]), int(inside[-1]) + 1))
-        return found[0], found[1]
-
     def _pick(self, images: Tensor, k: int, part: Slices) -> Tensor:
         """The pixels under the sampling points, (B, C, h*k, w*k)."""
         x, y = self._axes(k, part)
@@ -224,6 +223,18 @@ class Frame:
             align_corners=False,
         )
         return F.avg_pool2d(sampled, k) if k > 1 else sampled
+
+
+def _reached(x0: float, y0: float, scale: float, size: tuple[int, int], image_size: tuple[int, int]) -> Slices | None:
+    """Rows and columns of the image whose pixels' centres lie in a crop of `size`; None without any."""
+    found = []
+    for start, side, length in zip((y0, x0), size, image_size, strict=True):
+        place = -start * scale + (np.arange(length) + 0.5) / (1 / scale)  # as the inverse frame has it
+        inside = np.flatnonzero((place >= 0) & (place < side))
+        if not len(inside):
+            return None
+        found.append(slice(int(inside[0]), int(inside[-1]) + 1))
+    return found[0], found[1]
 
 
 def _overlap(
