@@ -60,7 +60,9 @@ def seeing(state: State, *boxes: tuple[int, int, int, int] | None) -> State:
     for i, box in enumerate(boxes):
         if box is not None:
             probability[i, 0, box[1] : box[3], box[0] : box[2]] = 1
-    return state | {"probability": probability}
+    above = probability[:, 0] > 0.5
+    counts = {"rows": above.sum(2, dtype=torch.int32), "columns": above.sum(1, dtype=torch.int32)}
+    return state | {"probability": probability} | counts
 
 
 TURNS = [

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from zoo import Click, Scribble
+from zoo.errors import ConfigError
 from zoo.inference.zoom import InteractionWindow, WholeImage
 from zoo.interactions import Interaction, Interactions
 from zoo.ops.frame import Frame
@@ -96,3 +97,25 @@ def test_a_window_does_not_depend_on_its_batch():
     ]
     assert corners(window(*samples)) == [corners(window(sample))[0] for sample in samples]
     assert len(window(*[[]] * 0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "scaled"), [((768, 768), 1.0), ((522, 1129), 1.0), ((1536, 1536), 0.5), ((4000, 100), 1.0)]
+)
+def test_a_large_image_is_scaled_to_the_pixels_that_training_saw(size, scaled):
+    frame = WholeImage()(Interactions.empty(2, size), torch.zeros(2, 1, *size))
+    assert frame.scale.tolist() == [scaled] * 2
+    assert frame.size == tuple(-(-round(side * scaled) // 32) * 32 for side in size)
+    assert WholeImage().largest(size) == frame.size
+    assert WholeImage(most=None).largest(size) == tuple(-(-side // 32) * 32 for side in size)
+
+
+def test_it_is_averaged_by_area():
+    image = torch.rand(1, 3, 512, 512)
+    seen = WholeImage(most=128)(Interactions.empty(1, (512, 512)), image).crop(image)
+    torch.testing.assert_close(seen, torch.nn.functional.avg_pool2d(image, 4), rtol=0, atol=1e-5)
+
+
+def test_the_cap_is_a_side_that_a_network_can_see():
+    with pytest.raises(ConfigError, match="most=16"):
+        WholeImage(most=16)

@@ -109,6 +109,7 @@ def sessions(draw: st.DrawFn) -> tuple[ZoomIn, tuple[int, int], list[list[tuple[
         skip=draw(st.integers(0, 2)),
         keep=draw(st.sampled_from((0.25, 0.5, 0.75))),
         aspect=draw(st.sampled_from(("square", "keep"))),
+        most=4096,
     )
     height, width = size = draw(st.sampled_from(((90, 120), (40, 25), (64, 64), (20, 150))))
     rows, columns = st.integers(0, height - 1), st.integers(0, width - 1)
@@ -332,3 +333,20 @@ def test_largest(size, largest):
 def test_wrong_arguments(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         ZoomIn(**wrong)
+
+
+def test_a_whole_image_is_seen_in_twice_the_pixels_of_the_crop():
+    said, nothing = batch([[(9.0, 9.0, 1)]], (1000, 600)), torch.zeros(1, 1, 1000, 600)
+    assert turn(ZoomIn(side=384), said, nothing).tolist() == [[0, 0, pytest.approx(0.9914, abs=1e-4), 992, 608]]
+    assert turn(ZoomIn(side=384, most=1024), said, nothing).tolist() == [[0, 0, 1, 1024, 608]]
+
+
+def test_bounds_that_are_known_take_the_place_of_the_mask():
+    zoom, said = ZoomIn(side=64, least=10, skip=0), batch([[(30.0, 30.0, 1)]] * 2)
+    mask, last = masks((10, 12, 40, 33), None), torch.zeros(2, 5, dtype=torch.float64)
+    bounds = torch.tensor([[10.0, 12, 40, 33], [torch.inf, torch.inf, -torch.inf, -torch.inf]], dtype=torch.float64)
+    for (one, found), (other, expected) in zip(
+        zoom.frames(said, torch.zeros_like(mask), last, bounds), zoom.frames(said, mask, last), strict=True
+    ):
+        assert torch.equal(one, other)
+        assert torch.equal(found.rows(), expected.rows())

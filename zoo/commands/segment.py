@@ -96,6 +96,8 @@ def main(argv: list[str]) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ProgressBar(*columns) as progress:
         task = progress.add_task("objects", total=len(objects))
+        tiles = progress.add_task("tiles", total=None, visible=False)
+        session.engine.progress = lambda n, total: progress.update(tiles, completed=n, total=total, visible=n < total)
         try:
             both = likeliest_objects(session, objects, progress=lambda n: progress.update(task, completed=n))
         except InteractionError as error:

@@ -12,7 +12,7 @@ from zoo.data.batch import Batch
 from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol
 from zoo.evaluation.record import Record
-from zoo.inference.engine import Engine, Scales, State
+from zoo.inference.engine import Change, Engine, Scales, State
 from zoo.interactions import Interactions
 
 SAMPLES = {"interaction": 8, "object": 1, "image": 8}
@@ -63,6 +63,13 @@ class TimedEngine(Engine):
         state = self.engine.step(image, interactions, state)
         self.seconds.append(now(image.device) - began)
         return state
+
+    def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
+        """The engine's own, with the clock running."""
+        began = now(image.device)
+        change = self.engine.change(image, interactions, state)
+        self.seconds.append(now(image.device) - began)
+        return change
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The engine's own."""

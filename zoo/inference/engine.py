@@ -5,13 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from torch import Tensor
 
+from zoo.inference.change import Change, State
 from zoo.interactions import Interactions
 
-State = dict[str, Tensor]
-"""Tensors with leading dimension B; at least `probability` (B, 1, H, W) float32 in image pixels."""
+__all__ = ["Change", "Engine", "Reach", "State", "advance", "changed", "pick", "put"]
+
+Reach = Literal["pixel", "objects", "image"]
+"""What of the probability decides a pixel of the mask: itself alone; a box that holds all pixels above the threshold
+and all that were said to be positive, with one pixel around; or anything."""
 
 
 class Engine(ABC):
@@ -28,6 +33,8 @@ class Engine(ABC):
         boxes: whether it reads boxes. Those that don't are given a click at the centre of each.
         remembers: whether an image as large as its window depends on earlier states, and not only on everything said;
             where it does not, and nobody looks at what comes between, only the last turn is taken.
+        progress: called by engines that begin with many tiles, with the number of those done and of all.
+        reach: of `mask`. A class with a `mask` of its own that does not say is taken to look at everything.
     """
 
     window: int | None = None
@@ -35,11 +42,19 @@ class Engine(ABC):
     mpp: float | None = None
     boxes: bool = False
     remembers: bool = True
+    progress: Callable[[int, int], None] | None = None
+    reach: Reach = "pixel"
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "mask" in vars(cls) and "reach" not in vars(cls):
+            cls.reach = "image"
 
     def resemble(self, engine: Engine) -> None:
         """Say of oneself what another engine says: for engines that pass everything on to it."""
         self.window, self.warmup, self.mpp = engine.window, engine.warmup, engine.mpp
         self.boxes, self.remembers = engine.boxes, engine.remembers
+        self.reach = engine.reach
 
     @abstractmethod
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
@@ -57,6 +72,10 @@ class Engine(ABC):
     @abstractmethod
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """The state after `interactions`, which hold everything said so far, in image pixels."""
+
+    def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
+        """What `step` changes in the state. An engine that knows the boxes says them; here all pixels are compared."""
+        return Change.between(state, self.step(image, interactions, state))
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """(B, 1, H, W) bool: the mask that the state stands for."""
@@ -108,3 +127,13 @@ def advance(engine: Engine, image: Tensor, so_far: Interactions, new: Interactio
     if len(who) == 0:
         return state
     return put(state, who, engine.step(image[who], so_far.select(who), pick(state, who)))
+
+
+def changed(engine: Engine, image: Tensor, so_far: Interactions, new: Interactions, state: State) -> Change:
+    """What `advance` changes in the state."""
+    who = new.spoken.nonzero()[:, 0]
+    if len(who) == len(new):
+        return engine.change(image, so_far, state)
+    if len(who) == 0:
+        return Change({}, {})
+    return Change.joined([(who, engine.change(image[who], so_far.select(who), pick(state, who)))], state)

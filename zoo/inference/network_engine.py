@@ -7,17 +7,20 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
-from zoo.inference.engine import Engine, State, pick, put
+from zoo.inference.change import Patch, Patches
+from zoo.inference.engine import Change, Engine, State, pick
 from zoo.inference.looks import Looks
 from zoo.inference.precision import Precision, in_precision
 from zoo.inference.refiner import Refiner
 from zoo.inference.segmenter import Refinable, Segmenter
 from zoo.inference.view import FlippedView, View
 from zoo.inference.zoom import Zoom
+from zoo.inference.zoom_in import along
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 
 REFINER = "refiner."
+ROWS, COLUMNS = "rows", "columns"
 PIXELS_AT_ONCE = 320 * 1024
 """Of crops, on a CPU: twice 384x384. Beyond, the samples of a batch take longer together than one after another."""
 
@@ -25,8 +28,9 @@ PIXELS_AT_ONCE = 320 * 1024
 class NetworkEngine(Engine):
     """A trained method in each sample's frame, pasted back into the image.
 
-    Beside the probability, a state holds the previous mask, the last frame and what the refiner learned, under names
-    that begin with `refiner.`.
+    Beside the probability, a state holds the previous mask, the last frame, how many pixels of each row and column are
+    above the method's threshold, so that nobody has to look for them, and what the refiner learned, under names that
+    begin with `refiner.`.
 
     Args:
         method: segments crops.
@@ -53,6 +57,7 @@ class NetworkEngine(Engine):
         self.view = FlippedView if flip else View
         self.window, self.warmup, self.mpp = zoom.window, method.warmup, mpp
         self.remembers = method.remembers or refiner is not None
+        self.reach = method.reach
         parts = method.modules() if isinstance(method, nn.Module) else ()
         self.boxes = any(isinstance(part, InteractionEncoder) and part.boxes for part in parts)
         self.looks = Looks(method.look) if method.looks and refiner is None else None
@@ -65,7 +70,9 @@ class NetworkEngine(Engine):
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The previous mask before the first turn is the first probability too."""
         previous = self.method.start(image, mask)
+        above = previous[:, 0] > self.method.threshold
         state = {"probability": previous, "previous": previous}
+        state |= {ROWS: above.sum(2, dtype=torch.int32), COLUMNS: above.sum(1, dtype=torch.int32)}
         state["frame"] = torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)
         return state | self._fresh(len(image), (image.shape[-2], image.shape[-1]), image.device)
 
@@ -88,14 +95,23 @@ class NetworkEngine(Engine):
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Run the method in each sample's frame; outside it the probability stays."""
-        groups = _portions(self.zoom.frames(interactions, state["probability"], state["frame"]), image.device)
-        if len(groups) == 1:
-            return self._step(image, interactions, state, groups[0][1])
-        parts = [self._step(image[i], interactions.select(i), pick(state, i), frame) for i, frame in groups]
-        every = {name: torch.cat([part[name] for part in parts]) for name in state}
-        return put(state, torch.cat([index for index, _ in groups]), every)
+        return self.change(image, interactions, state).applied(state)
 
-    def _step(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> State:
+    def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
+        """The frames' boxes."""
+        groups = _portions(self._frames(interactions, state), image.device)
+        if len(groups) == 1:
+            return self._change(image, interactions, state, groups[0][1])
+        parts = [(i, self._change(image[i], interactions.select(i), pick(state, i), frame)) for i, frame in groups]
+        return Change.joined(parts, state)
+
+    def _frames(self, interactions: Interactions, state: State) -> list[tuple[Tensor, Frame]]:
+        if self.zoom.threshold != self.method.threshold:
+            return self.zoom.frames(interactions, state["probability"], state["frame"])
+        bounds = bounds_of(state[ROWS], state[COLUMNS])
+        return self.zoom.frames(interactions, state["probability"], state["frame"], bounds)
+
+    def _change(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> Change:
         view = self.view(
             method=self.method,
             image=frame.crop(image),
@@ -108,11 +124,22 @@ class NetworkEngine(Engine):
         with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
             probability, learned = self._run(view, state)
         carried = self.method.carry(probability, view.previous)
-        return {
-            "probability": frame.paste(probability, state["probability"]),
-            "previous": frame.paste(carried, state["previous"]),
-            "frame": frame.rows(),
-        } | learned
+        size = interactions.size
+        patches = {"probability": _patches(frame, probability, size)}
+        patches["previous"] = patches["probability"] if carried is probability else _patches(frame, carried, size)
+        patches |= self._counted(patches["probability"], state)
+        return Change({"frame": frame.rows()} | learned, patches)
+
+    def _counted(self, patches: Patches, state: State) -> dict[str, Patches]:
+        """What these patches of the probability change in the numbers of pixels above the threshold."""
+        found: dict[str, list[Patch]] = {ROWS: [], COLUMNS: []}
+        for patch in patches:
+            before = state["probability"][patch.index][0] > self.method.threshold
+            after = patch.values[0] > self.method.threshold
+            for name, axis, place in zip((ROWS, COLUMNS), (1, 0), patch.place, strict=True):
+                more = after.sum(axis, dtype=torch.int32) - before.sum(axis, dtype=torch.int32)
+                found[name].append(Patch(patch.sample, (place,), state[name][patch.sample, place] + more))
+        return {name: tuple(each) for name, each in found.items()}
 
     def _run(self, view: View, state: State) -> tuple[Tensor, State]:
         """Probability in the crop and what the refiner learned."""
@@ -133,6 +160,16 @@ class NetworkEngine(Engine):
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The method's own way from probability to mask."""
         return self.method.mask(state["probability"], interactions)
+
+
+def bounds_of(rows: Tensor, columns: Tensor) -> Tensor:
+    """(B, 4) float64 x0, y0, x1, y1 of all that is counted in rows (B, H) and columns (B, W); see `bounds`."""
+    (x0, x1), (y0, y1) = along(columns > 0), along(rows > 0)
+    return torch.stack([x0, y0, x1, y1], 1)
+
+
+def _patches(frame: Frame, crops: Tensor, size: tuple[int, int]) -> Patches:
+    return tuple(Patch(i, place, values) for i, place, values in frame.boxes(crops, size))
 
 
 def _portions(groups: list[tuple[Tensor, Frame]], device: torch.device) -> list[tuple[Tensor, Frame]]:

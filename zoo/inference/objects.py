@@ -73,8 +73,9 @@ def _one_by_one(
 ) -> tuple[Tensor, Tensor]:
     labels = torch.zeros(session.pixels.shape[-2:], dtype=torch.int32)
     best = torch.zeros(labels.shape)
+    alone = session.fresh()
     for number, each in enumerate(objects, 1):
-        alone = session.fresh()
+        alone.reset()
         for turn in sorted({given.turn for given in each}):
             alone.add(*(given for given in each if given.turn == turn))
         probability = alone.probability[0, 0].cpu()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError
-from zoo.inference.engine import Engine
+from zoo.inference.engine import Engine, Reach
 from zoo.inference.precision import Precision
 from zoo.interactions import Interactions
 from zoo.networks.staged import Features
@@ -25,11 +26,18 @@ class Segmenter(ABC):
         warmup: turns before the first prediction, as `Engine` has it: 0 where `start` gives one.
         remembers: whether a prediction depends on the previous mask.
         threshold: probability above which a pixel belongs to the mask.
+        reach: of `mask`, as `Engine` has it: a class with a `mask` of its own that does not say looks at everything.
     """
 
     warmup: int = 1
     remembers: bool = True
     threshold: float = 0.5
+    reach: Reach = "image"
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "mask" in vars(cls) and "reach" not in vars(cls):
+            cls.reach = "image"
 
     @abstractmethod
     def start(self, image: Tensor, mask: Tensor | None) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InteractionError
-from zoo.inference.engine import Engine, State, advance, pick
+from zoo.inference.change import Change, owned
+from zoo.inference.engine import Engine, State, changed, pick
+from zoo.inference.kept_mask import Before, KeptMask
+from zoo.inference.remembered import Remembered
 from zoo.inference.resolution import working_frame
 from zoo.interactions import Interaction, Interactions
 from zoo.ops.frame import Frame
@@ -39,23 +43,34 @@ def as_tensor(image: Tensor | Image) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Moment:
-    """A session between two turns.
+class _Now:
+    """A session between two turns; state and mask are the session's own and change in place.
 
     Attributes:
         said: everything so far, in pixels of the given image.
         working: the same as the engine takes it; the same object where these are equal.
         state: the engine's.
+        mask: that it stands for.
     """
 
     said: Interactions
     working: Interactions
     state: State
+    mask: KeptMask
 
-    def select(self, index: Tensor) -> _Moment:
-        said = self.said.select(index)
-        working = said if self.working is self.said else self.working.select(index)
-        return _Moment(said, working, pick(self.state, index))
+
+@dataclass(frozen=True)
+class _Turn:
+    """What brings back the moment before a turn: boxes of what is as large as the image."""
+
+    said: Remembered
+    working: Remembered | None
+    change: Change
+    mask: Before
+
+    def select(self, index: Tensor) -> _Turn:
+        working = None if self.working is None else self.working.select(index)
+        return _Turn(self.said.select(index), working, self.change.select(index), self.mask.select(index))
 
 
 class Session:
@@ -72,10 +87,12 @@ class Session:
     Args:
         engine: what segments.
         device: where.
-        undoable: whether earlier states are kept for `undo` and `reset`; evaluation needs only the last.
+        undoable: whether what a turn changes is kept for `undo` and `reset`; evaluation needs only the last state.
         mpp: micrometres per pixel to work at; None: the engine's.
 
-    Whatever the engine works at, interactions, probabilities and masks are in the pixels of the given image.
+    Whatever the engine works at, interactions, probabilities and masks are in the pixels of the given image. A turn
+    costs what it changes: the window in which the engine worked, however large the image is. The masks and
+    probabilities that were returned stay as they are; a turn that changes one which is still in use copies it first.
     """
 
     def __init__(
@@ -93,7 +110,8 @@ class Session:
         self._frame: Frame | None = None
         self._initial: Tensor | None = None
         self._seen: Tensor | None = None
-        self._history: list[_Moment] = []
+        self._moment: _Now | None = None
+        self._history: list[_Turn] = []
         self._turn = 0
         self._warned = False
 
@@ -123,7 +141,7 @@ class Session:
         self._pixels, self._frame, self._initial = given, frame, initial
         self._turn = 0
         # The engine begins when it is needed: where many objects are segmented, it only sees windows.
-        self._seen, self._history = None, []
+        self._seen, self._moment, self._history = None, None, []
 
     @property
     def pixels(self) -> Tensor:
@@ -155,13 +173,15 @@ class Session:
     @property
     def probability(self) -> Tensor:
         """(B, 1, H, W) float32."""
-        return self._given_pixels(self._now.state["probability"])
+        probability = self._now.state["probability"]
+        if self._frame is None:
+            return _lent(probability)
+        return self._frame.inverse(self._now.said.size).crop(probability)
 
     @property
     def mask(self) -> Tensor:
         """(B, 1, H, W) bool."""
-        mask = self.engine.mask(self._now.state, self._now.working)
-        return mask if self._frame is None else self._given_pixels(mask.float()) > 0.5
+        return _lent(self._now.mask.given)
 
     def prepare(self) -> None:
         """Compute what the first turn needs of the image, while a person looks at it; `add` does it otherwise."""
@@ -180,10 +200,10 @@ class Session:
                 raise InteractionError("give single interactions to one image, or one Interactions to a batch")
             new = Interactions.from_lists([singles], now.said.size, self.device).at(self.turn)
         said, there = now.said.add(new), self._working(new)
-        working = said if there is new and now.working is now.said else now.working.add(there)
+        alike = there is new and now.working is now.said
+        working = said if alike else now.working.add(there)
         assert self._seen is not None  # or there were no moment
-        state = advance(self.engine, self._seen, working, there, now.state)
-        self._remember(_Moment(said, working, state))
+        self._take(said, working, changed(self.engine, self._seen, working, there, now.state))
         return self.mask
 
     def go_on_from(self, mask: Tensor) -> None:
@@ -197,58 +217,73 @@ class Session:
         assert self._seen is not None  # or there were no moment
         with torch.no_grad():
             state = self.engine.start(self._seen, given if self._frame is None else self._frame.crop(given))
-        self._remember(_Moment(now.said, now.working, state))
+        self._take(now.said, now.working, Change.between(now.state, state))
 
     def undo(self) -> None:
         """Take the last turn back; without one, nothing happens."""
         self._check_undoable()
-        if len(self._history) > 1:
+        if self._history:
+            self._moment = _before(self._now, self._history[-1:])
             self._history.pop()
             self._turn -= 1
 
     def reset(self) -> None:
         """Return to the state before the first turn."""
         self._check_undoable()
-        self._history = self._history[:1]
+        if self._history:
+            self._moment = _before(self._now, self._history)
+        self._history = []
         self._turn = 0
 
     def fresh(self) -> Session:
-        """Another session on this image in which nothing was said; it keeps no earlier states."""
-        _ = self._now
+        """Another session on this image in which nothing was said, undoable too."""
+        now = self._now
         other = copy.copy(self)
-        other.undoable, other._history, other._turn = False, self._history[:1], 0
+        other.undoable, other._history, other._turn = True, [], 0
+        other._moment = _before(replace(now, state=owned(now.state), mask=now.mask.copied()), self._history)
         return other
 
     def select(self, index: Tensor) -> None:
-        """Keep only the samples in `index` (integers)."""
-        _ = self._now
+        """Keep only the samples in `index` (integers, each once)."""
+        now = self._now
         assert self._seen is not None  # or there were no moment
         self._pixels, self._seen = self.pixels[index], self._seen[index]
         self._frame = None if self._frame is None else self._frame.select(index)
-        self._history = [moment.select(index) for moment in self._history]
+        said = now.said.select(index)
+        working = said if now.working is now.said else now.working.select(index)
+        now.mask.select(index)
+        self._moment = _Now(said, working, pick(now.state, index), now.mask)
+        self._history = [turn.select(index) for turn in self._history]
 
-    def _remember(self, moment: _Moment) -> None:
-        self._history.append(moment)
+    def _take(self, said: Interactions, working: Interactions, change: Change) -> None:
+        """A turn: state and mask change in place."""
+        now = self._now
+        undo = change.exchanged(now.state)
+        mask = now.mask.follow(change, now.state, working)
+        if self.undoable:
+            before = None if now.working is now.said else Remembered.of(now.working, working)
+            self._history.append(_Turn(Remembered.of(now.said, said), before, undo, mask))
+        self._moment = replace(now, said=said, working=working)
         self._turn += 1
-        if not self.undoable:
-            self._history = self._history[-1:]
 
     @property
-    def _now(self) -> _Moment:
-        if not self._history:
-            self._history = [self._begin()]
-        return self._history[-1]
+    def _now(self) -> _Now:
+        if self._moment is None:
+            self._moment = self._begin()
+        return self._moment
 
-    def _begin(self) -> _Moment:
+    def _begin(self) -> _Now:
         """The moment before the first turn."""
         given, initial = self.image, self._initial
         self._seen = given if self._frame is None else self._frame.crop(given)
         if initial is not None and self._frame is not None:
             initial = self._frame.crop(initial)
-        nothing = Interactions.empty(len(given), (given.shape[-2], given.shape[-1]), self.device)
+        size = (given.shape[-2], given.shape[-1])
+        nothing = Interactions.empty(len(given), size, self.device)
         with torch.no_grad():
-            state = self.engine.start(self._seen, initial)
-        return _Moment(nothing, self._working(nothing), state)
+            state = owned(self.engine.start(self._seen, initial))
+        working = self._working(nothing)
+        return _Now(nothing, working, state, KeptMask(self.engine, state, working, self._frame, size))
 
     def _check_undoable(self) -> None:
         if not self.undoable:
@@ -259,10 +294,23 @@ class Session:
         given = interactions if self.engine.boxes else interactions.with_box_centres()
         return given if self._frame is None else given.through(self._frame)
 
-    def _given_pixels(self, values: Tensor) -> Tensor:
-        if self._frame is None:
-            return values
-        return self._frame.inverse(self._now.said.size).crop(values)
+
+def _before(now: _Now, turns: Sequence[_Turn]) -> _Now:
+    """The moment before these turns; state and mask change in place."""
+    said, working = now.said, now.working
+    for turn in reversed(turns):
+        alike = turn.working is None
+        said, working = turn.said.back(said), working if turn.working is None else turn.working.back(working)
+        working = said if alike else working
+        turn.change.exchanged(now.state)
+        now.mask.restore(turn.mask)
+    return replace(now, said=said, working=working)
+
+
+def _lent(tensor: Tensor) -> Tensor:
+    """A copy, made only when one of the two is written to."""
+    copied: Tensor = torch._lazy_clone(tensor)
+    return copied
 
 
 def _as_masks(mask: Tensor | Image, image: Tensor) -> Tensor:

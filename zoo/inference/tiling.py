@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.engine import Engine, State
+from zoo.inference.change import Patch
+from zoo.inference.engine import Change, Engine, State
 from zoo.interactions import PADDING, Interactions
-from zoo.ops.frame import Frame
+from zoo.ops.frame import Frame, Slices
 
 At = tuple[Tensor, Tensor]
 """Sample and tile indices (n,) of n tiles."""
@@ -52,24 +53,43 @@ class TiledEngine(Engine):
         if mask is None:
             parts = values.clone()
             every = said == 0
-            for at in self._chunks(every):
+            for done, at in enumerate(self._chunks(every), 1):
                 parts[at] = self.engine.start(tiles.cut(image, at))["probability"][:, 0]
+                if self.progress is not None:
+                    self.progress(min(done * self.batch, every.numel()), every.numel())
             mask = tiles.blend(parts, torch.zeros_like(image[:, :1]), every.any(0)).clamp(0, 1)
         return {"probability": mask, "first": mask, "changes": values, "said": said}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Segment the tiles in which more was said than before, and blend all."""
+        return self.change(image, interactions, state).applied(state)
+
+    def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
+        """The windows of these tiles."""
         if "changes" not in state:
-            return self.engine.step(image, interactions, state)
+            return self.engine.change(image, interactions, state)
         tiles = self._tiles(image)
         said = tiles.amount(interactions)
-        changes = state["changes"].clone()
+        new: dict[tuple[int, int], Tensor] = {}
         for at in self._chunks(said != state["said"]):
             part, first = tiles.cut(image, at), tiles.cut(state["first"], at)
             after = self.engine.step(part, tiles.within(interactions, at), self.engine.start(part, first))
-            changes[at] = (after["probability"] - first)[:, 0]
-        probability = tiles.blend(changes, state["first"], (said > 0).any(0)).clamp(0, 1)
-        return {"probability": probability, "first": state["first"], "changes": changes, "said": said}
+            pairs = zip(at[0].tolist(), at[1].tolist(), strict=True)
+            new |= dict(zip(pairs, (after["probability"] - first)[:, 0], strict=True))
+        used = (said > 0).cpu()
+        changes, windows = [], []
+        for (sample, tile), values in new.items():
+            everything = (slice(tile, tile + 1), *(slice(0, side) for side in tiles.size))
+            changes.append(Patch(sample, everything, values[None]))
+            tensors = {
+                other: new.get((sample, other), state["changes"][sample, other])
+                for other in tiles.touching(tile)
+                if used[sample, other]
+            }
+            place = tiles.place(tile)
+            blended = tiles.blend_in(place, tensors, state["first"][sample, 0, *place]).clamp(0, 1)
+            windows.append(Patch(sample, place, blended[None]))
+        return Change({"said": said}, {"probability": tuple(windows), "changes": tuple(changes)})
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The engine's own."""
@@ -111,7 +131,7 @@ class Tiles:
     def cut(self, images: Tensor, at: At) -> Tensor:
         """These tiles (n, C, h, w) of images (B, C, H, W)."""
         pairs = zip(at[0].tolist(), at[1].tolist(), strict=True)
-        return torch.stack([images[sample][:, *self._slices(tile)] for sample, tile in pairs])
+        return torch.stack([images[sample][:, *self.place(tile)] for sample, tile in pairs])
 
     def blend(self, values: Tensor, onto: Tensor, which: Tensor) -> Tensor:
         """(B, 1, H, W): what the tiles in `which` (T,) bool say (B, T, h, w), weighted and added to `onto`."""
@@ -119,8 +139,32 @@ class Tiles:
         down, across = (weights.to(values.device) for weights in self.weights)
         for tile in which.nonzero()[:, 0].tolist():
             row, column = divmod(tile, len(across))
-            out[:, 0, *self._slices(tile)] += values[:, tile] * (down[row][:, None] * across[column])
+            out[:, 0, *self.place(tile)] += values[:, tile] * (down[row][:, None] * across[column])
         return out
+
+    def blend_in(self, place: Slices, values: dict[int, Tensor], onto: Tensor) -> Tensor:
+        """What `blend` gives in a part of the image: `onto` (h', w') there, and values (h, w) of some tiles."""
+        out = onto.clone()
+        down, across = (weights.to(out.device) for weights in self.weights)
+        for tile in sorted(values):
+            row, column = divmod(tile, len(across))
+            here, there = zip(*map(_shared, self.place(tile), place), strict=True)
+            out[there] += values[tile][here] * (down[row][here[0]][:, None] * across[column][here[1]])
+        return out
+
+    def touching(self, tile: int) -> list[int]:
+        """The tiles that share pixels with this one, and itself."""
+        corner = self.corners[tile]
+        near = (
+            all(abs(a - b) < side for a, b, side in zip(corner, other, self.size, strict=True))
+            for other in self.corners
+        )
+        return [number for number, close in enumerate(near) if close]
+
+    def place(self, tile: int) -> Slices:
+        """Rows and columns of a tile."""
+        y, x = self.corners[tile]
+        return slice(y, y + self.size[0]), slice(x, x + self.size[1])
 
     def amount(self, interactions: Interactions) -> Tensor:
         """(B, T) how much was said in each tile: a number that grows when more is said."""
@@ -158,9 +202,11 @@ class Tiles:
         place = torch.arange(self.image_size[axis])
         return ((place >= first) & (place < first + self.size[axis])).double()
 
-    def _slices(self, tile: int) -> tuple[slice, slice]:
-        y, x = self.corners[tile]
-        return slice(y, y + self.size[0]), slice(x, x + self.size[1])
+
+def _shared(one: slice, other: slice) -> tuple[slice, slice]:
+    """What two stretches share, counted from the beginning of each."""
+    low, high = max(one.start, other.start), min(one.stop, other.stop)
+    return slice(low - one.start, high - one.start), slice(low - other.start, high - other.start)
 
 
 def _axis(length: int, side: int, overlap: int) -> tuple[list[int], Tensor]:

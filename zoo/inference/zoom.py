@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
+
+MOST = 768
+"""Twice the side of the windows that networks for regions are trained on."""
 
 
 class Zoom(ABC):
@@ -16,18 +22,28 @@ class Zoom(ABC):
 
     Attributes:
         window: side in pixels of the window that the policy wants around an interaction; None for the whole image.
+        threshold: where a policy looks only at the bounds of the pixels above it, not at the probability itself, it is
+            told them by engines that know them; None: it is told nothing.
     """
 
     window: int | None = None
+    threshold: float | None = None
 
     @abstractmethod
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """The frames for images of the interactions' size; `probability` is the current (B, 1, H, W)."""
 
-    def frames(self, interactions: Interactions, probability: Tensor, last: Tensor) -> list[tuple[Tensor, Frame]]:
+    def frames(
+        self, interactions: Interactions, probability: Tensor, last: Tensor, bounds: Tensor | None = None
+    ) -> list[tuple[Tensor, Frame]]:
         """The samples that share a crop size, (K,) integers, with their frames; every sample once.
 
-        `last` (B, 5) float64 is the previous turn's frames as `Frame.rows` gives them, 0 in the first turn.
+        Args:
+            interactions: everything said so far, in image pixels.
+            probability: the current one, (B, 1, H, W).
+            last: (B, 5) float64, the previous turn's frames as `Frame.rows` gives them, 0 in the first turn.
+            bounds: (B, 4) float64 x0, y0, x1, y1 of the pixels above `threshold`, inf and -inf without any; None: not
+                known, or the policy has no threshold.
         """
         return [(torch.arange(len(interactions), device=interactions.device), self(interactions, probability))]
 
@@ -37,18 +53,30 @@ class Zoom(ABC):
 
 
 class WholeImage(Zoom):
-    """The whole image at its own scale, its right and bottom edges repeated up to a multiple of `multiple` pixels."""
+    """The whole image, its right and bottom edges repeated up to a multiple of `multiple` pixels.
 
-    def __init__(self, multiple: int = 32) -> None:
-        self.multiple = multiple
+    An image of no more pixels than a square of side `most` is seen at its own scale. A larger one is scaled down to
+    that many, averaged by area: a network has not learned from more, and its time would grow with the image. None:
+    never.
+    """
+
+    def __init__(self, multiple: int = 32, most: int | None = MOST) -> None:
+        if most is not None and most < multiple:
+            raise ConfigError(f"most={most}: the side of what is seen of a whole image is at least {multiple} px")
+        self.multiple, self.most = multiple, most
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """The same frame for every sample."""
-        return Frame.whole(len(interactions), self.largest(interactions.size), interactions.device)
+        whole = Frame.whole(len(interactions), self.largest(interactions.size), interactions.device)
+        return replace(whole, scale=whole.scale * self._scale(interactions.size))
 
     def largest(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The image with its edges repeated."""
-        return up(size[0], self.multiple), up(size[1], self.multiple)
+        """The image, scaled where it is large, with its edges repeated."""
+        height, width = (up(math.ceil(side * self._scale(size) - 1e-6), self.multiple) for side in size)
+        return height, width
+
+    def _scale(self, size: tuple[int, int]) -> float:
+        return 1.0 if self.most is None else min(1.0, self.most / math.sqrt(math.prod(size)))
 
 
 class InteractionWindow(Zoom):

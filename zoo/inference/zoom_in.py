@@ -36,7 +36,11 @@ class ZoomIn(Zoom):
         threshold: on the probability.
         aspect: `square` crops fit in one batch; with `keep`, the box's own shape as in the papers (its short side up
             to a multiple of 32 crop pixels), only samples whose crops happen to be of one size are segmented together.
+        most: an image of more pixels than a square of this side is scaled down to that many where it is seen whole;
+            None: twice `side`, as networks are trained on windows of about `side` pixels.
     """
+
+    threshold: float
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class ZoomIn(Zoom):
         keep: float = 0.5,
         threshold: float = 0.5,
         aspect: Literal["square", "keep"] = "square",
+        most: int | None = None,
     ) -> None:
         if side < MULTIPLE or side % MULTIPLE or not expand >= 1 or least < 1 or skip < 0 or aspect not in SHAPES:
             raise ConfigError(
@@ -55,11 +60,11 @@ class ZoomIn(Zoom):
             )
         self.side, self.expand, self.least, self.skip = side, expand, least, skip
         self.keep, self.threshold, self.aspect = keep, threshold, aspect
-        self.whole = WholeImage(MULTIPLE)
+        self.whole = WholeImage(MULTIPLE, 2 * side if most is None else most)
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """New square frames, whatever was there before and however few the clicks."""
-        boxes, _ = self._boxes(interactions, probability)
+        boxes, _ = self._boxes(interactions, self._mask(probability))
         return Frame.of_rows(self._rows(boxes, interactions.size, "square"))
 
     def largest(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -67,37 +72,45 @@ class ZoomIn(Zoom):
         height, width = self.whole.largest(size)
         return max(height, self.side), max(width, self.side)
 
-    def frames(self, interactions: Interactions, probability: Tensor, last: Tensor) -> list[tuple[Tensor, Frame]]:
+    def frames(
+        self, interactions: Interactions, probability: Tensor, last: Tensor, bounds: Tensor | None = None
+    ) -> list[tuple[Tensor, Frame]]:
         """Whole images together, crops of one size together."""
-        boxes, positive = self._boxes(interactions, probability)
+        mask = self._mask(probability) if bounds is None else bounds
+        boxes, positive = self._boxes(interactions, mask)
         whole = self.whole(interactions, probability).rows()
         rows = self._rows(boxes, interactions.size, self.aspect)
         # Kept rows are the last ones bit by bit: refiners start anew where they differ.
         rows = torch.where(self._stays(rows, last, whole, positive)[:, None], last, rows)
         closer = (interactions.points[..., 2] >= 0).sum(1) > self.skip
-        empty = (probability <= self.threshold).flatten(1).all(1)
-        rows = torch.where((closer & ~empty)[:, None], rows, whole)
+        found = mask[:, 2] > mask[:, 0]
+        rows = torch.where((closer & found)[:, None], rows, whole)
         out = []
         for size in sorted(set(map(tuple, rows[:, 3:].tolist()))):
             index = (rows[:, 3:] == rows.new_tensor(size)).all(1).nonzero()[:, 0]
             out.append((index, Frame.of_rows(rows[index])))
         return out
 
-    def _boxes(self, interactions: Interactions, probability: Tensor) -> tuple[Tensor, Tensor]:
+    def _mask(self, probability: Tensor) -> Tensor:
+        """(B, 4): bounds of the pixels above the threshold."""
+        mask = (probability > self.threshold)[:, 0]
+        (x0, x1), (y0, y1) = along(mask.any(1)), along(mask.any(2))
+        return torch.stack([x0, y0, x1, y1], 1)
+
+    def _boxes(self, interactions: Interactions, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 4) float64 x0, y0, x1, y1 in image pixels: what to look at, and around all pixels said to be positive.
 
         Without a mask it is the whole image; without a positive pixel x0 = y0 = inf and x1 = y1 = -inf.
         """
-        limit = probability.new_tensor(interactions.size[::-1], dtype=torch.float64)
-        mask = (probability > self.threshold)[:, 0]
-        positive = interactions.pixels(1)
-        low, high = _bounds(mask | (positive & mask.flatten(1).any(1)[:, None, None]))
-        empty = high <= low
-        low, high = torch.where(empty, 0.0, low), torch.where(empty, limit, high)
+        limit = mask.new_tensor(interactions.size[::-1])
+        positive = positive_bounds(interactions)
+        found = mask[:, 2:3] > mask[:, :1]
+        low = torch.where(found, torch.minimum(mask[:, :2], positive[:, :2]), 0.0)
+        high = torch.where(found, torch.maximum(mask[:, 2:], positive[:, 2:]), limit)
         half = ((high - low) * self.expand).clamp(min=self.least) / 2
         middle = (low + high) / 2
         low, high = (middle - half + TINY).floor().clamp(min=0), torch.minimum((middle + half - TINY).ceil(), limit)
-        return torch.cat([low, high], 1), torch.cat(_bounds(positive), 1)
+        return torch.cat([low, high], 1), positive
 
     def _rows(self, boxes: Tensor, size: tuple[int, int], aspect: str) -> Tensor:
         """(B, 5), as `Frame.rows` gives them, of the crops that hold the boxes."""
@@ -125,15 +138,26 @@ class ZoomIn(Zoom):
         return (last[:, 2] > 0) & (last != whole).any(1) & holds & (shared >= self.keep * union)
 
 
-def _bounds(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Least and greatest (B, 2) float64 x, y of the edges of the pixels in (B, H, W); inf and -inf without any."""
-    lows, highs = [], []
-    for axis in (1, 2):
-        along = pixels.any(axis)
-        place = torch.arange(along.shape[1], device=pixels.device, dtype=torch.float64)
-        lows.append(torch.where(along, place, torch.inf).amin(1))
-        highs.append(torch.where(along, place + 1, -torch.inf).amax(1))
-    return torch.stack(lows, 1), torch.stack(highs, 1)
+def positive_bounds(interactions: Interactions) -> Tensor:
+    """(B, 4) float64 x0, y0, x1, y1 of the pixels in the image under positive clicks and strokes; inf, -inf without."""
+    xy, label = interactions.points[..., :2].double().floor(), interactions.points[..., 2:3]
+    limit = xy.new_tensor(interactions.size[::-1])
+    inside = ((xy >= 0) & (xy < limit)).all(-1, keepdim=True) & (label == 1)
+    nothing = xy.new_full((len(xy), 1, 2), torch.inf)
+    low = torch.cat([torch.where(inside, xy, torch.inf), nothing], 1).amin(1)
+    high = torch.cat([torch.where(inside, xy + 1, -torch.inf), -nothing], 1).amax(1)
+    if interactions.strokes is not None:
+        drawn = interactions.strokes[:, 0]
+        (x0, x1), (y0, y1) = along(drawn.any(1)), along(drawn.any(2))
+        low = torch.minimum(low, torch.stack([x0, y0], 1))
+        high = torch.maximum(high, torch.stack([x1, y1], 1))
+    return torch.cat([low, high], 1)
+
+
+def along(used: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the used pixels of an axis (B, L) bool begin and end, (B,) float64; inf and -inf without any."""
+    place = torch.arange(used.shape[1], device=used.device, dtype=torch.float64)
+    return torch.where(used, place, torch.inf).amin(1), torch.where(used, place + 1, -torch.inf).amax(1)
 
 
 def _box(rows: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class GuideNet(NetworkedSegmenter):
     def probability(self, image: Tensor) -> Tensor:
         """(B, 1, H, W) float32 for images of any size, without gradient and in evaluation mode."""
         size = (image.shape[-2], image.shape[-1])
-        frame = WholeImage()(Interactions.empty(len(image), size, image.device), image[:, :1])
+        frame = WholeImage(most=None)(Interactions.empty(len(image), size, image.device), image[:, :1])
         with torch.no_grad(), evaluating(self):
             return torch.sigmoid(self(frame.crop(image)).float())[..., : size[0], : size[1]]
 
@@ -38,6 +38,7 @@ class GuideEngine(Engine):
     """Predicts once; interactions change nothing."""
 
     warmup = 0
+    reach = "pixel"
 
     def __init__(self, method: GuideNet) -> None:
         self.method, self.mpp = method, method.mpp

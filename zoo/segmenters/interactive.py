@@ -40,6 +40,8 @@ class InteractiveSegmenter(NetworkedSegmenter, Refinable):
         training: what the next class takes, where this is the base of one that is trained.
     """
 
+    reach = "pixel"
+
     def __init__(
         self,
         network: nn.Module,

@@ -49,6 +49,7 @@ class NuClick(InteractiveSegmenter):
     """
 
     remembers = False
+    reach = "objects"
 
     def __init__(
         self, network: nn.Module | None = None, *, postprocess: PostProcess | None = None, **common: Any

@@ -1,0 +1,170 @@
+"""What a turn changes in a state: boxes of what is as large as the image, and small tensors as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+State = dict[str, Tensor]
+"""Tensors with leading dimension B; at least `probability` (B, 1, H, W) float32 in image pixels."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """New values of a box of one sample's part of a tensor.
+
+    Attributes:
+        sample: whose.
+        place: along the tensor's last dimensions.
+        values: as large as the box, with the dimensions before these.
+    """
+
+    sample: int
+    place: tuple[slice, ...]
+    values: Tensor
+
+    @property
+    def index(self) -> tuple[Any, ...]:
+        """Of its box in the tensor."""
+        return self.sample, ..., *self.place
+
+
+Patches = tuple[Patch, ...]
+
+
+def write(tensor: Tensor, patches: Iterable[Patch]) -> None:
+    """Change a tensor in place, one patch after the other."""
+    for patch in patches:
+        tensor[patch.index] = patch.values.to(tensor.dtype)
+
+
+def overwrite(tensor: Tensor, patches: Iterable[Patch]) -> Patches:
+    """Change a tensor in place. Returns the patches that bring back what was there."""
+    before: list[Patch] = []
+    for patch in patches:
+        before.append(replace(patch, values=tensor[patch.index].clone()))
+        write(tensor, [patch])
+    return tuple(reversed(before))
+
+
+def differing(before: Tensor, after: Tensor) -> Patches:
+    """For each sample of (B, C, H, W) the box of all pixels that differ, as it is `after`; none where all agree."""
+    found = []
+    for i, differs in enumerate((before != after).any(1)):
+        place = box_of(differs.any(1), differs.any(0))
+        if place is not None:
+            found.append(Patch(i, place, after[i, :, *place].clone()))
+    return tuple(found)
+
+
+def box_of(rows: Tensor, columns: Tensor) -> tuple[slice, slice] | None:
+    """From the first to the last row (H,) and column (W,) that is not 0; None without any."""
+    along = [axis.nonzero()[:, 0] for axis in (rows, columns)]
+    if not all(len(places) for places in along):
+        return None
+    first, last = (slice(int(places[0]), int(places[-1]) + 1) for places in along)
+    return first, last
+
+
+@dataclass(frozen=True)
+class Change:
+    """From one state to the next.
+
+    Attributes:
+        values: tensors that take the place of others of the same name.
+        patches: boxes that change in others. Where two names have the same patches, these are one object.
+    """
+
+    values: State
+    patches: dict[str, Patches]
+
+    @classmethod
+    def between(cls, before: State, after: State) -> Change:
+        """Found by comparing all pixels."""
+        size = after["probability"].shape[-2:]
+        changed = {name: value for name, value in after.items() if value is not before[name]}
+        large = [name for name, value in changed.items() if value.ndim == 4 and value.shape[-2:] == size]
+        known: dict[tuple[int, int], Patches] = {}
+        patches = {}
+        for name in large:
+            key = (id(before[name]), id(after[name]))
+            if key not in known:
+                known[key] = differing(before[name], after[name])
+            patches[name] = known[key]
+        return cls({name: value for name, value in changed.items() if name not in patches}, patches)
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[Tensor, Change]], state: State) -> Change:
+        """What changes of the samples in an index (integers) each mean together for the batch whose state this is."""
+        values: State = {}
+        patches: dict[str, Patches] = {}
+        for index, change in parts:
+            for name, value in change.values.items():
+                old = values.get(name, state[name])
+                values[name] = old.index_copy(0, index, value.to(old.dtype))
+        names = {name for _, change in parts for name in change.patches}
+        numbers = [index.tolist() for index, _ in parts]
+        known: dict[tuple[int, ...], Patches] = {}
+        for name in names:
+            each = [change.patches.get(name, ()) for _, change in parts]
+            key = tuple(map(id, each))
+            if key not in known:
+                known[key] = tuple(
+                    replace(patch, sample=number[patch.sample])
+                    for number, some in zip(numbers, each, strict=True)
+                    for patch in some
+                )
+            patches[name] = known[key]
+        return cls(values, patches)
+
+    def applied(self, state: State) -> State:
+        """The state after it; the one given stays."""
+        out = state | self.values
+        known: dict[tuple[int, int], Tensor] = {}
+        for name, patches in self.patches.items():
+            key = (id(state[name]), id(patches))
+            if key not in known:
+                known[key] = state[name].clone()
+                write(known[key], patches)
+            out[name] = known[key]
+        return out
+
+    def exchanged(self, state: State) -> Change:
+        """Change a state in place that nobody else holds. Returns what brings back the one before."""
+        values = {name: state[name] for name in self.values}
+        state.update(self.values)
+        known: dict[tuple[int, int], Patches] = {}
+        patches = {}
+        for name, some in self.patches.items():
+            tensor = state[name]
+            if any(value is tensor and self.patches.get(other) is not some for other, value in state.items()):
+                state[name] = tensor = tensor.clone()
+            key = (id(tensor), id(some))
+            if key not in known:
+                known[key] = overwrite(tensor, some)
+            patches[name] = known[key]
+        return Change(values, patches)
+
+    def select(self, index: Tensor) -> Change:
+        """That of the samples in `index` (integers, each once)."""
+        known = {id(some): selected(some, index) for some in self.patches.values()}
+        return Change(
+            {name: value[index] for name, value in self.values.items()},
+            {name: known[id(some)] for name, some in self.patches.items()},
+        )
+
+
+def selected(patches: Patches, index: Tensor) -> Patches:
+    """Those of the samples in `index`, which become 0, 1, ..."""
+    place = {sample: number for number, sample in enumerate(index.tolist())}
+    return tuple(replace(patch, sample=place[patch.sample]) for patch in patches if patch.sample in place)
+
+
+def owned(state: State) -> State:
+    """A copy that may be changed in place; names that share a tensor share the copy's."""
+    copies = {id(value): value.clone(memory_format=torch.contiguous_format) for value in state.values()}
+    return {name: copies[id(value)] for name, value in state.items()}
