@@ -20,7 +20,7 @@ from zoo.errors import CheckpointError
 from zoo.files import write_bytes, write_text
 from zoo.hub.ckpt import TRAINING_ONLY
 
-TRAINING = (*TRAINING_ONLY, "loss", "user", "turns", "click_weight", "coarse")
+TRAINING = (*TRAINING_ONLY, "loss", "user", "turns", "draft", "click_weight", "coarse")
 """Arguments of a method that its segmenter does not take."""
 SHOWN = 3
 """Weights that an error names."""
