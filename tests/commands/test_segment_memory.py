@@ -27,7 +27,7 @@ sys.exit(code)
 TILE = 512
 SPOTS = [(700, 800), (1700, 900), (2048, 2048), (2900, 3300), (4100, 4500)]
 """Centres of dark disks; the third lies where four tiles meet."""
-RADIUS = 60
+RADIUS = 25
 
 
 def tiles(side: int, down: int) -> Iterator[np.ndarray]:
@@ -69,7 +69,7 @@ def peak(folder: Path, side: int) -> float:
     command = [sys.executable, "-c", MEASURED, "segment", folder / f"{side}.tif", *common, *outputs, *more]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
     summary, kilobytes = done.stdout.splitlines()
-    assert json.loads(summary)["objects"][0]["area"] == pytest.approx(5 * np.pi * RADIUS**2, rel=0.02)
+    assert json.loads(summary)["objects"][0]["area"] == pytest.approx(5 * np.pi * RADIUS**2, rel=0.05)
     return int(kilobytes) / (1024 if sys.platform == "linux" else 2**20)
 
 

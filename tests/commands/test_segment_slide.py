@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.checkpoints import WATERSHED, watershed_folder
+from tests.helpers.checkpoints import WATERSHED, nuclick_folder, watershed_folder
 from tests.helpers.slides import mosaic, write_pyramid
 from zoo import Click, Scribble
 from zoo.cli import main
@@ -62,6 +62,29 @@ def test_as_in_memory(files, monkeypatch, capsys, region, exact):
         assert slide.mpp == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(("ckpt", "mpp"), [("watershed", None), ("nuclick", None), ("nuclick", "0.125")])
+def test_many_objects_as_in_memory(files, monkeypatch, capsys, ckpt, mpp):
+    """In tiles hardly larger than the windows; of a slide at the checkpoint's resolution and at a finer one."""
+    watershed_folder(files / "watershed")
+    nuclick_folder(files / "nuclick")
+    places = np.random.default_rng(0).random((60, 2)) * SIZE
+    objects = [[Click(float(x), float(y))] for x, y in places]
+    objects[3].append(Click(places[3][0], abs(places[3][1] - 4), positive=False, turn=1))
+    objects.append([Scribble(((100.0, 100.0), (140.0, 120.0)))])
+    write_json(files / "said.json", objects)
+    more = ["--json", "--region", "0,0,400,300", "--mpp", mpp or "0.25"]
+    assert segment(files, *more, "--geojson", str(files / "a.geojson"), ckpt=ckpt, one=False) == 0
+    expected = json.loads(capsys.readouterr().out)
+    monkeypatch.setattr("zoo.slides.part.MOST_PIXELS", 10_000)
+    monkeypatch.setattr("zoo.inference.many.SIDE", 50)
+    assert segment(files, *more, "--geojson", str(files / "b.geojson"), out="b.tif", ckpt=ckpt, one=False) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["objects"] == expected["objects"]
+    assert len(found["empty"]) < 30
+    np.testing.assert_array_equal(read_labels(files / "b.tif"), read_labels(files / "mask.tif"))
+    assert json.loads((files / "b.geojson").read_text()) == json.loads((files / "a.geojson").read_text())
+
+
 def even_odd(features: list, size: tuple[int, int]) -> np.ndarray:
     """Filled by OpenCV, which does it by the even-odd rule, in eighths of a pixel; pixel centres that are inside."""
     (feature,) = features
@@ -103,7 +126,8 @@ def test_closer_in_boxes(files, capsys, small):
     [
         ({"out": "mask.png"}, "ends in .tif"),
         ({"one": False}, "holds 5 objects"),
-        ({"ckpt": "watershed"}, "windows of 32 px"),
+        ({"ckpt": "watershed"}, "objects[0]) is more than 64 px long"),
+        ({"ckpt": "watershed", "more": ["--closer", "CKPT", "--zoom", "1,2,3,4"]}, "leave out --closer"),
         ({"more": ["--overlay", "a.png"]}, "--overlay a.png"),
         ({"more": ["--region", "0,0,200,160"]}, "outside the image"),
         ({"more": ["--region", "0,0,401,300"]}, "not inside"),
@@ -113,8 +137,9 @@ def test_closer_in_boxes(files, capsys, small):
         ({"more": ["--closer", "CKPT", "--zoom", "500,2,3,9"]}, "--zoom 500,2,3,9: nothing"),
     ],
 )
-def test_errors_leave_nothing_behind(files, capsys, small, more, said):
+def test_errors_leave_nothing_behind(files, capsys, monkeypatch, small, more, said):
     watershed_folder(files / "watershed")
+    monkeypatch.setattr("zoo.inference.many.SIDE", 64)
     before = sorted(files.rglob("*"))
     given = [each.replace("CKPT", str(files / "whole")) for each in more.pop("more", [])]
     assert segment(files, *given, **more) == 2

@@ -50,9 +50,9 @@ What IMAGE's file says of its resolution is used. With --region the interactions
 whole image (level 0 of a slide); the label image and the overlay show the region, of a slide finer than the checkpoint
 at the checkpoint's mpp.
 
-A whole slide, or a region of more than 64 megapixels at the checkpoint's mpp, is segmented in tiles: one object, by a
-method that is not bound to windows around clicks. MASK is a pyramidal .tif then. With --closer it begins with the
-mask of --checkpoint in each box of --zoom, enlarged, and is told what lies in the box; MASK has its mpp.
+What is more than 64 megapixels, a whole slide or a region at the checkpoint's mpp, is segmented in tiles; by methods
+that are not bound to windows around clicks, one object of it. MASK is a pyramidal .tif then. --closer goes on from the
+mask of --checkpoint, enlarged, in each box of --zoom, and is told what lies in it; MASK has its mpp.
 
 examples:
   zoo segment picture.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png --mpp 0.25
@@ -68,9 +68,9 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
-    region, choice = _region("--region", args.region), choice_of(args)
-    zooms = [box for text in args.zoom if (box := _region("--zoom", text)) is not None]
-    if (args.closer is None) != (not zooms):
+    region, choice = None if args.region is None else _region("--region", args.region), choice_of(args)
+    args.region, args.zoom = region, [_region("--zoom", text) for text in args.zoom]
+    if (args.closer is None) != (not args.zoom):
         raise ConfigError("--closer and --zoom belong together: a checkpoint, and the boxes in which it is used")
     if args.mpp is not None and not 0 < args.mpp < math.inf:
         raise ConfigError(f"--mpp {args.mpp:g}: is no resolution; give micrometres per pixel, e.g. 0.25 at 40x")
@@ -90,7 +90,7 @@ def main(argv: list[str]) -> int:
     if args.closer is not None or is_large(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp):
         from zoo.commands.segment_slide import segment_slide
 
-        segment_slide(args, session, given, names, region, choice, zooms)
+        segment_slide(args, session, given, names, choice)
         return 0
     with warnings.catch_warnings(record=True) as caught:
         part = read_part(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp)
@@ -139,7 +139,7 @@ def main(argv: list[str]) -> int:
     for path, each in zip(outputs, content, strict=True):
         write_bytes(path, each)
 
-    report(args, region, areas, seconds, outputs, part.mpp)
+    report(args, areas, seconds, outputs, part.mpp)
     return 0
 
 
@@ -181,9 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _region(option: str, text: str | None) -> Region | None:
-    if text is None:
-        return None
+def _region(option: str, text: str) -> Region:
     try:
         x, y, width, height = (int(each) for each in text.split(","))
     except ValueError:

@@ -7,17 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from zoo.slides.field import Region
+from typing import Any
 
 MOST_NAMED = 20  # empty objects
 
 
 def report(
     args: argparse.Namespace,
-    region: Region | None,
     areas: Sequence[int],
     seconds: float,
     outputs: Sequence[Path],
@@ -26,8 +22,7 @@ def report(
     """Print what was made, in words or as JSON, and name objects that came out empty.
 
     Args:
-        args: the command's.
-        region: that was segmented; None: all.
+        args: the command's; `region` as numbers.
         areas: pixels of each object.
         seconds: that segmenting them took.
         outputs: files that were written.
@@ -40,7 +35,7 @@ def report(
         found = [{"id": number, "area": area} for number, area in enumerate(areas, 1)]
         summary: dict[str, Any] = {"objects": found, "empty": empty, "seconds": round(seconds, 3)}
         summary["written"] = [str(path) for path in outputs]
-        about = {"image": str(args.image), "region": region, "checkpoint": args.checkpoint, "mpp": mpp}
+        about = {"image": str(args.image), "region": args.region, "checkpoint": args.checkpoint, "mpp": mpp}
         print(json.dumps(about | summary))
     else:
         written = ", ".join(map(str, outputs))

@@ -37,12 +37,12 @@ class Said:
                 x, y = (side - 0.5 if at >= side else at for at, side in zip((one.x, one.y), size[::-1], strict=True))
                 one = replace(one, x=x, y=y)
             self._turns.setdefault(each.turn, []).append(one)
-        self._extents = np.array([_extent(each) for each in self._every()]).reshape(-1, 4)
+        self._boxes = np.array([extent(each) for each in self._every()]).reshape(-1, 4)
 
     def reaches(self, place: Slices) -> bool:
         """Whether anything may have been said in these rows and columns."""
         rows, columns = place
-        x0, y0, x1, y1 = self._extents.T
+        x0, y0, x1, y1 = self._boxes.T
         near = (x1 >= columns.start) & (x0 < columns.stop) & (y1 >= rows.start) & (y0 < rows.stop)
         return bool(near.any())
 
@@ -57,7 +57,7 @@ class Said:
         for turn in sorted(self._turns):
             points, boxes, raster = [], [], np.zeros((2, *size), np.uint8)
             for each in self._turns[turn]:
-                x0, y0, x1, y1 = _extent(each)
+                x0, y0, x1, y1 = extent(each)
                 if isinstance(each, Scribble):
                     self._draw(each, place, raster[0 if each.positive else 1])
                 elif isinstance(each, Click):
@@ -99,7 +99,8 @@ def _pieces(points: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield from np.stack([places[:-1], places[1:]], 1)
 
 
-def _extent(each: Interaction) -> tuple[float, float, float, float]:
+def extent(each: Interaction) -> tuple[float, float, float, float]:
+    """x0, y0, x1, y1 around all that belongs to an interaction."""
     if isinstance(each, Click):
         return each.x, each.y, each.x, each.y
     if isinstance(each, Box):
