@@ -17,10 +17,10 @@ from data_prep.plan import Group, Patch, Shard, Skipped
 from data_prep.slides.grid import Grid, Parents
 from data_prep.slides.options import Setting, settings
 from data_prep.slides.preview import draw
-from data_prep.slides.tissue import Tissue
 from data_prep.stream import Stream
 from zoo.errors import ConfigError, DataError
 from zoo.slides import Slide, open_slide
+from zoo.slides.tissue import Tissue
 from zoo.store.schema import IGNORE, Labels
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.slides.tissue import Tissue
 from zoo.slides import Slide
+from zoo.slides.tissue import Tissue
 from zoo.store.reader import Store
 from zoo.store.schema import GroupInfo
 

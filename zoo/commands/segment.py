@@ -11,8 +11,9 @@ import time
 import warnings
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from zoo.commands.segmented import report
 from zoo.errors import ConfigError, InteractionError
 from zoo.files import write_bytes
 from zoo.images.choice import add_choice_arguments, choice_of
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoo.interactions import Interaction
-    from zoo.slides.part import Part, Region
+    from zoo.slides.field import Region
 
 BAND = 512  # rows at a time
-MOST_NAMED = 20  # empty objects
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 BACKEND = "what runs the network; auto, the default: OpenVINO on a CPU where it is installed and can, else torch"
 EPILOG = """\
@@ -50,10 +50,16 @@ What IMAGE's file says of its resolution is used. With --region the interactions
 whole image (level 0 of a slide); the label image and the overlay show the region, of a slide finer than the checkpoint
 at the checkpoint's mpp.
 
+What is more than 64 megapixels, a whole slide or a region at the checkpoint's mpp, is segmented in tiles; by methods
+that are not bound to windows around clicks, one object of it. MASK is a pyramidal .tif then. --closer goes on from the
+mask of --checkpoint, enlarged, in each box of --zoom, and is told what lies in it; MASK has its mpp.
+
 examples:
   zoo segment picture.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png --mpp 0.25
   zoo segment slide.svs --region 12000,8000,2048,2048 --checkpoint nuclick-nuclei-compact --interactions clicks.json \\
     --out mask.png --geojson nuclei.geojson
+  zoo segment slide.svs --checkpoint deepscribble-refine-glas --interactions scribbles.json --one-object \\
+    --closer ritm-glands-glas --zoom 12000,8000,2048,2048 --out mask.tif --geojson tumour.geojson
 """
 
 
@@ -62,23 +68,31 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
-    region, choice = _region(args.region), choice_of(args)
+    region, choice = None if args.region is None else _region("--region", args.region), choice_of(args)
+    args.region, args.zoom = region, [_region("--zoom", text) for text in args.zoom]
+    if (args.closer is None) != (not args.zoom):
+        raise ConfigError("--closer and --zoom belong together: a checkpoint, and the boxes in which it is used")
     if args.mpp is not None and not 0 < args.mpp < math.inf:
         raise ConfigError(f"--mpp {args.mpp:g}: is no resolution; give micrometres per pixel, e.g. 0.25 at 40x")
     # Only now: importing torch takes seconds, which --help and wrong options must not.
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     from zoo.hub.load import load
-    from zoo.images.geojson import feature_collection
+    from zoo.images.geojson import feature_collection, placed
     from zoo.inference.objects import likeliest_objects
     from zoo.interactions import read_objects
     from zoo.interactions.single import moved
     from zoo.progress import ProgressBar
-    from zoo.slides.part import read_part
+    from zoo.slides.part import is_large, read_part
 
     given, names = read_objects(args.interactions, args.one_object)
+    session = load(args.checkpoint, _device(args.device), args.precision, args.backend)
+    if args.closer is not None or is_large(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp):
+        from zoo.commands.segment_slide import segment_slide
+
+        segment_slide(args, session, given, names, choice)
+        return 0
     with warnings.catch_warnings(record=True) as caught:
-        session = load(args.checkpoint, _device(args.device), args.precision, args.backend)
         part = read_part(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp)
         session.set_image(_shared(part.pixels), mpp=part.mpp)
     objects = [[moved(each, part.origin, part.downsample) for each in one] for one in given]
@@ -118,24 +132,16 @@ def main(argv: list[str]) -> int:
             probabilities=means,
             classes={number: name for number, each in enumerate(names, 1) if (name := each or args.class_name)},
         )
-        content.append(json.dumps(_placed(collection, part)).encode())
+        for each in collection["features"]:
+            shape = each["geometry"]
+            shape["coordinates"] = placed(shape["coordinates"], part.origin, part.downsample)
+        content.append(json.dumps(collection).encode())
     if args.overlay is not None:
         content.append(_picture(part.pixels, labels, objects))
     for path, each in zip(outputs, content, strict=True):
         write_bytes(path, each)
 
-    empty = [number for number, area in enumerate(areas, 1) if not area]
-    if empty:
-        print(f"zoo segment: {_came_out_empty(empty)}", file=sys.stderr)
-    written = ", ".join(map(str, outputs))
-    if args.json:
-        found = [{"id": number, "area": area} for number, area in enumerate(areas, 1)]
-        summary: dict[str, Any] = {"objects": found, "empty": empty, "seconds": round(seconds, 3)}
-        summary["written"] = [str(path) for path in outputs]
-        about = {"image": str(args.image), "region": region, "checkpoint": args.checkpoint, "mpp": part.mpp}
-        print(json.dumps(about | summary))
-    else:
-        print(f"{len(areas)} objects{f', {len(empty)} of them empty' if empty else ''} in {seconds:.1f} s: {written}")
+    report(args, areas, seconds, outputs, part.mpp)
     return 0
 
 
@@ -160,6 +166,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--overlay", type=Path, metavar="PNG", help="also write the image with outlines and clicks")
     parser.add_argument("--mpp", type=float, help="micrometres per pixel of the image; default: what its file says")
     parser.add_argument("--region", metavar="X,Y,W,H", help="segment this part, in pixels of the image (level 0)")
+    parser.add_argument("--closer", metavar="NAME", help="checkpoint for the boxes of --zoom, at its mpp; see below")
+    parser.add_argument(
+        "--zoom", metavar="X,Y,W,H", action="append", default=[], help="a box for --closer (level 0); may be repeated"
+    )
     add_choice_arguments(parser)
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
     parser.add_argument("--backend", choices=["torch", "openvino", "auto"], default="auto", help=BACKEND)
@@ -173,40 +183,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _came_out_empty(numbers: list[int]) -> str:
-    named = ", ".join(map(str, numbers[:MOST_NAMED])) + (
-        f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
-    )
-    return (
-        f"object{'s' if len(numbers) > 1 else ''} {named} came out empty; nothing there was likely enough, or likelier "
-        "than another object: move the clicks, or give more"
-    )
-
-
-def _region(text: str | None) -> Region | None:
-    if text is None:
-        return None
+def _region(option: str, text: str) -> Region:
     try:
         x, y, width, height = (int(each) for each in text.split(","))
     except ValueError:
         raise ConfigError(
-            f"--region {text}: give x,y,width,height as whole pixels, e.g. 12000,8000,2048,2048"
+            f"{option} {text}: give x,y,width,height as whole pixels, e.g. 12000,8000,2048,2048"
         ) from None
     return x, y, width, height
-
-
-def _placed(collection: dict[str, Any], part: Part) -> dict[str, Any]:
-    """The features of a part in pixels of its file."""
-
-    def place(value: Any) -> Any:
-        if isinstance(value[0], list):
-            return [place(each) for each in value]
-        return [start + each * part.downsample for start, each in zip(part.origin, value, strict=True)]
-
-    if part.origin != (0, 0) or part.downsample != 1:
-        for feature in collection["features"]:
-            feature["geometry"]["coordinates"] = place(feature["geometry"]["coordinates"])
-    return collection
 
 
 def _shared(pixels: NDArray[np.uint8]) -> torch.Tensor:

@@ -54,20 +54,43 @@ def feature_collection(
     objects: Sequence[Sequence[Any]] = traced if exact else simplified(traced)
     features = []
     for number, shapes, mask in zip(ids, objects, masks, strict=True):
-        many = len(shapes) > 1
-        geometry = {"type": "MultiPolygon" if many else "Polygon", "coordinates": shapes if many else shapes[0]}
-        properties: dict[str, Any] = {"objectType": object_type, "name": str(number)}
-        if classes is not None and number in classes:
-            properties["classification"] = {"name": classes[number]}
-        pixels = int(mask.sum())
-        properties["measurements"] = {"Area px^2": pixels}
-        if mpp is not None:
-            properties["measurements"]["Area \u00b5m^2"] = pixels * mpp**2
-        if probabilities is not None and number in probabilities:
-            properties["measurements"]["Probability"] = probabilities[number]
-        identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {json.dumps(geometry)}"))
-        features.append({"type": "Feature", "id": identity, "geometry": geometry, "properties": properties})
+        probability = None if probabilities is None else probabilities.get(number)
+        name = None if classes is None else classes.get(number)
+        features.append(feature(number, shapes, int(mask.sum()), object_type, mpp, probability, name))
     return {"type": "FeatureCollection", "features": features}
+
+
+def feature(
+    number: int,
+    shapes: Sequence[Any],
+    pixels: int,
+    object_type: ObjectType = "annotation",
+    mpp: float | None = None,
+    probability: float | None = None,
+    class_name: str | None = None,
+) -> dict[str, Any]:
+    """One object of `pixels` pixels from its polygons; see `feature_collection`."""
+    many = len(shapes) > 1
+    geometry = {"type": "MultiPolygon" if many else "Polygon", "coordinates": shapes if many else shapes[0]}
+    properties: dict[str, Any] = {"objectType": object_type, "name": str(number)}
+    if class_name is not None:
+        properties["classification"] = {"name": class_name}
+    properties["measurements"] = {"Area px^2": pixels}
+    if mpp is not None:
+        properties["measurements"]["Area \u00b5m^2"] = pixels * mpp**2
+    if probability is not None:
+        properties["measurements"]["Probability"] = probability
+    identity = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {json.dumps(geometry)}"))
+    return {"type": "Feature", "id": identity, "geometry": geometry, "properties": properties}
+
+
+def placed(shapes: Any, origin: tuple[float, float], downsample: float) -> Any:
+    """Polygons of a part of an image in the image's pixels; `zoo.interactions.single.moved` leads the other way."""
+    if origin == (0, 0) and downsample == 1:
+        return shapes
+    if isinstance(shapes[0], list):
+        return [placed(each, origin, downsample) for each in shapes]
+    return [start + each * downsample for start, each in zip(origin, shapes, strict=True)]
 
 
 def _boxes(labels: NDArray[np.integer]) -> tuple[list[int], list[tuple[slice, ...]]]:

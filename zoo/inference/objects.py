@@ -49,7 +49,7 @@ def likeliest_objects(
     session.reset()
     size = (session.pixels.shape[-2], session.pixels.shape[-1])
     for number, each in enumerate(objects, 1):
-        _check(each, size, number)
+        check_object(each, size, number)
     if session.engine.window is None and objects:
         return _one_by_one(session, objects, progress)
     image = WorkingImage(session.pixels, session.frame)
@@ -57,7 +57,12 @@ def likeliest_objects(
     return (oneshot or OneShot()).likeliest(session.engine, image, given, progress)
 
 
-def _check(given: Sequence[Interaction], size: tuple[int, int], number: int) -> None:
+def check_object(given: Sequence[Interaction], size: tuple[int, int], number: int) -> None:
+    """Refuse what can't be segmented in an image of this height and width; `number` is the object's, from 1.
+
+    Raises:
+        InteractionError: an interaction outside the image, or none that is positive.
+    """
     where = f"object {number} (objects[{number - 1}])"
     try:
         for each in given:

@@ -124,7 +124,7 @@ class Tiles:
     @classmethod
     def over(cls, image_size: tuple[int, int], side: int, overlap: int) -> Tiles:
         """Tiles of `side` pixels, or as long as the image where it is shorter."""
-        (rows, down), (columns, across) = (_axis(length, min(side, length), overlap) for length in image_size)
+        (rows, down), (columns, across) = (axis(length, min(side, length), overlap) for length in image_size)
         corners = tuple((y, x) for y in rows for x in columns)
         return cls(corners, (down.shape[1], across.shape[1]), (down, across), image_size)
 
@@ -209,16 +209,22 @@ def _shared(one: slice, other: slice) -> tuple[slice, slice]:
     return slice(low - one.start, high - one.start), slice(low - other.start, high - other.start)
 
 
-def _axis(length: int, side: int, overlap: int) -> tuple[list[int], Tensor]:
-    """First pixels of evenly spread tiles along an axis, and their weights (count, side) float32."""
+def axis(length: int, side: int, overlap: int) -> tuple[list[int], Tensor]:
+    """First pixels of evenly spread tiles along an axis, and their weights (count, side) float32.
+
+    They take memory as the axis does, however many tiles there are.
+    """
     count = 1 if length <= side else -(-(length - overlap) // (side - overlap))
     starts = [round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
     place = torch.arange(side, dtype=torch.float64) + 0.5
-    raw = torch.zeros(count, length, dtype=torch.float64)
-    for i, first in enumerate(starts):
+    raw = []
+    for first in starts:
         # At the image's edge there is no neighbour to give way to.
         rise = place / overlap if first > 0 else torch.ones_like(place)
         fall = (side - place) / overlap if first + side < length else torch.ones_like(place)
-        raw[i, first : first + side] = torch.minimum(rise, fall).clamp(max=1)
-    shares = raw / raw.sum(0)
-    return starts, torch.stack([shares[i, first : first + side] for i, first in enumerate(starts)]).float()
+        raw.append(torch.minimum(rise, fall).clamp(max=1))
+    total = torch.zeros(length, dtype=torch.float64)
+    for first, weights in zip(starts, raw, strict=True):
+        total[first : first + side] += weights
+    shares = [weights / total[first : first + side] for first, weights in zip(starts, raw, strict=True)]
+    return starts, torch.stack(shares).float()

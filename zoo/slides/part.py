@@ -14,12 +14,12 @@ from zoo.images.choice import NOTHING, Choice
 from zoo.images.reading import IMAGE_SUFFIXES, read_image
 from zoo.images.resolution import chosen_mpp
 from zoo.images.tiff import TIFF_SUFFIXES
+from zoo.slides.field import Field, Region
 from zoo.slides.opening import open_slide
 from zoo.slides.picture import PictureReader
 from zoo.slides.slide import Slide
 
 MOST_PIXELS = 64_000_000  # of a slide at once; a session holds several times as much
-Region = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Part:
 
     pixels: NDArray[np.uint8]
     mpp: float | None
-    origin: tuple[int, int] = (0, 0)
+    origin: tuple[float, float] = (0, 0)
     downsample: float = 1.0
     notes: tuple[str, ...] = ()
 
@@ -66,7 +66,7 @@ def read_part(
         image = read_image(path, choice)
         known, notes = image.mpp_or(mpp)
         return Part(image.pixels, known, notes=(*image.notes, *notes))
-    with _opened(path, choice, mpp) as slide:
+    with opened(path, choice, mpp) as slide:
         notes = [*getattr(slide.reader, "notes", ()), *chosen_mpp(path, slide.reader.stated, mpp)[1]]
         width, height = slide.size
         if region is None:
@@ -76,19 +76,31 @@ def read_part(
                     "segment a part of it: --region x,y,width,height in pixels of the slide (level 0)"
                 )
             return Part(slide.read(0, 0, width, height), slide.mpp, notes=tuple(notes))
-        x, y, w, h = region
-        if not (w > 0 and h > 0 and x >= 0 and y >= 0 and x + w <= width and y + h <= height):
-            raise ConfigError(f"--region {x},{y},{w},{h}: is not inside {path} of {width} x {height} pixels")
-        coarser = slide.mpp is not None and wanted_mpp is not None and wanted_mpp > slide.mpp
-        down = slide.downsample(mpp=wanted_mpp) if coarser else 1.0
-        size = max(1, int(w / down + 1e-6)), max(1, int(h / down + 1e-6))
-        if size[0] * size[1] > MOST_PIXELS:
+        field = Field.of(slide, region, wanted_mpp)
+        if field.pixels > MOST_PIXELS:
             raise ConfigError(
-                f"--region {x},{y},{w},{h}: {size[0]} x {size[1]} pixels are more than {MOST_PIXELS // 10**6} "
-                "megapixels; take several smaller ones"
+                f"--region {','.join(map(str, region))}: {field.size[1]} x {field.size[0]} pixels are more than "
+                f"{MOST_PIXELS // 10**6} megapixels; take several smaller ones"
             )
-        pixels = slide.read(x, y, *size, down)
-        return Part(pixels, slide.mpp and slide.mpp * down, (x, y), down, tuple(notes))
+        pixels = field.read((slice(0, field.size[0]), slice(0, field.size[1])))
+        return Part(pixels, field.mpp, field.origin, field.downsample, tuple(notes))
+
+
+def is_large(
+    path: Path,
+    region: Region | None = None,
+    choice: Choice = NOTHING,
+    *,
+    mpp: float | None = None,
+    wanted_mpp: float | None = None,
+) -> bool:
+    """Whether `read_part` would refuse this for its size."""
+    if not is_slide(path) or (region is None and choice != NOTHING):
+        return False
+    with opened(path, choice, mpp) as slide:
+        if region is None:
+            return slide.size[0] * slide.size[1] > MOST_PIXELS
+        return Field.of(slide, region, wanted_mpp).pixels > MOST_PIXELS
 
 
 def is_slide(path: Path) -> bool:
@@ -108,7 +120,8 @@ def is_slide(path: Path) -> bool:
     return bool(width * height > MOST_PIXELS)
 
 
-def _opened(path: Path, choice: Choice, mpp: float | None) -> Slide:
+def opened(path: Path, choice: Choice = NOTHING, mpp: float | None = None) -> Slide:
+    """A slide, or a picture as a slide of one level."""
     if choice != NOTHING or not is_slide(path):
         return Slide(PictureReader(path, choice, tiled=True), mpp)
     return open_slide(path, mpp=mpp)

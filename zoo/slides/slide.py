@@ -104,7 +104,7 @@ class Slide:
             )
         return factor
 
-    def read(self, x: int, y: int, width: int, height: int, downsample: float = 1.0) -> NDArray[np.uint8]:
+    def read(self, x: float, y: float, width: int, height: int, downsample: float = 1.0) -> NDArray[np.uint8]:
         """(height, width, 3): the slide at a scale, averaged over each pixel's area; white outside.
 
         Output pixel (r, c) is the mean of the nearest finer level over level-0 columns

@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage.color import rgb2hsv
 from skimage.filters import threshold_otsu
 
-from zoo.slides import Slide
+from zoo.slides.slide import Slide
 
 # Bounds of the thumbnail's long side; in between one of its pixels is 16 level-0 pixels.
 SMALLEST_SIDE, LARGEST_SIDE, LEVEL0 = 256, 2048, 16
@@ -19,6 +19,8 @@ SPECK = 200**2
 GLASS, STAINED = 0.05, 0.1
 # Pixels darker than this are no tissue: scanners fill what they did not scan with black, whose saturation is noise.
 BLACK = 0.1
+# Rows of which saturation is computed at a time: its conversion takes a hundred bytes a pixel.
+BAND = 64
 
 
 class Tissue:
@@ -56,6 +58,11 @@ class Tissue:
         # Differences of large sums: 1 - 1e-16 must pass a filter that asks for 1.
         return np.clip((self._area(low, low + extent) / extent**2).round(9), 0, 1)
 
+    def within(self, x: float, y: float, width: float, height: float) -> bool:
+        """Whether a window in level-0 pixels holds any."""
+        low, high = np.array([[x], [y]], np.float64), np.array([[x + width], [y + height]], np.float64)
+        return bool(self._area(low, high)[0] > 0.5)
+
     @property
     def total(self) -> float:
         """Share of tissue in the slide, 0..1."""
@@ -85,8 +92,12 @@ def tissue_mask(image: NDArray[np.uint8], smallest: float = 0) -> NDArray[np.boo
     Returns:
         (H, W) bool.
     """
-    hsv = rgb2hsv(image)
-    mask = (hsv[..., 1] > saturation_threshold(hsv[..., 1])) & (hsv[..., 2] > BLACK)
+    saturation, lit = np.empty(image.shape[:2]), np.empty(image.shape[:2], bool)
+    for first in range(0, len(image), BAND):
+        rows = slice(first, first + BAND)
+        hsv = rgb2hsv(image[rows])
+        saturation[rows], lit[rows] = hsv[..., 1], hsv[..., 2] > BLACK
+    mask = (saturation > saturation_threshold(saturation)) & lit
     return ~_without_small(~_without_small(mask, smallest), smallest)
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from data_prep.slides.tissue import Tissue, saturation_threshold, tissue_mask
 from tests.helpers.slides import mosaic, tissue
+from zoo.slides.tissue import Tissue, saturation_threshold, tissue_mask
 
 
 @pytest.fixture(scope="module")
