@@ -69,7 +69,7 @@ def segment_many(
             within = _meet(boxes, seen)
             around = _clipped(_hull(np.concatenate([seen[None], boxes[within]]), 0), field.size)
             numbers = np.flatnonzero(within)
-            local, best = _segmented(alone, field, around, [objects[number] for number in numbers])
+            local, best = _segmented(alone, field, around, [objects[number] for number in numbers.tolist()])
             part = _inner(place, around)
             ids = np.concatenate([[0], numbers + 1])[local[part]]
             labels.write(place, ids.astype(labels.dtype))
