@@ -80,7 +80,7 @@ def test_many_objects_as_in_memory(files, monkeypatch, capsys, ckpt, mpp):
     assert segment(files, *more, "--geojson", str(files / "b.geojson"), out="b.tif", ckpt=ckpt, one=False) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["objects"] == expected["objects"]
-    assert len(found["empty"]) < 30
+    assert len(found["empty"]) < 45  # of 61; at 0.125 um/px most are outside
     np.testing.assert_array_equal(read_labels(files / "b.tif"), read_labels(files / "mask.tif"))
     assert json.loads((files / "b.geojson").read_text()) == json.loads((files / "a.geojson").read_text())
 
