@@ -65,8 +65,9 @@ def _to(name: str, target: Path, indices: Indices) -> Path:
     source = located(name, indices).folder
     files = found.entry.files if found else checksums(source)
     with filling(folder) as (work, _):
-        for file in files if work is not None else ():
-            shutil.copyfile(source / file, work / file)
+        if work is not None:
+            for file in files:
+                shutil.copyfile(source / file, work / file)
     verify(folder, files)
     return folder
 
