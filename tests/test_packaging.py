@@ -6,13 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from email import message_from_string
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
-from zoo.hub.index import entries
+from zoo.hub.index import checksums, entries
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("zoo", "data_prep")
@@ -87,6 +89,17 @@ def installed(wheel, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def alone(installed, tmp_path_factory) -> Path:
+    """Python of a new environment that holds the wheel, and the dependencies of this one, but nothing of this clone."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False, symlinks=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    # Their folder itself, without its .pth files: one of them may lead to this clone.
+    (packages / "dependencies.pth").write_text(f"{installed}\n{sysconfig.get_path('purelib')}\n")
+    return folder / "bin" / "python"
+
+
 def told(installed: Path, folder: Path, *arguments: str) -> str:
     """What Python prints that is run in an empty folder and knows the installed wheel only."""
     # An empty cache: nothing may come from an earlier download.
@@ -100,6 +113,25 @@ def test_every_checkpoint_loads_from_an_installed_wheel(installed, tmp_path):
     origin, *loaded = told(installed, tmp_path, "-c", LOAD_ALL).split()
     assert Path(origin).is_relative_to(installed)
     assert loaded == list(entries())
+
+
+@pytest.mark.slow
+def test_a_new_environment_lists_and_loads_every_checkpoint(alone, installed, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"ISEGZOO_CACHE": str(tmp_path / "cache")}
+
+    def run(*arguments: str) -> str:
+        command = [str(alone), *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
+
+    origin, *loaded = run("-c", LOAD_ALL).split()
+    assert Path(origin).is_relative_to(installed)
+    assert loaded == list(entries())
+    listed = json.loads(run("-m", "zoo.cli", "models", "--json"))
+    assert [(each["name"], each["where"]) for each in listed] == [(name, "shipped") for name in entries()]
+    assert json.loads(run("-m", "zoo.cli", "download", "--all", "--to", "out", "--json")).keys() == entries().keys()
+    for name, entry in entries().items():
+        assert checksums(tmp_path / "out" / name) == entry.files
 
 
 @pytest.mark.slow

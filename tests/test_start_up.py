@@ -39,6 +39,9 @@ def test_help_imports_nothing_heavy(verb, tmp_path):
 
 
 WRONG = {
+    "models": ["--no-such-option"],
+    "info": [],
+    "download": [],
     "data": ["store.h5", "--samples", "0"],
     "segment": ["a.png", "--checkpoint", "nuclei", "--interactions", "a.json", "--out", "a.docx"],
     "score": ["gone.png", "gone.png"],

@@ -8,16 +8,18 @@ from zoo.lazy import lazily
 
 if TYPE_CHECKING:
     from zoo.hub.load import load
+    from zoo.hub.models import list_models
     from zoo.inference.session import Session
     from zoo.interactions import Box, Click, Scribble
 
-__all__ = ["Box", "Click", "Scribble", "Session", "load"]
+__all__ = ["Box", "Click", "Scribble", "Session", "list_models", "load"]
 
 _HOME = {
     "Box": "zoo.interactions",
     "Click": "zoo.interactions",
     "Scribble": "zoo.interactions",
     "Session": "zoo.inference.session",
+    "list_models": "zoo.hub.models",
     "load": "zoo.hub.load",
 }
 

@@ -18,6 +18,9 @@ LIGHTNING_VERBS = {
     "predict": "write instance maps or masks of the test split",
 }
 VERBS = {
+    "models": "list the checkpoints that can be loaded by name",
+    "info": "show what is known of a checkpoint, its model card",
+    "download": "download checkpoints, into the cache or into a folder",
     "data": "show what stores hold, check them, draw samples with labels",
     "segment": "segment an image from a file of interactions",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
@@ -70,6 +73,7 @@ def _parser(plugins: Mapping[str, object]) -> argparse.ArgumentParser:
         description=f"Interactive segmentation of pathology images.\n\nverbs:\n{lines}",
         epilog=(
             "`zoo VERB --help` explains each.\n\nexamples:\n"
+            "  zoo models --task nuclei\n"
             "  zoo compare experiments/tables/dsb2018.yaml --out runs/compare\n"
             "  zoo segment slide.png --checkpoint nuclick-nuclei-compact --interactions clicks.json --out mask.png\n"
             "  zoo fit -c experiments/training/finetune-dsb2018.yaml"

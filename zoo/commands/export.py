@@ -10,9 +10,7 @@ from pathlib import Path
 import yaml
 
 from zoo.errors import CheckpointError
-from zoo.hub.index import HERE, Entry, checksums, write_entry
-
-LICENCE = "LICENSE"
+from zoo.hub.index import CARD, CONFIG, HERE, LICENCE, WEIGHTS, Entry, checksums, write_entry
 
 
 def main(argv: list[str]) -> int:
@@ -71,7 +69,7 @@ def export(
     # Only now: they import torch and Lightning, for seconds, which --help and wrong options must not.
     from zoo.hub.card import Card, read_card
     from zoo.hub.ckpt import read_ckpt
-    from zoo.hub.folder import CARD, CONFIG, WEIGHTS, build, load_state, save_folder
+    from zoo.hub.folder import build, load_state, save_folder
     from zoo.methods.base import InteractiveMethod
 
     config, state = read_ckpt(ckpt)
@@ -91,7 +89,9 @@ def export(
         shutil.copyfile(licence, folder / LICENCE)
     ours = (CONFIG, WEIGHTS, CARD, LICENCE)
     files = {file: digest for file, digest in checksums(folder).items() if file in ours}
-    return Entry(text.title, text.licence, files, mpp, url)
+    size = sum((folder / file).stat().st_size for file in files)
+    interaction = () if gives is None else (gives,)
+    return Entry(text.title, text.licence, files, mpp, url, text.tasks, interaction, text.data_sets, size=size)
 
 
 def _table(paths: Sequence[Path]) -> str:

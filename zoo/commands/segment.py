@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.commands.indices import add_index_argument
 from zoo.commands.segmented import report
 from zoo.errors import ConfigError, InteractionError
 from zoo.files import write_bytes
@@ -86,7 +87,7 @@ def main(argv: list[str]) -> int:
     from zoo.slides.part import is_large, read_part
 
     given, names = read_objects(args.interactions, args.one_object)
-    session = load(args.checkpoint, _device(args.device), args.precision, args.backend)
+    session = load(args.checkpoint, _device(args.device), args.precision, args.backend, args.trust_code, args.index)
     if args.closer is not None or is_large(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp):
         from zoo.commands.segment_slide import segment_slide
 
@@ -153,7 +154,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP or TIFF, or a slide")
-    parser.add_argument("--checkpoint", required=True, metavar="NAME", help="name of a checkpoint, or its folder")
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        metavar="NAME",
+        help="a name that `zoo models` lists, a folder, hf://... or https://...",
+    )
     parser.add_argument("--interactions", type=Path, required=True, metavar="FILE", help="see below")
     parser.add_argument("--one-object", action="store_true", help="all interactions belong to one object")
     parser.add_argument("--out", type=Path, required=True, metavar="MASK", help="label image: .png, .tif or .npy")
@@ -179,6 +185,12 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="of the network; auto: bfloat16 on CPUs with matrix units (AMX), float32 elsewhere",
     )
+    parser.add_argument(
+        "--trust-code",
+        action="store_true",
+        help="run code outside zoo that the checkpoint names; ask who wrote it first",
+    )
+    add_index_argument(parser)
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
     return parser
 

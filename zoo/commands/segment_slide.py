@@ -116,7 +116,7 @@ def _segmented(
     slide, field, closer = low.slide, low, None
     large = stack.enter_context(closing(LargeObject(session, low, folder / "low")))
     if args.closer is not None:
-        other = load(args.closer, session.device, args.precision, args.backend)
+        other = load(args.closer, session.device, args.precision, args.backend, args.trust_code, args.index)
         field = Field.of(slide, args.region, other.mpp)
         _tell_resolution(field, other)
         closer = stack.enter_context(closing(CloserObject(large, other, field, folder / "closer")))

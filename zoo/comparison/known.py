@@ -6,7 +6,8 @@ import re
 
 from zoo.comparison.result import Result
 from zoo.errors import CheckpointError
-from zoo.hub.index import entries, locate
+from zoo.hub.index import entries
+from zoo.hub.locate import locate
 
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 

@@ -18,8 +18,8 @@ from zoo.config.cli import ZooCLI
 from zoo.data.datamodule import read_list
 from zoo.data.datasets import StoreDataset
 from zoo.files import sha256
-from zoo.hub.folder import WEIGHTS
-from zoo.hub.index import entries, locate
+from zoo.hub.index import WEIGHTS, entries
+from zoo.hub.locate import is_address, locate
 from zoo.store.reader import Store
 
 HERE = Path(__file__).parent
@@ -92,7 +92,8 @@ def _weights_file(name: str) -> Path | None:
     path = Path(name)
     if path.suffix == ".ckpt" and path.is_file():
         return path
-    return locate(name) / WEIGHTS if name in entries() or (path / WEIGHTS).is_file() else None
+    known = name in entries() or is_address(name) or (path / WEIGHTS).is_file()
+    return locate(name) / WEIGHTS if known else None
 
 
 def commit() -> dict[str, Any]:

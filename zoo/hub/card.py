@@ -28,6 +28,8 @@ class Card:
         intended_use: for what.
         limits: what it can't do, and where it fails.
         citation: what a publication has to cite.
+        task: what it segments, for the index: `nuclei`, `glands`, `region`; several are separated by commas.
+        data: names of the data sets, for the index, separated by commas.
     """
 
     title: str
@@ -36,6 +38,18 @@ class Card:
     intended_use: str = UNSTATED
     limits: str = UNSTATED
     citation: str = ""
+    task: str = ""
+    data: str = ""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it segments, one by one."""
+        return _listed(self.task)
+
+    @property
+    def data_sets(self) -> tuple[str, ...]:
+        """The data sets, one by one."""
+        return _listed(self.data)
 
     def markdown(self, name: str, class_path: str, mpp: float | None, gives: Kind | None, results: str = "") -> str:
         """The card of checkpoint `name`.
@@ -68,6 +82,10 @@ class Card:
         if self.citation:
             parts.append(f"## Citation\n\n{self.citation}")
         return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def read_card(path: Path) -> Card:

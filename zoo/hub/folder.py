@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from zoo.errors import CheckpointError
 from zoo.files import write_bytes, write_text
 from zoo.hub.ckpt import TRAINING_ONLY
+from zoo.hub.index import CARD, CONFIG, WEIGHTS
 
 TRAINING = (*TRAINING_ONLY, "loss", "user", "turns", "draft", "click_weight", "coarse")
 """Arguments of a method that its segmenter does not take."""
 SHOWN = 3
 """Weights that an error names."""
-CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
 
 
 def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], card: str, half: bool = True) -> None:

@@ -1,37 +1,46 @@
-"""Which checkpoints exist, where they come from and how they are verified."""
+"""An index: a file that says which checkpoints there are, what they are for and what their files hold."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import urllib.request
-from dataclasses import asdict, dataclass
-from functools import cache
-from http.client import HTTPException
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
-from rich.progress import DownloadColumn, Progress
 
 from zoo.errors import CheckpointError
 from zoo.files import sha256, write_text
-from zoo.progress import ProgressBar
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
+CONFIG, WEIGHTS, CARD, LICENCE = "config.yaml", "model.safetensors", "README.md", "LICENSE"
+"""Files of a checkpoint's folder."""
+OWN = "isegzoo"
+"""Name of the index that comes with the package."""
+PLAIN = re.compile(r"[A-Za-z0-9][\w.-]*")
+"""Names of checkpoints and of their files: nothing that leaves a folder, nothing hidden."""
+DIGEST = re.compile(r"[0-9a-f]{64}")
+LISTS = ("task", "interaction", "data")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One checkpoint of the index.
+    """One checkpoint of an index.
 
     Attributes:
         title: one line for people.
         licence: of the weights.
-        mpp: micrometres per pixel of the training images, if known.
         files: sha256 of each file of the folder.
-        url: folder to download the files from; None when it only comes with the repository.
+        mpp: micrometres per pixel of the training images, if known.
+        url: folder that the files are downloaded from, `https://...` or `hf://org/repo@revision`; None: the folder of
+            the checkpoint's name beside the index.
+        task: what it segments: `nuclei`, `glands`, `region` ...
+        interaction: what it is told: `click`, `scribble`, `squiggle`; nothing where it only segments by itself.
+        data: the data sets it was trained on.
+        metrics: what it reached on test images, by what was measured.
+        size: bytes of all files, if known.
     """
 
     title: str
@@ -39,91 +48,96 @@ class Entry:
     files: dict[str, str]
     mpp: float | None = None
     url: str | None = None
+    task: tuple[str, ...] = ()
+    interaction: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    metrics: dict[str, float] | None = None
+    size: int | None = None
 
 
-@cache
+@dataclass(frozen=True)
+class Index:
+    """The entries of an index file.
+
+    Attributes:
+        name: what tells its checkpoints from those of the same name elsewhere: `lab` in `lab/nuclei`.
+        base: address of the folder that the file lies in.
+        entries: by the checkpoints' names.
+    """
+
+    name: str
+    base: str
+    entries: Mapping[str, Entry]
+
+    def address(self, name: str) -> str:
+        """Where the files of a checkpoint lie."""
+        return self.entries[name].url or f"{self.base}/{name}"
+
+
 def entries(path: Path = HERE / "index.yaml") -> dict[str, Entry]:
-    """The checkpoints of the index by name."""
-    return {name: Entry(**fields) for name, fields in (yaml.safe_load(path.read_text()) or {}).items()}
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `ISEGZOO_CACHE`, or the user's cache folder."""
-    root = os.environ.get("ISEGZOO_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "isegzoo"
-    return Path(root)
-
-
-def locate(name: str) -> Path:
-    """The verified folder of a checkpoint: shipped, cached or downloaded; or a folder given by its path.
+    """The checkpoints of an index file by name; by default of the one that comes with the package.
 
     Raises:
-        CheckpointError: unknown name, failed download, or a file that does not have its checksum.
+        CheckpointError: it can't be read, or is no index.
     """
-    if name not in entries():
-        folder = Path(name)
-        if folder.is_dir():
-            return folder
-        known = ", ".join(sorted(entries())) or "none"
-        raise CheckpointError(f"no checkpoint or folder {name!r}; known checkpoints: {known}")
-    entry = entries()[name]
-    folder = SHIPPED / name if (SHIPPED / name).is_dir() else cache_folder() / name
-    if not folder.is_dir():
-        if entry.url is None:
-            raise CheckpointError(f"{name} comes with the repository, not with this installation; install from a clone")
-        download(entry, folder)
-    for file, expected in entry.files.items():
-        found = sha256(folder / file) if (folder / file).is_file() else None
-        if found != expected:
-            raise CheckpointError(
-                f"{folder / file}: sha256 is {found or 'missing'}, expected {expected}; delete {folder} and try again"
-            )
-    return folder
-
-
-def download(entry: Entry, folder: Path) -> None:
-    """Fetch all files of an entry, with a progress bar; the folder appears only when every checksum is right.
-
-    Raises:
-        CheckpointError: a file can't be fetched, or has another checksum.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
-    columns = (*Progress.get_default_columns(), DownloadColumn())
     try:
-        with ProgressBar(*columns) as progress:
-            for file, expected in entry.files.items():
-                address = f"{entry.url}/{file}"
-                try:
-                    _fetch(address, temporary / file, progress)
-                except (OSError, ValueError, HTTPException) as error:
-                    raise CheckpointError(f"{address}: download failed ({error}); try again later") from None
-                if sha256(temporary / file) != expected:
-                    raise CheckpointError(f"{address}: wrong checksum after download; try again later")
-        temporary.chmod(0o755)  # mkdtemp's folders are private, a cache may be shared
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # otherwise another process was faster, with the same files
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not readable ({error}); give the file of an index") from None
+    return parse(text, path)
 
 
-def _fetch(address: str, path: Path, progress: Progress) -> None:
-    with urllib.request.urlopen(address, timeout=60) as source, path.open("wb") as target:
-        length = source.headers.get("Content-Length")
-        task = progress.add_task(path.name, total=None if length is None else int(length))
-        while block := source.read(1 << 18):
-            target.write(block)
-            progress.advance(task, len(block))
+def shipped() -> Index:
+    """The index that comes with the package."""
+    return Index(OWN, str(SHIPPED), entries())
+
+
+def parse(text: str, source: object) -> dict[str, Entry]:
+    """The checkpoints that the text of an index names; nothing of it is believed before it was looked at.
+
+    Raises:
+        CheckpointError: it is no index.
+    """
+    try:
+        content = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, ValueError) as error:
+        raise CheckpointError(f"{source}: no index ({str(error).splitlines()[0]}); it must be YAML") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{source}: no index; it must hold the name of each checkpoint with its entry")
+    return {str(name): _entry(str(name), given, source) for name, given in content.items()}
+
+
+def _entry(name: str, given: Any, source: object) -> Entry:
+    before = f"{source}: {name}: "
+    if not PLAIN.fullmatch(name):
+        raise CheckpointError(f"{before}is no name of a checkpoint; letters, digits, '-', '_' and '.' are")
+    known = {field.name for field in fields(Entry)}
+    if not isinstance(given, dict) or not {"title", "licence", "files"} <= given.keys():
+        raise CheckpointError(f"{before}needs a title, a licence and files with the sha256 of each")
+    if given.keys() - known:
+        unknown = ", ".join(sorted(map(str, given.keys() - known)))
+        raise CheckpointError(f"{before}says {unknown}, which this version does not know; is it of a newer one?")
+    files = given["files"]
+    if not isinstance(files, dict) or not files:
+        raise CheckpointError(f"{before}files must name each file with its sha256")
+    for file, digest in files.items():
+        if not PLAIN.fullmatch(str(file)):
+            raise CheckpointError(f"{before}{file!r} is no name of a file in its folder")
+        if not DIGEST.fullmatch(str(digest)):
+            raise CheckpointError(f"{before}{file}: {digest!r} is no sha256, which has 64 hexadecimal digits")
+    numbers = [given.get("mpp"), given.get("size"), *(given.get("metrics") or {}).values()]
+    if any(value is not None and not isinstance(value, int | float) for value in numbers):
+        raise CheckpointError(f"{before}mpp, size and metrics must be numbers")
+    lists = {key: tuple(map(str, given[key] or ())) for key in LISTS if key in given}
+    return Entry(**{**given, **lists})
 
 
 def write_entry(path: Path, name: str, entry: Entry) -> None:
     """Add an entry to an index file, or replace it; the others stay."""
     content = yaml.safe_load(path.read_text()) if path.is_file() else None
-    content = {**(content or {}), name: asdict(entry)}
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(entry).items()}
+    content = {**(content or {}), name: given}
     write_text(path, yaml.safe_dump(content, sort_keys=False))
-    entries.cache_clear()
 
 
 def checksums(folder: Path) -> dict[str, str]:
