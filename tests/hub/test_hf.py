@@ -106,8 +106,11 @@ def test_a_revision_is_pinned(hub, revision):
 def test_without_a_connection_a_pinned_revision_works(hub, monkeypatch):
     name = f"hf://lab/zoo@{'b' * 40}"
     found = locate(name)
+    assert locate("hf://lab/zoo@v1") == found
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert locate(name) == found
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # which does not try again and again
+    assert locate("hf://lab/zoo@v1") == found
     with pytest.raises(CheckpointError, match=r"config\.yaml is not in the cache.*zoo download NAME --to"):
         locate("hf://lab/other")
 

@@ -14,6 +14,7 @@ from zoo.hub.cache import NEEDED, SUMS, WELCOME, cache_folder, read_sums, verify
 
 SCHEME = "hf://"
 ADDRESS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([^/@]+))?((?:/[\w.-]+)*)/?")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 TIMEOUT = 10.0
 """Seconds for an answer about a file."""
 
@@ -58,16 +59,26 @@ def fetch(where: Place, file: str) -> Path | None:
         CheckpointError: not to be had, or altered in the cache.
     """
     # Only now: it takes a while to import.
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    kept = cache_folder() / "huggingface"
+    if where.revision is not None and COMMIT.fullmatch(where.revision):
+        # A commit never changes: that it lacks a file is known without a connection, too.
+        full = f"{where.folder}/{file}".lstrip("/")
+        known = try_to_load_from_cache(where.repository, full, cache_dir=kept, revision=where.revision)
+        if isinstance(known, str):
+            _check(Path(known))
+            return Path(known)
+        if known is not None:
+            return None
     try:
         path = hf_hub_download(
             where.repository,
             file,
             subfolder=where.folder or None,
             revision=where.revision,
-            cache_dir=cache_folder() / "huggingface",
+            cache_dir=kept,
             endpoint=os.environ.get("HF_ENDPOINT"),
             etag_timeout=TIMEOUT,
             library_name="isegzoo",
