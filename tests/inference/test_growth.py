@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo import Click, Scribble, Session
 from zoo.encoders import Disks
-from zoo.inference.change import Patches
+from zoo.inference.change import Edits
 from zoo.inference.engine import Engine, advance
 from zoo.inference.tiling import TiledEngine
 from zoo.inference.zoom import InteractionWindow, WholeImage
@@ -79,14 +79,14 @@ CLICKS = [
 def held(session: Session) -> list[int]:
     """Bytes of what each turn keeps for undo."""
 
-    def of(patches: Patches) -> int:
-        return sum(patch.values.nbytes for patch in patches)
+    def of(edits: Edits) -> int:
+        return sum(edit.values.nbytes for edit in edits)
 
     turns = []
     for turn in session._history:
         total = of(turn.mask.working) + of(turn.mask.given) + sum(value.nbytes for value in turn.change.values.values())
-        for patches in {id(each): each for each in turn.change.patches.values()}.values():
-            total += of(patches)
+        for edits in {id(each): each for each in turn.change.edits.values()}.values():
+            total += of(edits)
         for said in (turn.said, turn.working):
             total += 0 if said is None else said.marks.points.nbytes + of(said.strokes or ())
         turns.append(total)

@@ -30,7 +30,7 @@ from zoo.inference.closer import CloserObject
 from zoo.inference.large import LargeObject
 from zoo.inference.many import segment_many
 from zoo.inference.objects import check_object
-from zoo.inference.painted import Found, paint
+from zoo.inference.painted import PaintedObject, paint
 from zoo.inference.resolution import working_frame
 from zoo.inference.said import Said
 from zoo.inference.session import Session
@@ -107,7 +107,7 @@ def _segmented(
     folder: Path,
     told: Told,
     stack: ExitStack,
-) -> tuple[Raster, list[Found], Field]:
+) -> tuple[Raster, list[PaintedObject], Field]:
     """The label image, what it holds of each object, and where its pixels lie."""
     if session.engine.window is not None:
         kind = "uint8" if len(given) < 2**8 else "uint16" if len(given) < 2**16 else "int32"
@@ -135,7 +135,7 @@ def _segmented(
 def _collection(
     args: argparse.Namespace,
     labels: Raster,
-    found: list[Found],
+    found: list[PaintedObject],
     field: Field,
     names: list[str],
     tell: Callable[[int, int], None],

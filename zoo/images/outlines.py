@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zoo.images.crossings import parents
 from zoo.images.geojson import Ring, Vertex
 from zoo.images.raster import Place, Raster, places
-from zoo.images.simplify import Outline
+from zoo.images.simplify import TracedRing
 
 Corners = NDArray[np.int64]
 
@@ -77,7 +77,7 @@ def polygons_of(found: Iterable[Corners]) -> list[list[Ring]]:
     if not len(every):
         return []
     loops = [part for walk in _walks(every) for part in _simple(walk)]
-    outlines = [Outline.of([*loop, loop[0]]) for loop in loops]
+    outlines = [TracedRing.of([*loop, loop[0]]) for loop in loops]
     positive = [outline.area > 0 for outline in outlines]
     holding = parents([outline.middles for outline in outlines], [0] * len(outlines))
     holes: dict[int, list[int]] = {number: [] for number, outer in enumerate(positive) if outer}

@@ -39,13 +39,13 @@ def simplified(objects: Sequence[Sequence[Polygon]]) -> list[list[list[list[list
 
 
 @dataclass(frozen=True)
-class Outline:
+class TracedRing:
     """A ring through the middles of pixel edges, in half pixels: the first and the last of each straight run (K, 2)."""
 
     middles: Points
 
     @classmethod
-    def of(cls, ring: Sequence[Sequence[int]]) -> Outline:
+    def of(cls, ring: Sequence[Sequence[int]]) -> TracedRing:
         """Of a closed ring along pixel edges, in pixels."""
         corners = 2 * np.array(ring, np.int64)
         start, stop = corners[:-1], corners[1:]
@@ -61,7 +61,7 @@ class Outline:
         return area(self.middles)
 
 
-def _fewer(outlines: Sequence[Outline], tolerances: Sequence[float]) -> list[Points]:
+def _fewer(outlines: Sequence[TracedRing], tolerances: Sequence[float]) -> list[Points]:
     """The middles that are needed for no point to be farther than this from the lines between them, in pixels.
 
     Douglas and Peucker's way, with the two middles farthest from the centre and from each other to begin with; all
@@ -107,14 +107,14 @@ def _opened(ring: Points) -> tuple[Points, int]:
     return points, int(((points - points[0]) ** 2).sum(1).argmax())
 
 
-def _without_specks(shapes: Sequence[Polygon]) -> list[list[Outline]]:
-    outlines = [[Outline.of(ring) for ring in rings] for rings in shapes]
+def _without_specks(shapes: Sequence[Polygon]) -> list[list[TracedRing]]:
+    outlines = [[TracedRing.of(ring) for ring in rings] for rings in shapes]
     largest = max(outlines, key=lambda rings: rings[0].area)
     kept = [rings for rings in outlines if rings is largest or rings[0].area >= 1]
     return [[rings[0], *(hole for hole in rings[1:] if hole.area <= -1)] for rings in kept]
 
 
-def _valid(objects: Sequence[Sequence[Outline]]) -> list[Points]:
+def _valid(objects: Sequence[Sequence[TracedRing]]) -> list[Points]:
     """Each ring simplified as far as those of an object stay valid together."""
     outlines = [ring for rings in objects for ring in rings]
     groups = [number for number, rings in enumerate(objects) for _ in rings]

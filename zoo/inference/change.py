@@ -14,7 +14,7 @@ State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Patch:
+class Edit:
     """New values of a box of one sample's part of a tensor.
 
     Attributes:
@@ -33,31 +33,31 @@ class Patch:
         return self.sample, ..., *self.place
 
 
-Patches = tuple[Patch, ...]
+Edits = tuple[Edit, ...]
 
 
-def write(tensor: Tensor, patches: Iterable[Patch]) -> None:
-    """Change a tensor in place, one patch after the other."""
-    for patch in patches:
-        tensor[patch.index] = patch.values.to(tensor.dtype)
+def write(tensor: Tensor, edits: Iterable[Edit]) -> None:
+    """Change a tensor in place, one edit after the other."""
+    for edit in edits:
+        tensor[edit.index] = edit.values.to(tensor.dtype)
 
 
-def overwrite(tensor: Tensor, patches: Iterable[Patch]) -> Patches:
-    """Change a tensor in place. Returns the patches that bring back what was there."""
-    before: list[Patch] = []
-    for patch in patches:
-        before.append(replace(patch, values=tensor[patch.index].clone()))
-        write(tensor, [patch])
+def overwrite(tensor: Tensor, edits: Iterable[Edit]) -> Edits:
+    """Change a tensor in place. Returns the edits that bring back what was there."""
+    before: list[Edit] = []
+    for edit in edits:
+        before.append(replace(edit, values=tensor[edit.index].clone()))
+        write(tensor, [edit])
     return tuple(reversed(before))
 
 
-def differing(before: Tensor, after: Tensor) -> Patches:
+def differing(before: Tensor, after: Tensor) -> Edits:
     """For each sample of (B, C, H, W) the box of all pixels that differ, as it is `after`; none where all agree."""
     found = []
     for i, differs in enumerate((before != after).any(1)):
         place = box_of(differs.any(1), differs.any(0))
         if place is not None:
-            found.append(Patch(i, place, after[i, :, *place].clone()))
+            found.append(Edit(i, place, after[i, :, *place].clone()))
     return tuple(found)
 
 
@@ -76,11 +76,11 @@ class Change:
 
     Attributes:
         values: tensors that take the place of others of the same name.
-        patches: boxes that change in others. Where two names have the same patches, these are one object.
+        edits: boxes that change in others. Where two names have the same edits, these are one object.
     """
 
     values: State
-    patches: dict[str, Patches]
+    edits: dict[str, Edits]
 
     @classmethod
     def between(cls, before: State, after: State) -> Change:
@@ -88,48 +88,48 @@ class Change:
         size = after["probability"].shape[-2:]
         changed = {name: value for name, value in after.items() if value is not before[name]}
         large = [name for name, value in changed.items() if value.ndim == 4 and value.shape[-2:] == size]
-        known: dict[tuple[int, int], Patches] = {}
-        patches = {}
+        known: dict[tuple[int, int], Edits] = {}
+        edits = {}
         for name in large:
             key = (id(before[name]), id(after[name]))
             if key not in known:
                 known[key] = differing(before[name], after[name])
-            patches[name] = known[key]
-        return cls({name: value for name, value in changed.items() if name not in patches}, patches)
+            edits[name] = known[key]
+        return cls({name: value for name, value in changed.items() if name not in edits}, edits)
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[Tensor, Change]], state: State) -> Change:
         """What changes of the samples in an index (integers) each mean together for the batch whose state this is."""
         values: State = {}
-        patches: dict[str, Patches] = {}
+        edits: dict[str, Edits] = {}
         for index, change in parts:
             for name, value in change.values.items():
                 old = values.get(name, state[name])
                 values[name] = old.index_copy(0, index, value.to(old.dtype))
-        names = {name for _, change in parts for name in change.patches}
+        names = {name for _, change in parts for name in change.edits}
         numbers = [index.tolist() for index, _ in parts]
-        known: dict[tuple[int, ...], Patches] = {}
+        known: dict[tuple[int, ...], Edits] = {}
         for name in names:
-            each = [change.patches.get(name, ()) for _, change in parts]
+            each = [change.edits.get(name, ()) for _, change in parts]
             key = tuple(map(id, each))
             if key not in known:
                 known[key] = tuple(
-                    replace(patch, sample=number[patch.sample])
+                    replace(edit, sample=number[edit.sample])
                     for number, some in zip(numbers, each, strict=True)
-                    for patch in some
+                    for edit in some
                 )
-            patches[name] = known[key]
-        return cls(values, patches)
+            edits[name] = known[key]
+        return cls(values, edits)
 
     def applied(self, state: State) -> State:
         """The state after it; the one given stays."""
         out = state | self.values
         known: dict[tuple[int, int], Tensor] = {}
-        for name, patches in self.patches.items():
-            key = (id(state[name]), id(patches))
+        for name, edits in self.edits.items():
+            key = (id(state[name]), id(edits))
             if key not in known:
                 known[key] = state[name].clone()
-                write(known[key], patches)
+                write(known[key], edits)
             out[name] = known[key]
         return out
 
@@ -137,31 +137,31 @@ class Change:
         """Change a state in place that nobody else holds. Returns what brings back the one before."""
         values = {name: state[name] for name in self.values}
         state.update(self.values)
-        known: dict[tuple[int, int], Patches] = {}
-        patches = {}
-        for name, some in self.patches.items():
+        known: dict[tuple[int, int], Edits] = {}
+        edits = {}
+        for name, some in self.edits.items():
             tensor = state[name]
-            if any(value is tensor and self.patches.get(other) is not some for other, value in state.items()):
+            if any(value is tensor and self.edits.get(other) is not some for other, value in state.items()):
                 state[name] = tensor = tensor.clone()
             key = (id(tensor), id(some))
             if key not in known:
                 known[key] = overwrite(tensor, some)
-            patches[name] = known[key]
-        return Change(values, patches)
+            edits[name] = known[key]
+        return Change(values, edits)
 
     def select(self, index: Tensor) -> Change:
         """That of the samples in `index` (integers, each once)."""
-        known = {id(some): selected(some, index) for some in self.patches.values()}
+        known = {id(some): selected(some, index) for some in self.edits.values()}
         return Change(
             {name: value[index] for name, value in self.values.items()},
-            {name: known[id(some)] for name, some in self.patches.items()},
+            {name: known[id(some)] for name, some in self.edits.items()},
         )
 
 
-def selected(patches: Patches, index: Tensor) -> Patches:
+def selected(edits: Edits, index: Tensor) -> Edits:
     """Those of the samples in `index`, which become 0, 1, ..."""
     place = {sample: number for number, sample in enumerate(index.tolist())}
-    return tuple(replace(patch, sample=place[patch.sample]) for patch in patches if patch.sample in place)
+    return tuple(replace(edit, sample=place[edit.sample]) for edit in edits if edit.sample in place)
 
 
 def owned(state: State) -> State:

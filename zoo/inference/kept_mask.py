@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.inference.change import Change, Patch, Patches, box_of, differing, overwrite, selected
+from zoo.inference.change import Change, Edit, Edits, box_of, differing, overwrite, selected
 from zoo.inference.engine import Engine, State
 from zoo.inference.network_engine import COLUMNS, ROWS
 from zoo.inference.zoom_in import positive_bounds
@@ -21,10 +21,10 @@ TOUCH = 2
 
 @dataclass(frozen=True)
 class Before:
-    """What brings back the mask before a turn: patches in the engine's pixels and in the image's, and `place`."""
+    """What brings back the mask before a turn: edits in the engine's pixels and in the image's, and `place`."""
 
-    working: Patches
-    given: Patches
+    working: Edits
+    given: Edits
     place: Slices | None
 
     def select(self, index: Tensor) -> Before:
@@ -68,15 +68,15 @@ class KeptMask:
         """Take the turn that made a change, after which the state and everything said are these."""
         place = self.place
         if self.reach == "pixel":
-            patches = tuple(self._alone(patch, said) for patch in change.patches.get("probability", ()))
+            edits = tuple(self._alone(edit, said) for edit in change.edits.get("probability", ()))
             if "probability" in change.values:
-                patches = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
+                edits = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
         elif self.reach == "objects":
-            patches = self._objects(state, said)
+            edits = self._objects(state, said)
         else:
-            patches = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
-        before = overwrite(self.working, patches)
-        return Before(before, () if self.back is None else self._resample(patches), place)
+            edits = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
+        before = overwrite(self.working, edits)
+        return Before(before, () if self.back is None else self._resample(edits), place)
 
     def restore(self, before: Before) -> None:
         """Return to the mask before a turn."""
@@ -99,48 +99,48 @@ class KeptMask:
         other.given = other.working if self.given is self.working else self.given.clone()
         return other
 
-    def _alone(self, patch: Patch, said: Interactions) -> Patch:
-        mask = self.engine.mask({"probability": patch.values[None]}, said)
-        return Patch(patch.sample, patch.place, mask[0])
+    def _alone(self, edit: Edit, said: Interactions) -> Edit:
+        mask = self.engine.mask({"probability": edit.values[None]}, said)
+        return Edit(edit.sample, edit.place, mask[0])
 
-    def _objects(self, state: State, said: Interactions) -> Patches:
+    def _objects(self, state: State, said: Interactions) -> Edits:
         """False where objects were, and the mask of a box that holds all there are now, of any sample."""
         old, new = self.place, _around(state, said)
         self.place = new
         probability = state["probability"]
-        patches: list[Patch] = []
+        edits: list[Edit] = []
         if old is not None and (new is None or not _holds(new, old)):
             nothing = probability.new_zeros(1, *(axis.stop - axis.start for axis in old), dtype=torch.bool)
-            patches += [Patch(i, old, nothing) for i in range(len(probability))]
+            edits += [Edit(i, old, nothing) for i in range(len(probability))]
         if new is not None:
             size = (new[0].stop - new[0].start, new[1].stop - new[1].start)
             origin = [torch.full((len(said),), axis.start, dtype=torch.float64, device=said.device) for axis in new]
             here = said.through(Frame(origin[1], origin[0], torch.ones_like(origin[0]), size))
             mask = self.engine.mask({"probability": probability[..., *new]}, here)
-            patches += [Patch(i, new, each) for i, each in enumerate(mask)]
-        return tuple(patches)
+            edits += [Edit(i, new, each) for i, each in enumerate(mask)]
+        return tuple(edits)
 
-    def _resample(self, patches: Patches) -> Patches:
-        """What these patches change in the image's pixels."""
+    def _resample(self, edits: Edits) -> Edits:
+        """What these edits change in the image's pixels."""
         assert self.back is not None
-        before: list[Patch] = []
-        for patch in patches:
-            place = self._reached(patch)
+        before: list[Edit] = []
+        for edit in edits:
+            place = self._reached(edit)
             if place is None:
                 continue
-            index = torch.tensor([patch.sample], device=self.working.device)
-            one = self.working[patch.sample : patch.sample + 1]
+            index = torch.tensor([edit.sample], device=self.working.device)
+            one = self.working[edit.sample : edit.sample + 1]
             values = self.back.select(index).crop(one, part=place) > 0.5
-            before += overwrite(self.given, [Patch(patch.sample, place, values[0])])
+            before += overwrite(self.given, [Edit(edit.sample, place, values[0])])
         return tuple(reversed(before))
 
-    def _reached(self, patch: Patch) -> Slices | None:
+    def _reached(self, edit: Edit) -> Slices | None:
         """Rows and columns of the image whose mask may depend on a box of the engine's pixels."""
         assert self.back is not None
-        scale = float(self.back.scale[patch.sample])
+        scale = float(self.back.scale[edit.sample])
         found = []
-        starts = (float(self.back.y0[patch.sample]), float(self.back.x0[patch.sample]))
-        for axis, start, length in zip(patch.place, starts, self.given.shape[-2:], strict=True):
+        starts = (float(self.back.y0[edit.sample]), float(self.back.x0[edit.sample]))
+        for axis, start, length in zip(edit.place, starts, self.given.shape[-2:], strict=True):
             # The image's pixel i covers the engine's start + i / scale to start + (i + 1) / scale.
             low = int((axis.start - TOUCH - start) * scale // 1) - 1
             high = int((axis.stop + TOUCH - start) * scale // 1) + 2

@@ -14,7 +14,7 @@ from zoo.errors import InteractionError
 from zoo.images.raster import Raster, count, places
 from zoo.inference.large import Progress, nothing
 from zoo.inference.objects import likeliest_objects
-from zoo.inference.painted import Found
+from zoo.inference.painted import PaintedObject
 from zoo.inference.said import extent
 from zoo.inference.session import Session
 from zoo.interactions import Interaction
@@ -31,7 +31,7 @@ def segment_many(
     objects: Sequence[Sequence[Interaction]],
     labels: Raster,
     progress: Progress = nothing,
-) -> list[Found]:
+) -> list[PaintedObject]:
     """`segment_objects` of a field of any size, tile by tile: the same label image, in a file.
 
     A tile is segmented with all around it that its pixels depend on: objects whose windows reach into it, and those
@@ -59,7 +59,7 @@ def segment_many(
             f"{session.engine.window} px; if these are many objects, leave out --one-object"
         )
     alone = Session(session.engine, session.device, mpp=session.mpp)
-    found = [Found() for _ in objects]
+    found = [PaintedObject() for _ in objects]
     total = count(field.size, SIDE)
     for done, place in enumerate(places(field.size, SIDE), 1):
         tile = _xyxy(place)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
-from zoo.inference.change import Patch, Patches
+from zoo.inference.change import Edit, Edits
 from zoo.inference.engine import Change, Engine, State, pick
 from zoo.inference.looks import Looks
 from zoo.inference.precision import Precision, in_precision
@@ -125,20 +125,20 @@ class NetworkEngine(Engine):
             probability, learned = self._run(view, state)
         carried = self.method.carry(probability, view.previous)
         size = interactions.size
-        patches = {"probability": _patches(frame, probability, size)}
-        patches["previous"] = patches["probability"] if carried is probability else _patches(frame, carried, size)
-        patches |= self._counted(patches["probability"], state)
-        return Change({"frame": frame.rows()} | learned, patches)
+        edits = {"probability": _edits(frame, probability, size)}
+        edits["previous"] = edits["probability"] if carried is probability else _edits(frame, carried, size)
+        edits |= self._counted(edits["probability"], state)
+        return Change({"frame": frame.rows()} | learned, edits)
 
-    def _counted(self, patches: Patches, state: State) -> dict[str, Patches]:
-        """What these patches of the probability change in the numbers of pixels above the threshold."""
-        found: dict[str, list[Patch]] = {ROWS: [], COLUMNS: []}
-        for patch in patches:
-            before = state["probability"][patch.index][0] > self.method.threshold
-            after = patch.values[0] > self.method.threshold
-            for name, axis, place in zip((ROWS, COLUMNS), (1, 0), patch.place, strict=True):
+    def _counted(self, edits: Edits, state: State) -> dict[str, Edits]:
+        """What these edits of the probability change in the numbers of pixels above the threshold."""
+        found: dict[str, list[Edit]] = {ROWS: [], COLUMNS: []}
+        for edit in edits:
+            before = state["probability"][edit.index][0] > self.method.threshold
+            after = edit.values[0] > self.method.threshold
+            for name, axis, place in zip((ROWS, COLUMNS), (1, 0), edit.place, strict=True):
                 more = after.sum(axis, dtype=torch.int32) - before.sum(axis, dtype=torch.int32)
-                found[name].append(Patch(patch.sample, (place,), state[name][patch.sample, place] + more))
+                found[name].append(Edit(edit.sample, (place,), state[name][edit.sample, place] + more))
         return {name: tuple(each) for name, each in found.items()}
 
     def _run(self, view: View, state: State) -> tuple[Tensor, State]:
@@ -168,8 +168,8 @@ def bounds_of(rows: Tensor, columns: Tensor) -> Tensor:
     return torch.stack([x0, y0, x1, y1], 1)
 
 
-def _patches(frame: Frame, crops: Tensor, size: tuple[int, int]) -> Patches:
-    return tuple(Patch(i, place, values) for i, place, values in frame.boxes(crops, size))
+def _edits(frame: Frame, crops: Tensor, size: tuple[int, int]) -> Edits:
+    return tuple(Edit(i, place, values) for i, place, values in frame.boxes(crops, size))
 
 
 def _portions(groups: list[tuple[Tensor, Frame]], device: torch.device) -> list[tuple[Tensor, Frame]]:

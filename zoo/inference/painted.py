@@ -21,7 +21,7 @@ class Large(Protocol):
 
 
 @dataclass
-class Found:
+class PaintedObject:
     """What a label image holds of an object.
 
     Attributes:
@@ -63,9 +63,9 @@ class Found:
         self.total += float(probability[mask].sum(dtype=np.float64))
 
 
-def paint(large: Large, labels: Raster, progress: Progress = nothing) -> Found:
+def paint(large: Large, labels: Raster, progress: Progress = nothing) -> PaintedObject:
     """Write an object into a label image as number 1, tile by tile."""
-    found, total = Found(), count(labels.size)
+    found, total = PaintedObject(), count(labels.size)
     for done, place in enumerate(places(labels.size), 1):
         mask = large.mask(place)
         if mask.any():

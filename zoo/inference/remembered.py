@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from zoo.inference.change import Patches, differing, selected, write
+from zoo.inference.change import Edits, differing, selected, write
 from zoo.interactions import Interactions
 
 
@@ -20,7 +20,7 @@ class Remembered:
     """
 
     marks: Interactions
-    strokes: Patches | None
+    strokes: Edits | None
 
     @classmethod
     def of(cls, before: Interactions, after: Interactions) -> Remembered:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.change import Patch
+from zoo.inference.change import Edit
 from zoo.inference.engine import Change, Engine, State
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.frame import Frame, Slices
@@ -80,7 +80,7 @@ class TiledEngine(Engine):
         changes, windows = [], []
         for (sample, tile), values in new.items():
             everything = (slice(tile, tile + 1), *(slice(0, side) for side in tiles.size))
-            changes.append(Patch(sample, everything, values[None]))
+            changes.append(Edit(sample, everything, values[None]))
             tensors = {
                 other: new.get((sample, other), state["changes"][sample, other])
                 for other in tiles.touching(tile)
@@ -88,7 +88,7 @@ class TiledEngine(Engine):
             }
             place = tiles.place(tile)
             blended = tiles.blend_in(place, tensors, state["first"][sample, 0, *place]).clamp(0, 1)
-            windows.append(Patch(sample, place, blended[None]))
+            windows.append(Edit(sample, place, blended[None]))
         return Change({"said": said}, {"probability": tuple(windows), "changes": tuple(changes)})
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
