@@ -25,7 +25,7 @@ nitpick_ignore_regex = [
     ("py:obj", ".*"),  # docstrings put code of all kinds in backticks
     (
         "py:.*",
-        r"(abc|albumentations|collections|contextlib|h5py|lightning|numpy|pathlib|torch|torchmetrics|typing)\..*",
+        r"(abc|albumentations|collections|contextlib|h5py|lightning|numpy|os|pathlib|torch|torchmetrics|typing)\..*",
     ),
     ("py:.*", r"zoo\.\w+\.\w+\.\w+|[A-Z]\w*"),  # annotations may name what is not public
 ]

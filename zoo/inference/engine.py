@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from zoo.inference.change import Change, State
+from zoo.inference.change import Change as Change
+from zoo.inference.change import State as State
 from zoo.interactions import Interactions
-
-__all__ = ["Change", "Engine", "Reach", "State", "advance", "changed", "pick", "put"]
 
 Reach = Literal["pixel", "objects", "image"]
 """What of the probability decides a pixel of the mask: itself alone; a box that holds all pixels above the threshold

@@ -30,7 +30,7 @@ def choose_deep(masks: Tensor, left_out: Tensor, depth: float, u: Tensor) -> tup
         u: (B,) float64 in [0, 1): the floor(u * count)-th of them in raster order is chosen.
 
     Returns:
-        x, y of the pixel's centre, (B,2) float32, and which mask it is of, (B,) int64: -1, and any place, where no mask
+        x, y of the pixel's centre, (B,2) float32, and which mask it is of, (B,) int64; -1, and any place, where no mask
         has a pixel that is not left out.
     """
     if use_torch(masks):
