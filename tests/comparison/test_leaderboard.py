@@ -123,7 +123,9 @@ def test_no_results_yet(tmp_path, monkeypatch):
 def test_every_refinenets_guide_is_recorded():
     for path in sorted((ROOT / "experiments" / "results").glob("*/*.json")):
         row = resolve(Address(ROOT / "experiments" / "tables" / f"{path.parent.name}.yaml", path.stem))
-        named = {"weights", "guide", "low", "high"} & {name for name, value in row["model"].get("init_args", {}).items() if value}
+        named = {"weights", "guide", "low", "high"} & {
+            name for name, value in row["model"].get("init_args", {}).items() if value
+        }
         assert set(read(path).checkpoint or {}) == named, path
 
 

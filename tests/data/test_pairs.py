@@ -1,6 +1,7 @@
 """Pairs of two magnifications: every pixel of one lies where it does in the other."""
 
 import argparse
+import json
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.annotations import Outline, Polygons
+from data_prep.annotations import Polygons, read_geojson
 from data_prep.mosaic import shrink as prepared
 from data_prep.mosaic import shrink_region
 from data_prep.shard import Job, carry_out
@@ -147,15 +148,18 @@ def slide_store(tmp_path_factory) -> Path:
     """A slide at 20x of which `zoo prep` made patches of 128 px at 5x and those of 128 px at 20x in them."""
     folder = tmp_path_factory.mktemp("slide")
     write_pyramid(folder / "s.svs", mosaic(2600, 2100))
-    ring = np.array([[500, 480], [2100, 460], [2050, 1700], [470, 1600]], float)
+    ring = [[500, 480], [2100, 460], [2050, 1700], [470, 1600], [500, 480]]
+    tumour = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "geometry": tumour, "properties": {"classification": {"name": "Tumor"}}}
+    (folder / "s.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     parser = argparse.ArgumentParser()
     add_slide_arguments(parser)
     args = parser.parse_args(["--preset", "zoomiseg", "--size", "128", "--parent-size", "128"])
     shard = slide_shard(
         "s",
         folder / "s.svs",
-        partial(_polygons, (Outline((ring,)),)),
-        [folder / "s.svs"],
+        partial(_tumour, folder / "s.geojson"),
+        [folder / "s.svs", folder / "s.geojson"],
         patient="p",
         split="test",
         args=args,
@@ -166,8 +170,8 @@ def slide_store(tmp_path_factory) -> Path:
     return folder / "out" / "s.h5"
 
 
-def _polygons(outlines, slide):
-    return Polygons(outlines)
+def _tumour(path, slide):
+    return Polygons(read_geojson(path, {"Tumor"}).outlines)
 
 
 def test_patches_of_a_slide_lie_where_their_parents_show_them(slide_store):
