@@ -46,4 +46,4 @@ minimum:
 	.venv-minimum/bin/python -m pip install --quiet uv
 	.venv-minimum/bin/uv pip install --quiet --compile-bytecode --python .venv-minimum/bin/python \
 		--resolution lowest-direct -e '.[dev]'
-	OMP_NUM_THREADS=1 .venv-minimum/bin/python -m pytest -m "not slow and not gpu" -n 1
+	OMP_NUM_THREADS=1 .venv-minimum/bin/python -m pytest -m "not slow and not gpu" -n 2
