@@ -8,10 +8,10 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
+from tests.helpers.clicks import batch
 from tests.helpers.tiny import tiny_experiment
 from zoo import Click
 from zoo.cli import main
-from zoo.data.batch import Batch
 from zoo.errors import ConfigError
 from zoo.inference.evaluating import evaluating
 from zoo.inference.session import as_images
@@ -20,17 +20,7 @@ from zoo.interactions import Interactions
 from zoo.methods import NuClick
 from zoo.methods.nuclick import PostProcess, training_user
 from zoo.networks import NuClickNet
-from zoo.testing import tiny_image
 from zoo.users.base import SimulatedUser, Truth
-
-
-def batch(count: int = 4) -> Batch:
-    image, labels = tiny_image()
-    instances = torch.from_numpy(labels).long()[None, None].expand(count, -1, -1, -1)
-    object_id = torch.arange(count) % 4 + 1
-    truth = Truth(instances == object_id[:, None, None, None], torch.arange(count), instances, object_id)
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].expand(count, -1, -1, -1)
-    return Batch(pixels.contiguous(), truth, torch.zeros(count, dtype=torch.long))
 
 
 def tiny(**arguments) -> NuClick:
@@ -55,7 +45,7 @@ class Spy(nn.Module):
 def trace(model: NuClick, step: int = 0) -> list[tuple[bool, bool, Tensor]]:
     model.train()
     model.log = lambda *_, **__: None
-    model.training_step(batch(), step).backward()
+    model.training_step(batch(4), step).backward()
     return model.network.calls
 
 
@@ -87,7 +77,7 @@ def test_evaluation_does_not_move_batch_statistics(network):
     model = tiny(network=network).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     engine = model.engine()
-    image = as_images(batch().image)
+    image = as_images(batch(4).image)
     said = Interactions.from_lists([[Click(16.5, 14.5)]] * 4, (64, 64))
     engine.step(image, said, engine.start(image))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -121,8 +111,8 @@ def test_turns_are_drawn_with_the_given_probabilities():
 
 def test_a_samples_turns_do_not_depend_on_its_batch():
     model = tiny(turns=[0.3, 0.3, 0.4]).eval()
-    truth = replace(batch().truth, step=torch.full((4,), 7))
-    image = as_images(batch().image)
+    truth = replace(batch(4).truth, step=torch.full((4,), 7))
+    image = as_images(batch(4).image)
     together, _ = model.simulate(image, truth)
     for i in range(4):
         alone, _ = model.simulate(image[i : i + 1], truth.select(torch.tensor([i])))
@@ -133,7 +123,7 @@ def test_a_samples_turns_do_not_depend_on_its_batch():
 
 
 def test_the_first_turn_is_a_click_inside_and_the_others_excluded():
-    truth = replace(batch().truth, step=torch.zeros(4, dtype=torch.long))
+    truth = replace(batch(4).truth, step=torch.zeros(4, dtype=torch.long))
     said = training_user()(torch.zeros_like(truth.target), truth, Interactions.empty(4, (64, 64)), 0)
     for i in range(4):
         points = said.points[i][said.points[i, :, 2] >= 0]

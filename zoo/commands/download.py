@@ -53,12 +53,12 @@ def _to(name: str, target: Path, indices: Indices) -> Path:
     """
     from zoo.hub.cache import download, filling, verify
     from zoo.hub.index import checksums
-    from zoo.hub.locate import located
-    from zoo.hub.models import is_web, lies
+    from zoo.hub.locate import is_web, located
+    from zoo.hub.models import lies
 
     found = None if "://" in name or Path(name).is_dir() else indices.find(name)
     folder = target / (found.name if found else name.rstrip("/").rpartition("/")[2].replace("@", "-"))
-    if found is not None and is_web(found) and not found.address.startswith("hf://") and lies(found) is None:
+    if found is not None and is_web(found.address) and not found.address.startswith("hf://") and lies(found) is None:
         download(folder, found.address, found.entry.files, found.entry.size)
         verify(folder, found.entry.files)
         return folder

@@ -87,10 +87,13 @@ def main(argv: list[str]) -> int:
     from zoo.slides.part import is_large, read_part
 
     given, names = read_objects(args.interactions, args.one_object)
-    session = load(args.checkpoint, _device(args.device), args.precision, args.backend, args.trust_code, args.index)
+    with warnings.catch_warnings(record=True) as loading:
+        session = load(args.checkpoint, _device(args.device), args.precision, args.backend, args.trust_code, args.index)
     if args.closer is not None or is_large(args.image, region, choice, mpp=args.mpp, wanted_mpp=session.mpp):
         from zoo.commands.segment_slide import segment_slide
 
+        for note in _told(loading):
+            print(f"zoo segment: {note}", file=sys.stderr)
         segment_slide(args, session, given, names, choice)
         return 0
     with warnings.catch_warnings(record=True) as caught:
@@ -100,8 +103,7 @@ def main(argv: list[str]) -> int:
     notes = list(part.notes)
     if part.downsample != 1:
         notes.append(f"the region is read at {part.mpp:g} um/px, which the label image has too")
-    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    notes += [text.replace("give mpp", "give --mpp") for text in told]
+    notes += _told([*loading, *caught])
     if session.frame is not None:
         notes.append(f"the image is resampled from {part.mpp:g} to the checkpoint's {session.mpp:g} um/px")
     for note in notes:
@@ -193,6 +195,12 @@ def _parser() -> argparse.ArgumentParser:
     add_index_argument(parser)
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
     return parser
+
+
+def _told(caught: list[warnings.WarningMessage]) -> list[str]:
+    """Warnings for people, with the option that they mean."""
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    return [text.replace("give mpp", "give --mpp") for text in told]
 
 
 def _region(option: str, text: str) -> Region:

@@ -32,6 +32,11 @@ def is_address(name: str) -> bool:
     return "://" in name
 
 
+def is_web(address: str) -> bool:
+    """Whether what lies there has to be downloaded."""
+    return is_address(address) and not address.startswith("file://")
+
+
 def locate(name: str, further: Sequence[str] | None = None) -> Path:
     """The verified folder of a checkpoint: shipped, cached or downloaded; or a folder given by its path.
 
@@ -52,7 +57,7 @@ def located(name: str, indices: Indices) -> Located:
     """
     if name.startswith(hf.SCHEME):
         return Located(hf.folder(name), own=False)
-    if is_address(name) and not name.startswith("file://"):
+    if is_web(name):
         return Located(web_folder(name), own=False)
     path = local_path(name)
     if path.is_dir() and ("/" in name or name not in _own(indices)):
@@ -68,7 +73,7 @@ def folder_of(found: Found) -> Path:
     files, address = found.entry.files, found.address
     if address.startswith(hf.SCHEME):
         folder = hf.folder(address, tuple(files))
-    elif is_address(address) and not address.startswith("file://"):
+    elif is_web(address):
         folder = cached(found)
         download(folder, address, files, found.entry.size)
     else:

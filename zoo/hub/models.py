@@ -12,7 +12,7 @@ from zoo.hub.cache import WELCOME
 from zoo.hub.fetch import fetch_text
 from zoo.hub.index import CARD, OWN, Entry
 from zoo.hub.indices import Found, Indices, local_path
-from zoo.hub.locate import cached, is_address
+from zoo.hub.locate import cached, is_web
 
 
 def list_models(
@@ -60,20 +60,15 @@ def select(
 
 def lies(found: Found) -> Path | None:
     """The folder on this machine that has a checkpoint; None: it has to be downloaded, or it is of Hugging Face."""
-    folder = cached(found) if is_web(found) else local_path(found.address)
+    folder = cached(found) if is_web(found.address) else local_path(found.address)
     return folder if folder.is_dir() else None
-
-
-def is_web(found: Found) -> bool:
-    """Whether the files of a checkpoint have to be downloaded."""
-    return is_address(found.address) and not found.address.startswith("file://")
 
 
 def where(found: Found) -> str:
     """Where a checkpoint is, in a word."""
     if lies(found) is None:
-        return "on the web" if is_web(found) else "missing"
-    return "shipped" if found.index.name == OWN and not is_web(found) else "here"
+        return "on the web" if is_web(found.address) else "missing"
+    return "shipped" if found.index.name == OWN and not is_web(found.address) else "here"
 
 
 def card(found: Found) -> str:
@@ -90,7 +85,7 @@ def card(found: Found) -> str:
     if found.address.startswith(hf.SCHEME):
         path = hf.fetch(hf.place(found.address), CARD)
         return printable(path.read_text(errors="replace")) if path else ""
-    if is_web(found):
+    if is_web(found.address):
         return printable(fetch_text(f"{found.address}/{CARD}"))
     raise CheckpointError(f"{found.address}: the index {found.index.name!r} names it, but it is not there")
 

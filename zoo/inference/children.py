@@ -67,7 +67,6 @@ class ParentSession:
         # What was done, in order: turns of the parent, returns to it, openings and turns of children.
         self._done: list[tuple[Literal["parent", "return", "open", "child"], ChildSession | None]] = []
         self._coarse: Tensor | None = None
-        self._news = False
 
     def set_images(
         self,
@@ -103,7 +102,7 @@ class ParentSession:
             high_mpp = mpp / float(frame.scale)
         self._high, self._mpp = large, high_mpp
         self.children, self._done = [], []
-        self._coarse, self._news = None, False
+        self._coarse = None
 
     @property
     def frame(self) -> Frame:
@@ -139,7 +138,6 @@ class ParentSession:
         if self.up and self._news:
             self.parent.go_on_from(self._returned())
             self._done.append(("return", None))
-            self._news = False
         mask = self.parent.add(*given)
         self._done.append(("parent", None))
         self._coarse = None
@@ -176,7 +174,6 @@ class ParentSession:
         child = ChildSession(self, session, (rows, columns))
         self.children.append(child)
         self._done.append(("open", child))
-        self._news = True
         return child
 
     def undo(self) -> None:
@@ -195,15 +192,13 @@ class ParentSession:
             if self._done and self._done[-1][0] == "return":
                 self._done.pop()
                 self.parent.undo()
-        last = next((n for n in range(len(self._done) - 1, -1, -1) if self._done[n][0] == "return"), -1)
-        self._news = any(child is not None for _, child in self._done[last + 1 :])
 
     def reset(self) -> None:
         """Return to the state before the first turn."""
         self._check()
         self.parent.reset()
         self.children, self._done = [], []
-        self._coarse, self._news = None, False
+        self._coarse = None
 
     def _check(self) -> None:
         if not self.undoable:
@@ -211,20 +206,26 @@ class ParentSession:
 
     def _took_turn(self, child: ChildSession) -> None:
         self._done.append(("child", child))
-        self._news = True
+
+    @property
+    def _news(self) -> bool:
+        """Whether anything was done in children since the parent last heard of them."""
+        last = next((n for n in range(len(self._done) - 1, -1, -1) if self._done[n][0] == "return"), -1)
+        return any(child is not None for _, child in self._done[last + 1 :])
 
     def _returned(self) -> Tensor:
         """The parent's probability, with the share of the children's masks in each pixel of their boxes."""
         frame, size = self.frame, self.parent.pixels.shape[-2:]
         back = frame.inverse((size[0], size[1]))
-        inside = torch.zeros_like(self.mask, dtype=torch.float32)
+        mask, probability = self.mask, self.parent.probability
+        inside = torch.zeros_like(mask, dtype=torch.float32)
         for child in self.children:
             inside[..., *child.place] = 1
         # A pixel of the low image that a box holds in part keeps its own probability in the rest.
-        covered, share = back.crop(inside), back.crop(inside * self.mask)
+        covered, share = back.crop(inside), back.crop(inside * mask)
         within = back.crop(torch.ones_like(inside), outside="zero") > 0
-        new = share + (1 - covered) * self.parent.probability
-        return torch.where(within, new, self.parent.probability).clamp(0, 1)
+        new = share + (1 - covered) * probability
+        return torch.where(within, new, probability).clamp(0, 1)
 
 
 class ChildSession:
