@@ -79,7 +79,3 @@ def _parser(plugins: Mapping[str, object]) -> argparse.ArgumentParser:
             "  zoo fit -c experiments/training/finetune-dsb2018.yaml"
         ),
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

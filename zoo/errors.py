@@ -33,6 +33,10 @@ class NotTrainableError(ZooError):
     """`fit` was asked of a method without parameters to train."""
 
 
+class ProcessLostError(ZooError):
+    """One of several processes was killed or failed, so that the others can't go on."""
+
+
 class MetricError(ZooError):
     """Label maps or measurements can't be scored as given."""
 

@@ -23,9 +23,10 @@ from zoo.config.callbacks import check_unused, training_callbacks
 from zoo.config.ending import summary
 from zoo.config.loggers import into_one_folder
 from zoo.config.messages import NO_TYPE_FITS, readable
+from zoo.config.processes import AFTERWARDS, LAUNCHER, explain, is_lost
 from zoo.config.runs import CHECKPOINTS, CONFIG, WHICH, is_run
 from zoo.data.datamodule import PatchDataModule
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, ProcessLostError
 from zoo.evaluation.protocol import Protocol
 from zoo.inference.backend import Backend
 
@@ -87,12 +88,15 @@ class ZooCLI(LightningCLI):
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add `title`, `protocol`, `threads` and `backend`."""
+        """Add `title`, `protocol`, `threads`, `compile` and `backend`."""
         parser.add_argument(
             "--title", type=str | None, default=None, help="the experiment in tables; default: its file"
         )
         parser.add_subclass_arguments(Protocol, "protocol", required=False)
         parser.add_argument("--threads", type=int | None, default=None, help="threads of the CPU; default: all cores")
+        parser.add_argument(
+            "--compile", type=bool, default=False, help="train the network as torch.compile makes it; for accelerators"
+        )
         parser.add_argument(
             "--backend", type=Backend, default="torch", help="what runs the network, but in training: torch, openvino"
         )
@@ -111,6 +115,8 @@ class ZooCLI(LightningCLI):
         if protocol is not None:
             self.model.protocol = protocol
             self.datamodule.evaluated = protocol.samples
+        if self.subcommand == "fit" and self._value("compile", self.config_init):
+            self._compile()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Everything into one folder; logs to CSV files and TensorBoard when the experiment names no logger."""
@@ -142,6 +148,13 @@ class ZooCLI(LightningCLI):
         """Say where the two checkpoints are and how the training ended."""
         if self.trainer.is_global_zero:
             print("\n".join(summary(self.trainer)))
+
+    def _compile(self) -> None:
+        """Have the network compiled at its first batch; its weights keep their names."""
+        network = getattr(self.model, "network", None)
+        if not isinstance(network, torch.nn.Module):
+            raise ConfigError(f"{type(self.model).__name__} has no network to compile; leave out `compile`")
+        network.compile()
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the experiment says what the model is, a checkpoint only what it has learned.
@@ -177,10 +190,12 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
 
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, or a value does not fit.
+        ProcessLostError: another process of the same training or evaluation was killed.
     """
     for message in WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_tips)
+    logging.getLogger(LAUNCHER).addFilter(explain)
     quiet: dict[str, Any] = {"exit_on_error": False}
     if isinstance(args, list) and len(args) > 1 and args[0] in EVALUATING and is_run(Path(args[1])):
         args = [args[0], "-c", *args[1:]]
@@ -207,6 +222,10 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
         if NO_TYPE_FITS not in str(error):
             raise
         raise ConfigError(f"{_source(args)}: {readable(str(error))}") from None
+    except RuntimeError as error:
+        if not is_lost(error):
+            raise
+        raise ProcessLostError(f"another process does not answer any more: {AFTERWARDS}") from None
 
 
 def _no_tips(record: logging.LogRecord) -> bool:

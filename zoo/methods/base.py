@@ -183,7 +183,7 @@ class InteractiveMethod(InteractiveSegmenter, TrainedMethod):
         interactions, previous = self.simulate(image, truth)
         logits = self(image, self.guide(interactions, image), previous)
         loss = self.objective(logits, truth, interactions)
-        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
 

@@ -51,5 +51,5 @@ class GuideNet(segmenters.GuideNet, TrainedMethod):
         """The loss of one batch."""
         truth = batch.truth
         loss: Tensor = self.loss(self(as_images(batch.image)), truth.target, truth.others, truth.ignore)
-        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
