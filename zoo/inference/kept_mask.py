@@ -14,6 +14,7 @@ from zoo.inference.network_engine import COLUMNS, ROWS
 from zoo.inference.zoom_in import positive_bounds
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame, Slices
+from zoo.ops.places import holds
 
 TOUCH = 2
 """Pixels beyond a box that bilinear interpolation sees, and one for rounding."""
@@ -109,7 +110,7 @@ class KeptMask:
         self.place = new
         probability = state["probability"]
         edits: list[Edit] = []
-        if old is not None and (new is None or not _holds(new, old)):
+        if old is not None and (new is None or not holds(new, old)):
             nothing = probability.new_zeros(1, *(axis.stop - axis.start for axis in old), dtype=torch.bool)
             edits += [Edit(i, old, nothing) for i in range(len(probability))]
         if new is not None:
@@ -164,7 +165,3 @@ def _around(state: State, said: Interactions) -> Slices | None:
             return None
         found.append(slice(max(int(first) - 1, 0), min(int(last) + 1, length)))
     return found[0], found[1]
-
-
-def _holds(outer: Slices, inner: Slices) -> bool:
-    return all(a.start <= b.start and b.stop <= a.stop for a, b in zip(outer, inner, strict=True))
