@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.inference.change import Change, Edit, Edits, box_of, differing, overwrite, selected
+from zoo.inference.coarse import Coarse
 from zoo.inference.engine import Engine, State
 from zoo.inference.network_engine import COLUMNS, ROWS
 from zoo.inference.zoom_in import positive_bounds
@@ -54,10 +55,12 @@ class KeptMask:
         self.back = None if frame is None else frame.inverse(size)
         self.place: Slices | None = None
         self.reach = engine.reach
+        if self.reach == "pixel" and ROWS in state and isinstance(state["probability"], Coarse):
+            self.reach = "objects"  # which holds all that is above the threshold: nobody reads the rest
         if self.reach == "objects" and ROWS not in state:
             self.reach = "image"
         if self.reach == "objects":
-            mask = torch.zeros_like(state["probability"], dtype=torch.bool)
+            mask = torch.zeros(state["probability"].shape, dtype=torch.bool, device=state["probability"].device)
             overwrite(mask, self._objects(state, said))
         else:
             mask = engine.mask(state, said).clone()
