@@ -71,12 +71,10 @@ class KeptMask:
     def follow(self, change: Change, state: State, said: Interactions) -> Before:
         """Take the turn that made a change, after which the state and everything said are these."""
         place = self.place
-        if self.reach == "pixel":
-            edits = tuple(self._alone(edit, said) for edit in change.edits.get("probability", ()))
-            if "probability" in change.values:
-                edits = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
-        elif self.reach == "objects":
+        if self.reach == "objects":
             edits = self._objects(state, said)
+        elif self.reach == "pixel" and "probability" not in change.values:
+            edits = tuple(self._alone(edit, said) for edit in change.edits.get("probability", ()))
         else:
             edits = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
         before = overwrite(self.working, edits)
