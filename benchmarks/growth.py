@@ -1,17 +1,21 @@
 """One more click in a session on images of growing sizes: the work beside the network, in processor time."""
 
+import dataclasses
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.common import Row
 from zoo.hub.load import load
+from zoo.inference.coarse import Coarse
 from zoo.inference.session import Session
 from zoo.interactions import Click
 
-SIDES = (512, 1024, 2048, 4096)
+SIDES = (512, 1024, 2048, 4096, 8192, 16_384)
 CLICKS = 10
 # A dark nucleus, and a gland with its lumen: radius and colour of disks, one over the other.
 OBJECTS = {
@@ -36,15 +40,20 @@ def run() -> list[Row]:
 def _measured(name: str, picture: np.ndarray) -> dict[str, float]:
     session = load(name, precision="float32", backend="torch")
     spent = _watched(session)
+    began = time.process_time()
     session.set_image(picture, mpp=session.mpp)
-    centre = len(picture) / 2 + 0.5
     assert not session.mask.any()  # the session begins
+    start = time.process_time() - began
+    centre = len(picture) / 2 + 0.5
     beside, network = [], []
     for k in range(CLICKS):
         began, before = time.process_time(), spent()
         session.add(Click(centre + 3 * k, centre + k % 3 * 4, positive=k % 3 != 2))
         network.append(spent() - before)
         beside.append(time.process_time() - began - network[-1])
+    turns = [sum(_bytes(turn)) for turn in session._history]
+    kept = f"{turns[0] / 1e6:.2f} MB are kept of the first turn, {max(turns[1:]) / 1e6:.2f} of others"
+    print(f"{name}, {len(picture)} px: {kept}", file=sys.stderr)
     began = time.process_time()
     assert session.mask.shape[-1] == len(picture)
     read = time.process_time() - began
@@ -52,6 +61,7 @@ def _measured(name: str, picture: np.ndarray) -> dict[str, float]:
     session.undo()
     undo = time.process_time() - began
     return {
+        "set_image and the first mask": start,
         "first click": beside[0],
         "first click, network": network[0],
         "clicks 2 to 5": min(beside[1:5]),
@@ -76,11 +86,28 @@ def _watched(session: Session) -> Callable[[], float]:
     return lambda: spent[0]
 
 
+def _bytes(kept: Any) -> Iterator[int]:
+    """Of all tensors in what is kept, a tensor in two places twice."""
+    if isinstance(kept, Coarse):
+        yield from _bytes([kept.seen, kept.windows])
+    elif isinstance(kept, torch.Tensor):
+        yield kept.nbytes
+    elif isinstance(kept, dict | list | tuple):
+        for each in kept.values() if isinstance(kept, dict) else kept:
+            yield from _bytes(each)
+    elif dataclasses.is_dataclass(kept):
+        for field in dataclasses.fields(kept):
+            yield from _bytes(getattr(kept, field.name))
+
+
 def _picture(side: int, disks: list[tuple[int, tuple[int, int, int]]]) -> np.ndarray:
     """Noisy light ground with one object in the middle."""
-    noise = np.random.default_rng(0).integers(-12, 12, (side, side, 1), np.int16)
-    picture = (np.array((225, 170, 205), np.int16) + noise).clip(0, 255).astype(np.uint8)
-    rows, columns = np.mgrid[-side // 2 : side // 2, -side // 2 : side // 2]
+    tile = min(side, 1024)
+    noise = np.random.default_rng(0).integers(-12, 12, (tile, tile, 1), np.int16)
+    ground = (np.array((225, 170, 205), np.int16) + noise).clip(0, 255).astype(np.uint8)
+    picture = np.tile(ground, (side // tile, side // tile, 1))
+    middle = slice(side // 2 - 128, side // 2 + 128)
+    rows, columns = np.mgrid[-128:128, -128:128]
     for radius, colour in disks:
-        picture[rows**2 + columns**2 < radius**2] = colour
+        picture[middle, middle][rows**2 + columns**2 < radius**2] = colour
     return picture

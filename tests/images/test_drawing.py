@@ -2,10 +2,12 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
+from scipy import ndimage
 
 from zoo.comparison.figures import (
     COLOURS,
@@ -20,7 +22,7 @@ from zoo.comparison.figures import (
 )
 from zoo.comparison.sections import choose
 from zoo.evaluation.record import Record
-from zoo.images.drawing import NEGATIVE, POSITIVE, PREDICTION, TARGET, jpeg, overlay, png, square
+from zoo.images.drawing import NEGATIVE, POSITIVE, PREDICTION, TARGET, _widened, jpeg, overlay, png, square
 from zoo.interactions import Box, Click, Interactions, Scribble
 
 GREY = np.full((20, 30, 3), 128, np.uint8)
@@ -55,6 +57,30 @@ def test_touching_objects_are_told_apart():
     outline = is_colour(overlay(GREY, target=labels, scale=1), TARGET)
     assert outline[5:15, 14:16].all()
     assert not outline[6:14, 16:24].any()
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_outlines_and_strokes_are_the_same_in_bands(monkeypatch, width):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, (12, 9)).repeat(6, 0).repeat(7, 1)
+    labels[30:34] = 0
+    strokes = torch.zeros(1, 2, *labels.shape, dtype=torch.bool)
+    strokes[0, 0, 3:9, 20], strokes[0, 1, 71, 2:60] = True, True
+    image = np.full((*labels.shape, 3), 128, np.uint8)
+    said = Interactions.of(torch.zeros(1, 0, 4), labels.shape, strokes)
+    whole = overlay(image, labels == 1, labels, said, scale=1, width=width)
+    for band in (1, 2, 7, 50):
+        monkeypatch.setattr("zoo.images.drawing.BAND", band)
+        np.testing.assert_array_equal(overlay(image, labels == 1, labels, said, scale=1, width=width), whole)
+
+
+def test_strokes_are_widened_as_in_the_whole_picture():
+    for place in [(0, 0), (20, 63), (39, 30), (12, 12)]:
+        raster = np.zeros((40, 64), bool)
+        raster[place] = True
+        for pixels in (1, 2, 5):
+            expected = ndimage.binary_dilation(raster, np.ones((pixels + 1, pixels + 1)))
+            np.testing.assert_array_equal(_widened(raster, pixels), expected)
 
 
 def test_wider_outlines_stay_on_their_side():

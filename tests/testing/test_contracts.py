@@ -233,6 +233,13 @@ class Eager(DiskEngine):
         return {"probability": torch.full_like(image[:, :1], 0.5) if mask is None else mask}
 
 
+class Beside(DiskEngine):
+    def change(self, image, interactions, state):
+        change = super().change(image, interactions, state)
+        edits = change.edits["probability"]
+        return replace(change, edits={"probability": tuple(replace(edit, values=edit.values / 2) for edit in edits)})
+
+
 class Remembering(DiskEngine):
     def step(self, image, interactions, state):
         self.radius += 1
@@ -247,6 +254,7 @@ class Remembering(DiskEngine):
         (Neighbours(), "a_compacted_batch_goes_on_alike", "without others"),
         (Growing(), "states_keep_their_form", "form of the first"),
         (Eager(), "starts_with_a_given_mask", "warmup = 1"),
+        (Beside(), "a_change_leads_to_the_state_of_a_step", "what `step` does in turn 0"),
         (Remembering(), "the_same_twice", "lead to the same state"),
         (Remembering(), "undo_and_reset", "after undo"),
     ],

@@ -28,6 +28,7 @@ EXCESS = (0, 90, 220)
 # Neighbours in the table of objects get different ones; none is close to hematoxylin or eosin.
 INSTANCES = ((0, 229, 255), (255, 214, 0), (0, 200, 83), (255, 109, 0), (198, 255, 0), (29, 233, 182))
 IGNORED = (90, 90, 90)
+BAND = 512  # rows in which outlines are looked for at a time
 
 # How tissue is saved where it is only looked at: colours as fine as brightness, or outlines would bleed.
 JPEG = {"quality": 90, "subsampling": 0}
@@ -174,6 +175,16 @@ def jpeg(picture: Picture) -> bytes:
 
 
 def _outline(labels: NDArray[Any], mode: str, width: int) -> NDArray[np.bool_]:
+    """In bands of rows: what lies between takes many times the memory of the labels."""
+    out = np.zeros(labels.shape, bool)
+    for first in range(0, len(labels), BAND):
+        low = max(0, first - width)  # rows that decide where the line is
+        found = _outline_of(labels[low : first + BAND + width], mode, width)
+        out[first : first + BAND] = found[first - low :][:BAND]
+    return out
+
+
+def _outline_of(labels: NDArray[Any], mode: str, width: int) -> NDArray[np.bool_]:
     line: NDArray[np.bool_] = np.asarray(find_boundaries(labels, mode=mode))  # type: ignore[no-untyped-call]
     if width == 1:
         return line
@@ -200,9 +211,14 @@ def _strokes(out: Picture, positive: NDArray[np.bool_], negative: NDArray[np.boo
 
 
 def _widened(raster: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    if pixels == 0:
+    if pixels == 0 or not raster.any():
         return raster
-    wide: NDArray[np.bool_] = ndimage.binary_dilation(raster, np.ones((pixels + 1, pixels + 1)))
+    wide = raster.copy()
+    box = tuple(
+        slice(max(0, int(used[0]) - pixels), int(used[-1]) + pixels + 1)
+        for used in (np.flatnonzero(raster.any(axis)) for axis in (1, 0))
+    )
+    wide[box] = ndimage.binary_dilation(raster[box], np.ones((pixels + 1, pixels + 1)))
     return wide
 
 

@@ -13,6 +13,7 @@ from zoo.inference.engine import Engine
 from zoo.inference.session import Image, Session, as_tensor
 from zoo.interactions import Box, Interaction, Interactions
 from zoo.ops.frame import Frame, Slices
+from zoo.ops.places import part
 
 ROUNDING = 1e-6
 """Pixels; more than any rounding error of a box, so that none adds a row."""
@@ -275,13 +276,6 @@ class ChildSession:
 def enlarged(mask: Tensor, frame: Frame) -> Tensor:
     """A mask (B, 1, h, w) of the low image as one (B, 1, H, W) bool of a frame's crop: cubic, then above 0.5."""
     return frame.crop(mask.float(), "cubic") > 0.5
-
-
-def part(frame: Frame, place: Slices) -> Frame:
-    """The frame that leads to these rows and columns of what a frame leads to."""
-    rows, columns = place
-    size = (rows.stop - rows.start, columns.stop - columns.start)
-    return Frame(frame.x0 + columns.start / frame.scale, frame.y0 + rows.start / frame.scale, frame.scale, size)
 
 
 def _corner_to_corner(small: tuple[int, int], high: Tensor) -> Frame:

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from zoo.errors import ConfigError
-from zoo.inference.children import ROUNDING, enlarged, part
+from zoo.inference.children import ROUNDING, enlarged
 from zoo.inference.large import LargeObject, Progress, Tiling, Values, nothing
 from zoo.inference.said import Said
 from zoo.inference.session import Session
-from zoo.inference.working import covering, shifted
 from zoo.interactions import Interaction
 from zoo.interactions.single import Box, moved
 from zoo.ops.frame import Frame, Slices
+from zoo.ops.places import covering, part, shared, shifted
 from zoo.slides.field import Field, Region
 
 MARGIN = 1  # pixel beyond those that linear interpolation depends on: what cubic interpolation depends on
@@ -85,7 +85,7 @@ class CloserObject:
         """(h, w) of these rows and columns of the field at the high magnification."""
         out = self._mask_of_low(place)
         for box, large in self._boxes:
-            if (there := _overlap(place, box)) is not None:
+            if (there := shared(place, box)) is not None:
                 out[there[0]] = large.mask(there[1])
         return out
 
@@ -95,7 +95,7 @@ class CloserObject:
         low = torch.from_numpy(self.low.probability(cover))[None, None]
         out: Values = frame.crop(low)[0, 0].numpy().copy()
         for box, large in self._boxes:
-            if (there := _overlap(place, box)) is not None:
+            if (there := shared(place, box)) is not None:
                 out[there[0]] = large.probability(there[1])
         return out
 
@@ -146,15 +146,3 @@ def _lies_in(each: Interaction, box: Region) -> bool:
     else:
         corners = each.points if hasattr(each, "points") else ((each.x, each.y),)
     return all(x <= u < x + width and y <= v < y + height for u, v in corners)
-
-
-def _overlap(place: Slices, box: Slices) -> tuple[Slices, Slices] | None:
-    """What a place and a box share: its rows and columns in the place, and in the box."""
-    here, there = [], []
-    for one, other in zip(place, box, strict=True):
-        low, high = max(one.start, other.start), min(one.stop, other.stop)
-        if low >= high:
-            return None
-        here.append(slice(low - one.start, high - one.start))
-        there.append(slice(low - other.start, high - other.start))
-    return (here[0], here[1]), (there[0], there[1])

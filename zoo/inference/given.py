@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from zoo.inference.working import covering, shifted
 from zoo.interactions import Interaction, Interactions, Scribble
 from zoo.interactions.batch import rasterise
 from zoo.interactions.single import check, moved
 from zoo.ops.frame import Frame
+from zoo.ops.places import covering, shifted
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from zoo.inference.change import Change, Edit, Edits, box_of, differing, overwrite, selected
+from zoo.inference.coarse import Coarse
 from zoo.inference.engine import Engine, State
 from zoo.inference.network_engine import COLUMNS, ROWS
 from zoo.inference.zoom_in import positive_bounds
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame, Slices
+from zoo.ops.places import holds
 
 TOUCH = 2
 """Pixels beyond a box that bilinear interpolation sees, and one for rounding."""
@@ -53,10 +55,12 @@ class KeptMask:
         self.back = None if frame is None else frame.inverse(size)
         self.place: Slices | None = None
         self.reach = engine.reach
+        if self.reach == "pixel" and ROWS in state and isinstance(state["probability"], Coarse):
+            self.reach = "objects"  # which holds all that is above the threshold: nobody reads the rest
         if self.reach == "objects" and ROWS not in state:
             self.reach = "image"
         if self.reach == "objects":
-            mask = torch.zeros_like(state["probability"], dtype=torch.bool)
+            mask = torch.zeros(state["probability"].shape, dtype=torch.bool, device=state["probability"].device)
             overwrite(mask, self._objects(state, said))
         else:
             mask = engine.mask(state, said).clone()
@@ -67,12 +71,10 @@ class KeptMask:
     def follow(self, change: Change, state: State, said: Interactions) -> Before:
         """Take the turn that made a change, after which the state and everything said are these."""
         place = self.place
-        if self.reach == "pixel":
-            edits = tuple(self._alone(edit, said) for edit in change.edits.get("probability", ()))
-            if "probability" in change.values:
-                edits = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
-        elif self.reach == "objects":
+        if self.reach == "objects":
             edits = self._objects(state, said)
+        elif self.reach == "pixel" and "probability" not in change.values:
+            edits = tuple(self._alone(edit, said) for edit in change.edits.get("probability", ()))
         else:
             edits = differing(self.working, self.engine.mask(state, said).to(self.working.dtype))
         before = overwrite(self.working, edits)
@@ -109,7 +111,7 @@ class KeptMask:
         self.place = new
         probability = state["probability"]
         edits: list[Edit] = []
-        if old is not None and (new is None or not _holds(new, old)):
+        if old is not None and (new is None or not holds(new, old)):
             nothing = probability.new_zeros(1, *(axis.stop - axis.start for axis in old), dtype=torch.bool)
             edits += [Edit(i, old, nothing) for i in range(len(probability))]
         if new is not None:
@@ -164,7 +166,3 @@ def _around(state: State, said: Interactions) -> Slices | None:
             return None
         found.append(slice(max(int(first) - 1, 0), min(int(last) + 1, length)))
     return found[0], found[1]
-
-
-def _holds(outer: Slices, inner: Slices) -> bool:
-    return all(a.start <= b.start and b.stop <= a.stop for a, b in zip(outer, inner, strict=True))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
 from zoo.inference.change import Edit, Edits
+from zoo.inference.coarse import Coarse, averaged, of_view
 from zoo.inference.engine import Change, Engine, State, pick
 from zoo.inference.looks import Looks
 from zoo.inference.precision import Precision, in_precision
@@ -21,6 +24,7 @@ from zoo.ops.frame import Frame
 
 REFINER = "refiner."
 ROWS, COLUMNS = "rows", "columns"
+SEEN = "seen"
 PIXELS_AT_ONCE = 320 * 1024
 """Of crops, on a CPU: twice 384x384. Beyond, the samples of a batch take longer together than one after another."""
 
@@ -30,7 +34,8 @@ class NetworkEngine(Engine):
 
     Beside the probability, a state holds the previous mask, the last frame, how many pixels of each row and column are
     above the method's threshold, so that nobody has to look for them, and what the refiner learned, under names that
-    begin with `refiner.`.
+    begin with `refiner.`. Of an image that is scaled down to be seen whole it holds this view, and what was said of the
+    image in it as a `Coarse`.
 
     Args:
         method: segments crops.
@@ -74,7 +79,26 @@ class NetworkEngine(Engine):
         state = {"probability": previous, "previous": previous}
         state |= {ROWS: above.sum(2, dtype=torch.int32), COLUMNS: above.sum(1, dtype=torch.int32)}
         state["frame"] = torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)
+        view = self._view(state, (image.shape[-2], image.shape[-1]))
+        if view is not None:
+            # All of a large image is read here, and not when somebody clicks.
+            coarse = of_view(previous, view)
+            state |= {SEEN: averaged(image, view), "probability": coarse, "previous": coarse}
         return state | self._fresh(len(image), (image.shape[-2], image.shape[-1]), image.device)
+
+    def _view(self, state: State, size: tuple[int, int]) -> Frame | None:
+        """The frame of the first view, where it shows the whole of large images at a lower scale."""
+        if self.zoom.window is not None or math.prod(self.zoom.largest(size)) >= math.prod(size):
+            return None
+        batch, device = len(state["frame"]), state["frame"].device
+        groups = self._frames(Interactions.empty(batch, size, device), state)
+        if len(groups) != 1:
+            return None
+        frame = groups[0][1]
+        height, width = frame.size
+        whole = (frame.x0 <= 0) & (frame.y0 <= 0) & (frame.scale < 1)
+        whole &= (frame.y0 + height / frame.scale >= size[0]) & (frame.x0 + width / frame.scale >= size[1])
+        return frame if bool(whole.all()) else None
 
     def _fresh(self, batch: int, size: tuple[int, int], device: torch.device) -> State:
         """The refiner's state before anything was said, for images of `size`."""
@@ -89,9 +113,9 @@ class NetworkEngine(Engine):
             return
         state = self.start(image)
         nothing = Interactions.empty(len(image), (image.shape[-2], image.shape[-1]), image.device)
-        for index, frame in self.zoom.frames(nothing, state["probability"], state["frame"]):
+        for index, frame in self._frames(nothing, state):
             with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
-                self.looks(frame.crop(image[index]))
+                self.looks(state[SEEN][index] if SEEN in state else frame.crop(image[index]))
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Run the method in each sample's frame; outside it the probability stays."""
@@ -112,10 +136,12 @@ class NetworkEngine(Engine):
         return self.zoom.frames(interactions, state["probability"], state["frame"], bounds)
 
     def _change(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> Change:
+        before = state["previous"]
+        coarse = isinstance(before, Coarse) and before.made_in(frame)
         view = self.view(
             method=self.method,
-            image=frame.crop(image),
-            previous=frame.crop(state["previous"]),
+            image=state[SEEN] if coarse else frame.crop(image),
+            previous=before.crop(frame) if isinstance(before, Coarse) else frame.crop(before),
             interactions=interactions.through(frame),
             said=interactions,
             frame=frame,
@@ -125,6 +151,11 @@ class NetworkEngine(Engine):
             probability, learned = self._run(view, state)
         carried = self.method.carry(probability, view.previous)
         size = interactions.size
+        if isinstance(before, Coarse) and coarse:
+            after = Coarse(probability, before.back)
+            values = {"probability": after}
+            values["previous"] = after if carried is probability else Coarse(carried, before.back)
+            return Change({"frame": frame.rows()} | learned | values | self._counts(after), {})
         edits = {"probability": _edits(frame, probability, size)}
         edits["previous"] = edits["probability"] if carried is probability else _edits(frame, carried, size)
         edits |= self._counted(edits["probability"], state)
@@ -140,6 +171,17 @@ class NetworkEngine(Engine):
                 more = after.sum(axis, dtype=torch.int32) - before.sum(axis, dtype=torch.int32)
                 found[name].append(Edit(edit.sample, (place,), state[name][edit.sample, place] + more))
         return {name: tuple(each) for name, each in found.items()}
+
+    def _counts(self, coarse: Coarse) -> State:
+        """The numbers of pixels above the threshold in a map that was made in one view."""
+        size, device = coarse.back.size, coarse.device
+        rows, columns = (torch.zeros(len(coarse), side, dtype=torch.int32, device=device) for side in size)
+        for i in range(len(coarse)):
+            place = coarse.around(i, self.method.threshold)
+            if place is not None:
+                above = coarse[i, ..., *place][0] > self.method.threshold
+                rows[i, place[0]], columns[i, place[1]] = (above.sum(axis, dtype=torch.int32) for axis in (1, 0))
+        return {ROWS: rows, COLUMNS: columns}
 
     def _run(self, view: View, state: State) -> tuple[Tensor, State]:
         """Probability in the crop and what the refiner learned."""

@@ -11,11 +11,12 @@ from torch import Tensor
 from zoo.errors import InteractionError
 from zoo.inference.engine import Engine, State, advance
 from zoo.inference.given import GivenObjects
-from zoo.inference.working import PART, WorkingImage, covering, shifted
+from zoo.inference.working import PART, WorkingImage
 from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.draws import Draw
 from zoo.ops.frame import Frame
+from zoo.ops.places import covering, shifted
 from zoo.ops.random import uniform
 
 Turns = Iterable[tuple[Interactions, Tensor]]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.change import Change, owned
+from zoo.inference.coarse import Coarse
 from zoo.inference.engine import Engine, State, changed, pick
 from zoo.inference.kept_mask import Before, KeptMask
 from zoo.inference.remembered import Remembered
@@ -174,6 +175,8 @@ class Session:
     def probability(self) -> Tensor:
         """(B, 1, H, W) float32."""
         probability = self._now.state["probability"]
+        if isinstance(probability, Coarse):
+            probability = probability.whole()
         if self._frame is None:
             return _lent(probability)
         return self._frame.inverse(self._now.said.size).crop(probability)

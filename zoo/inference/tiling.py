@@ -13,6 +13,7 @@ from zoo.inference.change import Edit
 from zoo.inference.engine import Change, Engine, State
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.frame import Frame, Slices
+from zoo.ops.places import shared
 
 At = tuple[Tensor, Tensor]
 """Sample and tile indices (n,) of n tiles."""
@@ -148,7 +149,10 @@ class Tiles:
         down, across = (weights.to(out.device) for weights in self.weights)
         for tile in sorted(values):
             row, column = divmod(tile, len(across))
-            here, there = zip(*map(_shared, self.place(tile), place), strict=True)
+            common = shared(self.place(tile), place)
+            if common is None:
+                continue
+            here, there = common
             out[there] += values[tile][here] * (down[row][here[0]][:, None] * across[column][here[1]])
         return out
 
@@ -201,12 +205,6 @@ class Tiles:
         first = torch.tensor(sorted({corner[axis] for corner in self.corners}))[:, None]
         place = torch.arange(self.image_size[axis])
         return ((place >= first) & (place < first + self.size[axis])).double()
-
-
-def _shared(one: slice, other: slice) -> tuple[slice, slice]:
-    """What two stretches share, counted from the beginning of each."""
-    low, high = max(one.start, other.start), min(one.stop, other.stop)
-    return slice(low - one.start, high - one.start), slice(low - other.start, high - other.start)
 
 
 def axis(length: int, side: int, overlap: int) -> tuple[list[int], Tensor]:

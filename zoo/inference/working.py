@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zoo.inference.session import as_images
 from zoo.ops.frame import Frame, Slices
+from zoo.ops.places import covering, shifted
 
 # Pixels of an image that is held as floats, and resampled, as a whole; of a larger one only what is looked at.
 WHOLE = 2048 * 2048
@@ -77,21 +78,3 @@ class WorkingImage:
         frame = Frame(columns.start / scale, rows.start / scale, scale, size)
         given = covering(frame, self.given_size)
         return shifted(frame, given).crop(as_images(self._pixels[..., *given]))
-
-
-def covering(frame: Frame, size: tuple[int, int]) -> Slices:
-    """Rows and columns of an image of `size` on which the crop of a frame of one sample depends; one at least."""
-    found = []
-    for start, side, length in zip((frame.y0, frame.x0), frame.size, size, strict=True):
-        # Interpolation looks one pixel further.
-        low = math.floor(float(start)) - 1
-        high = math.ceil(float(start) + side / float(frame.scale)) + 1
-        low = min(max(low, 0), length - 1)
-        found.append(slice(low, max(low + 1, min(high, length))))
-    return found[0], found[1]
-
-
-def shifted(frame: Frame, place: Slices) -> Frame:
-    """The same crop, of an image that has been cut to these rows and columns."""
-    rows, columns = place
-    return Frame(frame.x0 - columns.start, frame.y0 - rows.start, frame.scale, frame.size)

@@ -79,7 +79,7 @@ class Interactions:
         strokes = None
         if any(isinstance(i, Scribble) for s in ordered for i in s):
             rasters = [rasterise([i for i in s if isinstance(i, Scribble)], size) for s in ordered]
-            strokes = torch.from_numpy(np.stack(rasters)).to(device)
+            strokes = torch.from_numpy(rasters[0][None] if len(rasters) == 1 else np.stack(rasters)).to(device)
         clicks = _padded(points, 4, 2)
         # The far edges belong to the last pixels; otherwise a click there would be in no pixel.
         for axis, side in ((0, size[1]), (1, size[0])):
@@ -241,7 +241,7 @@ def rasterise(scribbles: Sequence[Scribble], size: tuple[int, int]) -> np.ndarra
         line = np.minimum(np.floor(places).astype(np.int32), limit).reshape(-1, 1, 2)
         thickness = max(1, round(scribble.width))
         cv2.polylines(raster[0 if scribble.positive else 1], [line], False, 1, thickness)
-    return raster.astype(bool)
+    return raster.view(np.bool_)  # of an image, all but the drawn pixels are never touched
 
 
 def _widened(columns: Tensor, count: int) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from zoo.inference.engine import Engine, State, advance, pick
+from zoo.inference.change import owned
+from zoo.inference.engine import Engine, State, advance, changed, pick
 from zoo.inference.session import Session
 from zoo.interactions import Interactions
 from zoo.testing.comparing import assert_equal, assert_same, assert_same_form
@@ -66,6 +68,8 @@ class EngineContract:
       have ended. Otherwise a leaderboard's numbers would not be what users feel, who segment one image.
     - States, images and interactions are never changed in place: undo and reset return to earlier ones, which then
       lead to the same results as before.
+    - What `change` says leads from a state to the one that `step` returns, and back: sessions take the one, evaluation
+      may take the other.
     - A sample that says nothing in a turn keeps its state, and the same turns give the same result, bit by bit.
     - It begins with the mask that it is given, and without one with nothing, unless its `warmup` of 0 says that it
       predicts by itself.
@@ -116,6 +120,18 @@ class EngineContract:
         assert_equal(engine.start(images(), mask)["probability"], mask, "the first probability is the mask given", 1e-5)
         predicts = bool(engine.start(images())["probability"].any())
         assert predicts == (engine.warmup == 0), f"warmup = {engine.warmup}, but it predicts by itself: {predicts}"
+
+    def test_a_change_leads_to_the_state_of_a_step(self) -> None:
+        """Written into a copy and into the state itself, and taken back."""
+        engine, image = self.make(), images()
+        for turn, ((_, state), (so_far, after)) in enumerate(pairwise(play(engine))):
+            change = changed(engine, image, so_far, said(turn), state)
+            assert_same(change.applied(state), after, f"`change` says what `step` does in turn {turn}", 0)
+            own = owned(state)
+            back = change.exchanged(own)
+            assert_same(own, after, f"`change` says what `step` does in turn {turn}", 0)
+            back.exchanged(own)
+            assert_same(own, state, f"turn {turn} is taken back", 0)
 
     def test_a_sample_does_not_depend_on_its_batch(self) -> None:
         """Each image alone."""
