@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 import data_prep.datasets
+from zoo.errors import ConfigError
 
 # What does not change the content of a store.
 _NOT_OF_STORES = {
@@ -32,9 +34,30 @@ def dataset(name: str) -> ModuleType:
     """The module of a data set.
 
     A module offers `LAYOUT` (the expected folders), `plan(source, args) -> Plan` and, if it takes options,
-    `add_arguments(parser)`; if it can't do without one, `EXAMPLE` shows it. Its docstring is its help.
+    `add_arguments(parser)`; if it can't do without one, `EXAMPLE` shows it. Its docstring is its help. A name that is
+    none of ours is that of a module in the current folder, or of an installed one.
+
+    Raises:
+        ConfigError: the module is no data set's.
     """
-    return importlib.import_module(f"{data_prep.datasets.__name__}.{name}")
+    if name in names():
+        return importlib.import_module(f"{data_prep.datasets.__name__}.{name}")
+    module = importlib.import_module(name)
+    missing = [each for each in ("LAYOUT", "plan", "__doc__") if not getattr(module, each, None)]
+    if missing:
+        raise ConfigError(
+            f"{name}: {getattr(module, '__file__', 'the module')} is no data set, for want of "
+            f"{', '.join(missing).replace('__doc__', 'a docstring')}; `zoo new dataset NAME` writes one to begin with"
+        )
+    return module
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is that of a module which is not ours."""
+    try:
+        return name not in names() and importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # of a package that isn't there, or no name at all
+        return False
 
 
 def title(name: str) -> str:
@@ -51,10 +74,12 @@ def build_parser(prog: str = "zoo prep", wanted: Sequence[str] | None = None) ->
         wanted: data sets whose sub-commands are complete, which imports their modules; None: all.
     """
     parser = argparse.ArgumentParser(
-        prog=prog, description="Turn a data set, as its publisher distributes it, into HDF5 stores."
+        prog=prog,
+        description="Turn a data set, as its publisher distributes it, into HDF5 stores. NAME is one of these, or a "
+        "module of your own in the current folder (`zoo new dataset NAME` writes one).",
     )
     commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name in names():
+    for name in [*names(), *filter(is_own, wanted or ())]:
         if wanted is not None and name not in wanted:
             commands.add_parser(name, help=title(name))
             continue

@@ -26,6 +26,7 @@ VERBS = {
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "leaderboard": "write leaderboard.md from experiments/results",
+    "new": "write an encoder, a method or a data set of your own to begin with",
     "export": "make a checkpoint folder of a training's .ckpt",
 }
 

@@ -9,12 +9,12 @@ import sys
 if "pytest" in sys.modules:
     # So that a failed assertion shows its values, as one of the test file itself does.
     sys.modules["pytest"].register_assert_rewrite(
-        *(f"{__name__}.{name}" for name in ("comparing", "encoders", "engines", "refiners", "users"))
+        *(f"{__name__}.{name}" for name in ("comparing", "encoders", "engines", "networks", "refiners", "users"))
     )
 
 from zoo.testing.encoders import EncoderContract
 from zoo.testing.engines import EngineContract
-from zoo.testing.networks import TinyNetwork
+from zoo.testing.networks import NetworkContract, TinyNetwork
 from zoo.testing.refiners import RefinerContract
 from zoo.testing.stores import tiny_image, tiny_store
 from zoo.testing.users import UserContract
@@ -22,6 +22,7 @@ from zoo.testing.users import UserContract
 __all__ = [
     "EncoderContract",
     "EngineContract",
+    "NetworkContract",
     "RefinerContract",
     "TinyNetwork",
     "UserContract",

@@ -1,4 +1,4 @@
-"""A network of a few layers."""
+"""A network of a few layers, and what every network must do."""
 
 from __future__ import annotations
 
@@ -66,3 +66,67 @@ class TinyNetwork(StagedNetwork):
 
     def _decode(self, features: Features) -> Features:
         return Features(silu(self.decoder(features.value)), (), features.size, features.views)
+
+
+class NetworkContract:
+    """Inherit it in a class `TestSomething` and give `make`.
+
+    What it demands, and why:
+
+    - Logits (B, 1, H, W) as large as what it is given, finite, and not the same for everything.
+    - In evaluation a sample's do not depend on its batch: results are what users feel, who segment one image.
+    - Each step's loss depends on every weight that is trained: several processes would otherwise wait for a gradient
+      that never comes.
+    - Its weights are its state_dict: another one that loads it gives the same logits.
+
+    Attributes:
+        channels: of what it is given.
+        size: height and width of it.
+        tolerance: between a sample alone and in its batch; convolutions round differently there.
+    """
+
+    channels = 5
+    size = (64, 96)
+    tolerance = 1e-4
+
+    def make(self) -> nn.Module:
+        """The network under test."""
+        raise NotImplementedError(f"{type(self).__name__} has to give `make`, which builds the network under test")
+
+    def given(self) -> Tensor:
+        """(3, channels, H, W) in 0..1, each another."""
+        return torch.rand(3, self.channels, *self.size, generator=torch.Generator().manual_seed(0))
+
+    def test_logits(self) -> None:
+        """Of the right form, finite, and of the input."""
+        with torch.no_grad():
+            logits = self.make().eval()(self.given())
+        assert logits.shape == (3, 1, *self.size), f"logits are {(3, 1, *self.size)}, not {tuple(logits.shape)}"
+        assert logits.isfinite().all(), "every value is finite"
+        assert logits[0].std() > 0, "logits differ between places"
+        assert not torch.equal(logits[0], logits[1]), "logits differ between images"
+
+    def test_a_sample_alone(self) -> None:
+        """As in its batch."""
+        network, x = self.make().eval(), self.given()
+        with torch.no_grad():
+            together = network(x)
+            for i in range(len(x)):
+                off = float((network(x[i : i + 1]) - together[i : i + 1]).abs().max())
+                assert off <= self.tolerance, f"sample {i} alone has the logits of the batch, but for {off:.2g}"
+
+    def test_every_weight_is_trained(self) -> None:
+        """None is left without a gradient."""
+        network = self.make().train()
+        network(self.given()).square().mean().backward()
+        left = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
+        assert not left, f"the loss depends on all weights, but not on {', '.join(left)}"
+
+    def test_its_weights_are_all_it_knows(self) -> None:
+        """Saved and loaded into another one."""
+        network, other, x = self.make().eval(), self.make().eval(), self.given()
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.mul_(1.01)
+            other.load_state_dict(network.state_dict())
+            assert torch.equal(network(x), other(x)), "the same weights give the same logits"
