@@ -26,7 +26,7 @@ VERBS = {
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "leaderboard": "write leaderboard.md from experiments/results",
-    "export": "make a checkpoint folder of a training's .ckpt",
+    "publish": "make a checkpoint of a training for others, or an ONNX graph, here or on Hugging Face",
 }
 
 

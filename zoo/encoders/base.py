@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-
 from typing import Literal
 
 from torch import Tensor, nn
@@ -36,14 +35,14 @@ class InteractionEncoder(nn.Module, ABC):
         """The guidance of `forward`, computed as a graph for other programs can: tensors of any size, no branches.
 
         Args:
-            said: (B, N, 3) float32 x, y, label of clicks, N > 0: 1 positive, 0 negative, -1 padding; where `graph_input`
-                is `strokes`, their rasters (B, 2, H, W) float32, 0 or 1: positive, negative.
+            said: (B, N, 3) float32 x, y, label of clicks, N > 0: 1 positive, 0 negative, -1 padding; where
+                `graph_input` is `strokes`, their rasters (B, 2, H, W) float32, 0 or 1: positive, negative.
             image: (B, 3, H, W).
 
         Raises:
             ConfigError: the encoder can't be computed so, which is the default.
         """
         raise ConfigError(
-            f"{type(self).__name__} can't be part of a graph, since it has no `in_graph`; others need isegzoo for it, or "
-            "a checkpoint of another interaction encoder"
+            f"{type(self).__name__} can't be part of a graph, since it has no `in_graph`: publish the checkpoint for "
+            "isegzoo, or one that was trained with another interaction encoder"
         )

@@ -40,7 +40,7 @@ class Concat(InteractionEncoder):
             ConfigError: one reads clicks and another strokes, or one can't be part of a graph.
         """
         if any(encoder.graph_input != self.graph_input for encoder in self._each()):
-            raise ConfigError("Concat of encoders that read clicks and of some that read strokes can't be part of a graph")
+            raise ConfigError("Concat can't be part of a graph where one encoder reads clicks and another strokes")
         return torch.cat([encoder.in_graph(said, image) for encoder in self._each()], 1)
 
     def _each(self) -> Iterator[InteractionEncoder]:
