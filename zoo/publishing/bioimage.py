@@ -42,6 +42,8 @@ SPDX = re.compile(r"[A-Za-z0-9.+-]+")
 """Names of licences, as the standard has them."""
 CLICKS = np.array([[[20.5, 40.5, 1.0], [60.0, 60.0, 0.0]]], np.float32)
 """On a disk of the tiny image, and beside all."""
+FACTORS = (1, 2, 3, 4)
+"""That the tiny image is enlarged by, until a method takes its disks for something."""
 UNNAMED = re.compile(r"[^A-Za-z0-9_+() -]+")
 """What a description's name may not hold."""
 
@@ -65,7 +67,7 @@ def write_package(folder: Path, name: str, said: Said) -> list[str]:
     content |= {LICENCE: texts.terms.encode()} if texts.terms else {}
     given, probability = _tested(model, known)
     content |= {f"{tensor}.npy": _saved(value) for tensor, value in (given | {"probability": probability}).items()}
-    content |= {"cover.png": _cover(given["image"][0], probability[0, 0] > known["threshold"], known)}
+    content |= {"cover.png": _cover(given, probability[0, 0] > known["threshold"])}
     description = describe(texts, known, content, list(given))
     content |= {DESCRIPTION: yaml.safe_dump(description, sort_keys=False, allow_unicode=True).encode()}
     buffer = BytesIO()
@@ -156,16 +158,25 @@ def _plane(known: Mapping[str, Any], like: str = "") -> list[dict[str, Any]]:
 
 
 def _tested(model: Mapping[str, bytes], known: Mapping[str, Any]) -> tuple[Arrays, NDArray[np.float32]]:
-    """Inputs of the graph by name, and what it gives for them."""
-    picture, _ = tiny_image()
-    given: Arrays = {"image": picture.transpose(2, 0, 1)[None].copy()}
-    if known["reads"] is not None:
-        strokes = np.zeros((1, 2, *picture.shape[:2]), np.float32)
-        strokes[0, 0, 40, 17:24] = strokes[0, 1, 60, 40:62] = 1
-        given |= {"clicks": CLICKS} if known["reads"] == "clicks" else {"strokes": strokes}
-        before = run(session(model["start"]), given)["probability"] if "start" in model else strokes[:, :1] * 0
-        given |= {"previous": before}
-    return given, run(session(model["model"]), given)["probability"]
+    """Inputs of the graph by name, and what it gives for them: on disks of a size that it finds something on."""
+    found: list[tuple[Arrays, NDArray[np.float32]]] = []
+    for factor in FACTORS:
+        picture, labels = (each.repeat(factor, 0).repeat(factor, 1) for each in tiny_image())
+        given: Arrays = {"image": picture.transpose(2, 0, 1)[None].copy()}
+        if known["reads"] is not None:
+            strokes = np.zeros((1, 2, *picture.shape[:2]), np.float32)
+            strokes[0, 0, 40 * factor, 17 * factor : 24 * factor] = 1
+            strokes[0, 1, 60 * factor, 40 * factor : 62 * factor] = 1
+            scale = np.array([factor, factor, 1], np.float32)
+            given |= {"clicks": CLICKS * scale} if known["reads"] == "clicks" else {"strokes": strokes}
+            # Not empty, which the programs that test it refuse.
+            disk = (labels == labels[40 * factor, 20 * factor]).astype(np.float32)[None, None]
+            before = run(session(model["start"]), given)["probability"] if "start" in model else disk
+            given |= {"previous": before}
+        found.append((given, run(session(model["model"]), given)["probability"]))
+        if found[-1][1].max() > known["threshold"]:
+            break
+    return max(found, key=lambda each: float(each[1].max()))
 
 
 def _saved(value: NDArray[Any]) -> bytes:
@@ -174,11 +185,13 @@ def _saved(value: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _cover(image: NDArray[Any], mask: NDArray[np.bool_], known: Mapping[str, Any]) -> bytes:
+def _cover(given: Arrays, mask: NDArray[np.bool_]) -> bytes:
     """The tested image with the clicks and the mask, as PNG."""
-    points = np.concatenate([CLICKS, CLICKS[..., :1] * 0], -1)
-    clicks = Interactions.of(torch.from_numpy(points), (image.shape[1], image.shape[2]))
-    shown = overlay(image.transpose(1, 2, 0), None, mask, clicks if known["reads"] == "clicks" else None, scale=6)
+    image, said = given["image"][0], None
+    if "clicks" in given:
+        points = np.concatenate([given["clicks"], given["clicks"][..., :1] * 0], -1)
+        said = Interactions.of(torch.from_numpy(points), (image.shape[1], image.shape[2]))
+    shown = overlay(image.transpose(1, 2, 0), None, mask, said, scale=max(1, 384 // len(mask)))
     buffer = BytesIO()
     Image.fromarray(shown).save(buffer, "PNG")
     return buffer.getvalue()
