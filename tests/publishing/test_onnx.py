@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import zoo
-from tests.helpers.checkpoints import nuclick_folder, watershed_folder
+from tests.helpers.checkpoints import calm_folder, watershed_folder
 from zoo import encoders
 from zoo.cli import main
 from zoo.errors import ConfigError
@@ -95,7 +95,7 @@ def test_the_previous_mask_counts_where_a_method_remembers():
 
 def test_a_session_and_a_program_with_onnxruntime_agree(tmp_path):
     """NuClick on a window, as its card says."""
-    folder = nuclick_folder(tmp_path / "tiny")
+    folder = calm_folder(tmp_path / "tiny")
     out = tmp_path / "onnx"
     assert main(["publish", str(folder), "--to", str(out), "--format", "onnx"]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["README.md", "SHA256SUMS", "model.onnx"]
@@ -142,12 +142,11 @@ def test_what_can_not_be_a_graph(tmp_path, capsys, monkeypatch):
         graphs(RITM(Unet(6, "test_efficientnet"), refiner=FBRSB()))
     with pytest.raises(ConfigError, match="has flip: true"):
         graphs(small(flip=True))
-    assert (
-        main(["publish", str(watershed_folder(tmp_path / "w")), "--to", str(tmp_path / "x"), "--format", "onnx"]) == 2
-    )
+    to = ["--to", str(tmp_path / "x"), "--format", "onnx"]
+    assert main(["publish", str(watershed_folder(tmp_path / "w")), *to]) == 2
     assert "Watershed" in capsys.readouterr().err
     monkeypatch.setattr("zoo.publishing.onnx.find_spec", lambda name: None)
-    folder = nuclick_folder(tmp_path / "tiny")
-    assert main(["publish", str(folder), "--to", str(tmp_path / "x"), "--format", "onnx"]) == 2
+    folder = calm_folder(tmp_path / "tiny")
+    assert main(["publish", str(folder), *to]) == 2
     assert "needs onnx and onnxruntime; `pip install 'isegzoo[onnx]'`" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny", "w"]

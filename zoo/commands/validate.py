@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Check a checkpoint before it is published, or all those of an index: that its files are there and "
         "no others, their\nchecksums, that it has a licence, a resolution and a card that says what a stranger must "
         "know, that it loads, naming\nclasses of zoo only, and that it segments a tiny image by clicks and scribbles. "
-        "The exit code is 2 where something is\nwrong.\n\nWith -c or --config it evaluates an experiment on its validation "
-        "images; `zoo validate -c EXPERIMENT.yaml --help` shows how.",
+        "The exit code is 2 where something is\nwrong.\n\nWith -c or --config it evaluates an experiment on its "
+        "validation images; `zoo validate -c EXPERIMENT.yaml --help` shows how.",
         epilog="examples:\n"
         "  zoo validate lab/nuclei              # a folder\n"
         "  zoo validate lab/index.yaml --json   # all checkpoints of an index\n"
