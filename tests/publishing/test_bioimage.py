@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.helpers.checkpoints import calm_folder
+from tests.helpers.checkpoints import unet_folder
 from zoo.cli import main
 from zoo.publishing.compared import run, session
 
@@ -24,7 +24,7 @@ def package(source: object, folder: Path) -> Path:
 
 
 def test_a_package_holds_what_its_description_says(tmp_path):
-    path = package(calm_folder(tmp_path / "tiny"), tmp_path)
+    path = package(unet_folder(tmp_path / "tiny"), tmp_path)
     assert sorted(each.name for each in path.parent.iterdir()) == ["LICENSE", "README.md", "SHA256SUMS", "package.zip"]
     with ZipFile(path) as file:
         held = {name: file.read(name) for name in file.namelist()}
@@ -56,6 +56,6 @@ def files(value: object) -> list[dict[str, str]]:
 @pytest.mark.parametrize("source", ["tiny", "nuclei", "ritm-glands-glas", "deepscribble-refine-glas"])
 def test_bioimageio_runs_it(source, tmp_path):
     core = pytest.importorskip("bioimageio.core", reason="pip install 'isegzoo[bioimage]'")
-    path = package(calm_folder(tmp_path / "tiny") if source == "tiny" else source, tmp_path)
+    path = package(unet_folder(tmp_path / "tiny") if source == "tiny" else source, tmp_path)
     summary = core.test_description(path)
     assert summary.status == "passed", summary.format()

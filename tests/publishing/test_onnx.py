@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import zoo
-from tests.helpers.checkpoints import calm_folder, watershed_folder
+from tests.helpers.checkpoints import unet_folder, watershed_folder
 from zoo import encoders
 from zoo.cli import main
 from zoo.errors import ConfigError
 from zoo.hub.index import entries
 from zoo.hub.load import load_segmenter
-from zoo.networks import LateUnet, NuClickNet, Unet
+from zoo.networks import LateUnet, Unet
 from zoo.publishing.compared import check, example, run, session
 from zoo.publishing.onnx import graphs
 from zoo.refiners import FBRSB
@@ -31,10 +31,7 @@ def late(encoder: encoders.InteractionEncoder | None = None) -> RITM:
 
 def small(kind: type = NuClick, channels: int = 5, **arguments: object) -> torch.nn.Module:
     torch.manual_seed(0)
-    network = NuClickNet(in_channels=channels, width=0.0625, multi_scale_blocks=0)
-    with torch.no_grad():
-        network.out.weight *= 1e-3  # logits of an untrained network are thousands, where rounding errors show
-    return kind(network, **arguments).eval()
+    return kind(Unet(channels, "test_efficientnet", (16, 8, 8, 8, 8)), **arguments).eval()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +92,7 @@ def test_the_previous_mask_counts_where_a_method_remembers():
 
 def test_a_session_and_a_program_with_onnxruntime_agree(tmp_path):
     """NuClick on a window, as its card says."""
-    folder = calm_folder(tmp_path / "tiny")
+    folder = unet_folder(tmp_path / "tiny")
     out = tmp_path / "onnx"
     assert main(["publish", str(folder), "--to", str(out), "--format", "onnx"]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["README.md", "SHA256SUMS", "model.onnx"]
@@ -129,8 +126,8 @@ def test_a_graph_that_differs_is_refused(monkeypatch):
     method = small()
     made = graphs(method)
     with torch.no_grad():
-        method.network.out.bias += 0.01
-    with pytest.raises(ConfigError, match=r"model\.onnx of NuClick gives other probabilities .* by 0\.00"):
+        method.network.unet.segmentation_head[0].bias += 0.1
+    with pytest.raises(ConfigError, match=r"model\.onnx of NuClick gives other probabilities .* by 0\.0"):
         check(method, made)
 
 
@@ -146,7 +143,7 @@ def test_what_can_not_be_a_graph(tmp_path, capsys, monkeypatch):
     assert main(["publish", str(watershed_folder(tmp_path / "w")), *to]) == 2
     assert "Watershed" in capsys.readouterr().err
     monkeypatch.setattr("zoo.publishing.onnx.find_spec", lambda name: None)
-    folder = calm_folder(tmp_path / "tiny")
+    folder = unet_folder(tmp_path / "tiny")
     assert main(["publish", str(folder), *to]) == 2
     assert "needs onnx and onnxruntime; `pip install 'isegzoo[onnx]'`" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny", "w"]

@@ -101,7 +101,7 @@ def describe(texts: Texts, known: Mapping[str, Any], content: Mapping[str, bytes
     return {
         "format_version": VERSION,
         "type": "model",
-        "name": UNNAMED.sub(" ", texts.title).strip()[:MOST].ljust(5, "_"),
+        "name": UNNAMED.sub("", texts.title).strip()[:MOST].ljust(5, "_"),
         "description": " ".join(use.split())[:DESCRIBED],
         "version": "1",
         "timestamp": datetime.now(UTC).isoformat(),

@@ -22,6 +22,6 @@ def changes(card: str, weights: str, text: str | None) -> str:
         newest = before.partition("\n")[0]
         if f"weights {weights[:8]}" in newest:
             return before
-        text = "new weights" if card else "published"
+        text = "new weights" if before else "published"
     today = datetime.now(UTC).date().isoformat()
     return f"- {today}, weights {weights[:8]}: {' '.join(text.split())}\n{before}".strip()

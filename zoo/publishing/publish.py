@@ -53,15 +53,15 @@ def _to_hub(source: Source, name: str, where: hf.Place, said: Said) -> str:
     with TemporaryDirectory() as temporary:
         folder, index = Path(temporary) / "folder", Path(temporary) / FILE
         folder.mkdir()
-        old = upload.read_text(beside, FILE) if where.folder else ""
+        old, parent = upload.read_text(beside, FILE) if where.folder else ("", None)
         if old:
             write_text(index, old)
         entry = entries(index).get(said.name) if index.is_file() else None
-        before = Before(upload.read_text(where, CARD), upload.read_text(where, LICENCE), entry)
+        before = Before(upload.read_text(where, CARD)[0], upload.read_text(where, LICENCE)[0], entry)
         entry = write_checkpoint(folder, source, said, _with_entry(before, name))
         if where.folder:
             write_entry(index, said.name, replace(entry, url=said.url))
-        commit = upload.upload(folder, where, f"Publish {said.name}", index if where.folder else None)
+        commit = upload.upload(folder, where, f"Publish {said.name}", index if where.folder else None, parent)
     here = hf.Place(where.repository, commit, where.folder)
     return f'{said.name} is on Hugging Face, now and for ever as {here}: zoo.load("{here}")'
 

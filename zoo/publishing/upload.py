@@ -23,7 +23,7 @@ def make_repository(where: Place) -> None:
         _api(where).create_repo(where.repository, exist_ok=True)
 
 
-def upload(folder: Path, where: Place, message: str, index: Path | None = None) -> str:
+def upload(folder: Path, where: Place, message: str, index: Path | None = None, parent: str | None = None) -> str:
     """Upload the files of a folder, and the index of the folder above, in one commit; returns its full name.
 
     Args:
@@ -31,9 +31,10 @@ def upload(folder: Path, where: Place, message: str, index: Path | None = None) 
         where: to; its repository is there.
         message: of the commit.
         index: the file of an index, for the folder above `where`.
+        parent: the commit that the index is made from; None: any.
 
     Raises:
-        CheckpointError: as `make_repository`.
+        CheckpointError: as `make_repository`, or somebody has changed the repository since.
     """
     before = f"{where.folder}/" if where.folder else ""
     files = {f"{before}{path.name}": path for path in sorted(folder.iterdir())}
@@ -48,6 +49,7 @@ def upload(folder: Path, where: Place, message: str, index: Path | None = None) 
             [CommitOperationAdd(name, str(path)) for name, path in files.items()],
             commit_message=message,
             revision=where.revision,
+            parent_commit=parent,
         )
     return str(done.oid)
 
@@ -57,14 +59,14 @@ def above(where: Place) -> Place:
     return Place(where.repository, where.revision, where.folder.rpartition("/")[0])
 
 
-def read_text(where: Place, file: str) -> str:
-    """A file of a repository; empty where it has none of this name.
+def read_text(where: Place, file: str) -> tuple[str, str | None]:
+    """A file of a repository, and the commit that it is of; empty where the repository has none of this name.
 
     Raises:
         CheckpointError: it can't be had.
     """
     path = hf.fetch(where, file)
-    return path.read_text(errors="replace") if path else ""
+    return ("", None) if path is None else (path.read_text(errors="replace"), hf.pinned(where, path).revision)
 
 
 def _api(where: Place) -> Any:
