@@ -24,10 +24,10 @@ def main(argv: list[str]) -> int:
         raise ConfigError("--index is for a folder on this machine; that of Hugging Face lies above its folder there")
     # Only now: they import torch and Lightning, for seconds, which --help and wrong options must not.
     from zoo.hub.card import read_card
-    from zoo.publishing.checkpoint import Said
+    from zoo.publishing.checkpoint import Publication
     from zoo.publishing.publish import publish
 
-    said = Said(
+    said = Publication(
         name=options.name or options.to.removeprefix(HF).rstrip("/").rpartition("/")[2].partition("@")[0],
         command=shlex.join(["zoo", "publish", *argv]),
         card=None if options.card is None else read_card(options.card),

@@ -22,7 +22,7 @@ from zoo.hub.cache import SUMS
 from zoo.hub.index import CARD, LICENCE
 from zoo.images.drawing import overlay
 from zoo.interactions import Interactions
-from zoo.publishing.checkpoint import Said
+from zoo.publishing.checkpoint import Publication
 from zoo.publishing.compared import Arrays, check, run, session
 from zoo.publishing.facts import facts
 from zoo.publishing.graph_card import Texts, graph_card, texts_of
@@ -48,7 +48,7 @@ UNNAMED = re.compile(r"[^A-Za-z0-9_+() -]+")
 """What a description's name may not hold."""
 
 
-def write_package(folder: Path, name: str, said: Said) -> list[str]:
+def write_package(folder: Path, name: str, said: Publication) -> list[str]:
     """Write the package of a checkpoint with its card, and return the names of the files.
 
     `bioimageio.core.test_description` checks it, where the extra `bioimage` is installed.

@@ -33,7 +33,7 @@ UNSTATED = "not stated"
 
 
 @dataclass(frozen=True)
-class Said:
+class Publication:
     """What a person says of a checkpoint, beside its weights.
 
     Attributes:
@@ -60,7 +60,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Before:
+class Replaced:
     """What is replaced, if anything is.
 
     Attributes:
@@ -74,7 +74,7 @@ class Before:
     entry: Entry | None = None
 
 
-def write_checkpoint(folder: Path, source: Source, said: Said, before: Before) -> Entry:
+def write_checkpoint(folder: Path, source: Source, said: Publication, before: Replaced) -> Entry:
     """Write a checkpoint's folder and return its entry for an index.
 
     What an earlier entry says stays where nothing new is said of it: metrics, task, data and address.
@@ -111,7 +111,7 @@ def write_checkpoint(folder: Path, source: Source, said: Said, before: Before) -
     )
 
 
-def _card(folder: Path, source: Source, said: Said, before: Before) -> tuple[str, str]:
+def _card(folder: Path, source: Source, said: Publication, before: Replaced) -> tuple[str, str]:
     """The card's text, and the licence that it names."""
     weights = sha256(folder / WEIGHTS)
     known = "" if source.folder is None else _read(source.folder / CARD)
@@ -131,7 +131,7 @@ def _card(folder: Path, source: Source, said: Said, before: Before) -> tuple[str
     return card.markdown(said.name, class_path, source.mpp, source.gives, results, made_with, new), card.licence
 
 
-def _licence(source: Source, said: Said, before: Before, licence: str) -> str:
+def _licence(source: Source, said: Publication, before: Replaced, licence: str) -> str:
     """The text of the licence: the given one, or the one that was there for the same licence."""
     if said.licence is not None:
         return licence_text(said.licence)
@@ -152,14 +152,14 @@ def licence_text(path: Path) -> str:
         raise CheckpointError(f"{path}: not readable ({error}); give the text of the licence") from None
 
 
-def read_before(folder: Path, index: Path, name: str) -> Before:
+def read_before(folder: Path, index: Path, name: str) -> Replaced:
     """What publishing to a folder, and to an index, would replace.
 
     Raises:
         CheckpointError: there is an index that can't be read.
     """
     entry = entries(index).get(name) if index.is_file() else None
-    return Before(_read(folder / CARD), _read(folder / LICENCE), entry)
+    return Replaced(_read(folder / CARD), _read(folder / LICENCE), entry)
 
 
 def check_place(folder: Path, index: Path, name: str, url: str | None) -> None:

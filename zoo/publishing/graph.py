@@ -25,7 +25,7 @@ SAID: dict[str, Axes] = {"clicks": {0: "batch", 1: "clicks"}, "strokes": PLANE}
 
 
 @dataclass(frozen=True)
-class Part:
+class GraphPart:
     """One graph.
 
     Attributes:
@@ -46,7 +46,7 @@ class Part:
         return [name for name in self.axes if name not in self.inputs]
 
 
-def parts(method: nn.Module) -> Iterator[Part]:
+def parts(method: nn.Module) -> Iterator[GraphPart]:
     """The graphs of a method: `model`, and `image` and `click` where its network looks at the image once.
 
     Raises:
@@ -54,7 +54,7 @@ def parts(method: nn.Module) -> Iterator[Part]:
     """
     image = torch.randint(0, 256, (2, 3, 70, 90), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     if isinstance(method, GuideNet):
-        yield Part("model", Automatic(method), {"image": image}, {"image": PLANE, "probability": PLANE})
+        yield GraphPart("model", AutomaticGraph(method), {"image": image}, {"image": PLANE, "probability": PLANE})
         return
     if not isinstance(method, InteractiveSegmenter):
         raise ConfigError(f"{type(method).__name__} has no network that could be a graph; methods with networks have")
@@ -68,23 +68,23 @@ def parts(method: nn.Module) -> Iterator[Part]:
     examples |= {"strokes": torch.zeros(2, 2, 70, 90)}
     inputs = {"image": image, said: examples[said], "previous": torch.zeros(2, 1, 70, 90)}
     axes = {"image": PLANE, said: SAID[said], "previous": PLANE}
-    yield Part("model", Whole(method), inputs, axes | {"probability": PLANE})
+    yield GraphPart("model", WholeGraph(method), inputs, axes | {"probability": PLANE})
     if isinstance(method, RefineNet):
         begin = {"image": image}
-        yield Part("start", Automatic(method.guide_net), begin, {"image": PLANE, "probability": PLANE})
+        yield GraphPart("start", AutomaticGraph(method.guide_net), begin, {"image": PLANE, "probability": PLANE})
     if method.looks:
-        look = Look(method)
+        look = LookGraph(method)
         with torch.no_grad():
             features = {f"features_{number}": each for number, each in enumerate(look(image))}
         # Of another free size than the image: a fraction of what it is padded to.
         free = {name: {0: "batch", 2: f"{name}_height", 3: f"{name}_width"} for name in features}
-        yield Part("image", look, {"image": image}, {"image": PLANE} | free)
+        yield GraphPart("image", look, {"image": image}, {"image": PLANE} | free)
         rest = {name: value for name, value in inputs.items() if name != "image"} | features
         free = {name: axes[name] for name in rest if name in axes} | free
-        yield Part("click", Answer(method), rest, free | {"probability": PLANE})
+        yield GraphPart("click", AnswerGraph(method), rest, free | {"probability": PLANE})
 
 
-class Automatic(nn.Module):
+class AutomaticGraph(nn.Module):
     """The image to the probability of a network that is told nothing."""
 
     def __init__(self, method: GuideNet) -> None:
@@ -96,7 +96,7 @@ class Automatic(nn.Module):
         return _cut(torch.sigmoid(self.method(_pixels(image))), image)
 
 
-class Whole(nn.Module):
+class WholeGraph(nn.Module):
     """Image, what was said and the previous mask to the probability."""
 
     def __init__(self, method: InteractiveSegmenter) -> None:
@@ -110,7 +110,7 @@ class Whole(nn.Module):
         return _cut(torch.sigmoid(logits), image)
 
 
-class Look(nn.Module):
+class LookGraph(nn.Module):
     """The image's features, of a network that looks at it once."""
 
     def __init__(self, method: InteractiveSegmenter) -> None:
@@ -122,7 +122,7 @@ class Look(nn.Module):
         return self.method.look(_pixels(image))
 
 
-class Answer(nn.Module):
+class AnswerGraph(nn.Module):
     """What was said, the previous mask and the image's features to the probability."""
 
     def __init__(self, method: InteractiveSegmenter) -> None:

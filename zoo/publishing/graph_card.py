@@ -11,7 +11,7 @@ from zoo.hub.card import section, title_of
 from zoo.hub.index import CARD, LICENCE
 from zoo.hub.indices import Indices
 from zoo.hub.locate import located
-from zoo.publishing.checkpoint import UNSTATED, Said, licence_text
+from zoo.publishing.checkpoint import UNSTATED, Publication, licence_text
 
 SECTIONS = ("Trained on", "Intended use", "Limits", "Licence", "Citation")
 WHOLE = """\
@@ -67,7 +67,7 @@ class Texts:
     terms: str
 
 
-def graph_card(texts: Texts, said: Said, facts: Mapping[str, Any], parts: Collection[str]) -> str:
+def graph_card(texts: Texts, said: Publication, facts: Mapping[str, Any], parts: Collection[str]) -> str:
     """The card of a checkpoint's graphs.
 
     Args:
@@ -97,7 +97,7 @@ def graph_card(texts: Texts, said: Said, facts: Mapping[str, Any], parts: Collec
     return "\n\n".join(part.strip() for part in parts_of_it) + "\n"
 
 
-def texts_of(name: str, said: Said) -> Texts:
+def texts_of(name: str, said: Publication) -> Texts:
     """What is said of a source: by the given card, or by the one in its folder.
 
     Raises:

@@ -18,10 +18,10 @@ from zoo.files import write_bytes, write_text
 from zoo.hub.cache import SUMS
 from zoo.hub.index import CARD, LICENCE
 from zoo.inference.evaluating import evaluating
-from zoo.publishing.checkpoint import Said
+from zoo.publishing.checkpoint import Publication
 from zoo.publishing.compared import check
 from zoo.publishing.facts import facts
-from zoo.publishing.graph import Part, parts
+from zoo.publishing.graph import GraphPart, parts
 from zoo.publishing.graph_card import graph_card, texts_of
 from zoo.publishing.place import write_sums
 from zoo.publishing.source import read_segmenter
@@ -31,7 +31,7 @@ OPSET = 18
 FILES = ("model.onnx", "start.onnx", "image.onnx", "click.onnx", CARD, LICENCE, SUMS)
 
 
-def write_graphs(folder: Path, name: str, said: Said) -> list[str]:
+def write_graphs(folder: Path, name: str, said: Publication) -> list[str]:
     """Write the graphs of a checkpoint with a card, and return the names of the files.
 
     Raises:
@@ -72,7 +72,7 @@ def graphs(method: nn.Module, names: Mapping[str, str] | None = None) -> dict[st
     return {part.name: _exported(part, known) for part in parts(method)}
 
 
-def _exported(part: Part, known: Mapping[str, str]) -> bytes:
+def _exported(part: GraphPart, known: Mapping[str, str]) -> bytes:
     import onnx
 
     with TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad(), evaluating(part.module):
@@ -98,7 +98,7 @@ def _exported(part: Part, known: Mapping[str, str]) -> bytes:
     return content
 
 
-def _keep_inputs(model: Any, part: Part) -> None:
+def _keep_inputs(model: Any, part: GraphPart) -> None:
     """Put back inputs that nothing depends on, so that all graphs are called alike."""
     import onnx
 

@@ -12,12 +12,12 @@ from zoo.hub import hf
 from zoo.hub.index import CARD, LICENCE, Entry, entries, write_entry
 from zoo.hub.indices import FILE, Indices
 from zoo.publishing import upload
-from zoo.publishing.checkpoint import FILES, Before, Said, check_place, read_before, write_checkpoint
+from zoo.publishing.checkpoint import FILES, Publication, Replaced, check_place, read_before, write_checkpoint
 from zoo.publishing.place import replacing_folder
 from zoo.publishing.source import Source, read_source
 
 
-def publish(name: str, to: str, said: Said, kind: str = "checkpoint", index: Path | None = None) -> str:
+def publish(name: str, to: str, said: Publication, kind: str = "checkpoint", index: Path | None = None) -> str:
     """Publish a training or a checkpoint, and return what to tell the person.
 
     Args:
@@ -46,7 +46,7 @@ def publish(name: str, to: str, said: Said, kind: str = "checkpoint", index: Pat
     return f"{folder} written, {said.name} entered in {index}; `zoo validate {folder}` tells what it lacks"
 
 
-def _to_hub(source: Source, name: str, where: hf.Place, said: Said) -> str:
+def _to_hub(source: Source, name: str, where: hf.Place, said: Publication) -> str:
     """A folder of a repository with the index above it, or the whole repository, which needs none."""
     upload.make_repository(where)
     beside = upload.above(where)
@@ -57,7 +57,7 @@ def _to_hub(source: Source, name: str, where: hf.Place, said: Said) -> str:
         if old:
             write_text(index, old)
         entry = entries(index).get(said.name) if index.is_file() else None
-        before = Before(upload.read_text(where, CARD)[0], upload.read_text(where, LICENCE)[0], entry)
+        before = Replaced(upload.read_text(where, CARD)[0], upload.read_text(where, LICENCE)[0], entry)
         entry = write_checkpoint(folder, source, said, _with_entry(before, name))
         if where.folder:
             write_entry(index, said.name, replace(entry, url=said.url))
@@ -66,7 +66,7 @@ def _to_hub(source: Source, name: str, where: hf.Place, said: Said) -> str:
     return f'{said.name} is on Hugging Face, now and for ever as {here}: zoo.load("{here}")'
 
 
-def _with_entry(before: Before, name: str) -> Before:
+def _with_entry(before: Replaced, name: str) -> Replaced:
     """With the source's own entry, where the place has none and the source is a name of an index."""
     if before.entry is not None or "://" in name:
         return before
@@ -80,7 +80,7 @@ def _with_entry(before: Before, name: str) -> Before:
     return before if entry is None else replace(before, entry=replace(entry, url=None))
 
 
-def _graph(name: str, to: str, said: Said, kind: str) -> str:
+def _graph(name: str, to: str, said: Publication, kind: str) -> str:
     """A folder of graphs."""
     # Only now: they need packages that a checkpoint doesn't.
     from zoo.publishing.bioimage import FILES as PACKAGE_FILES
@@ -88,7 +88,7 @@ def _graph(name: str, to: str, said: Said, kind: str) -> str:
     from zoo.publishing.onnx import FILES as GRAPH_FILES
     from zoo.publishing.onnx import write_graphs
 
-    write: Callable[[Path, str, Said], list[str]] = write_graphs if kind == "onnx" else write_package
+    write: Callable[[Path, str, Publication], list[str]] = write_graphs if kind == "onnx" else write_package
     if to.startswith(hf.SCHEME):
         where = hf.place(to)
         with TemporaryDirectory() as temporary:

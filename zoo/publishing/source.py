@@ -53,7 +53,7 @@ def read_source(name: str) -> Source:
     """
     path = Path(name)
     if is_run(path) and not (path / WEIGHTS).is_file():
-        file = run_weights(path)
+        file = path if path.suffix == ".ckpt" else run_weights(path)
         config, state = read_ckpt(file)
         module = build(config, file)
         load_state(module, config, state, file)
@@ -75,7 +75,7 @@ def read_segmenter(name: str) -> nn.Module:
         CheckpointError: it can't be read, or does not load.
     """
     path = Path(name)
-    weights = str(run_weights(path)) if is_run(path) and not (path / WEIGHTS).is_file() else name
+    weights = str(run_weights(path)) if path.is_dir() and not (path / WEIGHTS).is_file() else name
     method = load_segmenter(weights)
     if not isinstance(method, nn.Module):
         raise CheckpointError(f"{name}: holds {type(method).__name__}, which has no network")
