@@ -47,7 +47,7 @@ WRONG = {
     "score": ["gone.png", "gone.png"],
     "compare": [],
     "leaderboard": ["--no-such-option"],
-    "export": ["a.ckpt"],
+    "publish": ["a.ckpt"],
     "prep": ["no-such-data"],
 }
 

@@ -13,7 +13,7 @@ from zoo.commands.guard import guarded
 
 LIGHTNING_VERBS = {
     "fit": "train a method",
-    "validate": "evaluate on the validation split",
+    "validate": "evaluate on the validation split; of a checkpoint's folder or an index: check it",
     "test": "evaluate on the test split under the experiment's protocol",
     "predict": "write instance maps or masks of the test split",
 }
@@ -27,7 +27,7 @@ VERBS = {
     "compare": "evaluate experiments side by side and write a report",
     "leaderboard": "write leaderboard.md from experiments/results",
     "new": "write an encoder, a method or a data set of your own to begin with",
-    "export": "make a checkpoint folder of a training's .ckpt",
+    "publish": "make a checkpoint of a training for others, or an ONNX graph, here or on Hugging Face",
 }
 
 
@@ -47,6 +47,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(verb: str, arguments: list[str], plugins: Mapping[str, EntryPoint]) -> int:
+    if verb == "validate" and _names_checkpoint(arguments):
+        from zoo.commands.validate import main as check
+
+        return check(arguments)
     if verb in LIGHTNING_VERBS:
         from zoo.config.cli import run
 
@@ -60,6 +64,13 @@ def _run(verb: str, arguments: list[str], plugins: Mapping[str, EntryPoint]) -> 
         print(f"zoo: no verb {verb!r}; see `zoo --help`", file=sys.stderr)
         return 2
     return command(arguments)
+
+
+def _names_checkpoint(arguments: list[str]) -> bool:
+    """Whether `validate` is asked of a checkpoint or an index: Lightning's takes options only."""
+    ours = ("-h", "--help", "--json", "--trust-code")
+    rest = [argument for argument in arguments if argument not in ours]
+    return not rest or not rest[0].startswith("-")
 
 
 def _parser(plugins: Mapping[str, object]) -> argparse.ArgumentParser:

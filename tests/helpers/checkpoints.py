@@ -16,6 +16,16 @@ CONFIG: dict[str, Any] = {
         "mpp": 0.25,
     },
 }
+UNET: dict[str, Any] = {
+    **CONFIG,
+    "init_args": {
+        **CONFIG["init_args"],
+        "network": {
+            "class_path": "zoo.networks.Unet",
+            "init_args": {"in_channels": 5, "backbone": "test_efficientnet", "decoder_channels": [16, 8, 8, 8, 8]},
+        },
+    },
+}
 WATERSHED: dict[str, Any] = {"class_path": "zoo.methods.Watershed", "init_args": {"window": 32}}
 
 
@@ -27,6 +37,14 @@ def state() -> dict[str, torch.Tensor]:
 
 def nuclick_folder(folder: Path) -> Path:
     save_folder(folder, CONFIG, state(), "# tiny\n")
+    return folder
+
+
+def unet_folder(folder: Path) -> Path:
+    """As `nuclick_folder`, of a network whose logits are near 0 before it is trained: rounding errors stay small."""
+    torch.manual_seed(0)
+    method = build(UNET)
+    save_folder(folder, UNET, method.state_dict(), "# tiny\n")
     return folder
 
 

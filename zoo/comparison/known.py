@@ -6,6 +6,7 @@ import re
 
 from zoo.comparison.result import Result
 from zoo.errors import CheckpointError
+from zoo.hub.card import section
 from zoo.hub.index import entries
 from zoo.hub.locate import locate
 
@@ -35,9 +36,3 @@ def _trained(result: Result, name: str) -> str:
             + section(card, "Limits")
         )
     return " ".join(LINK.sub(r"\1", text).split())
-
-
-def section(card: str, heading: str) -> str:
-    """The text below a heading of a model card; empty where it has none."""
-    parts = re.split(r"^## (.*)$", card, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(heading, "").strip()

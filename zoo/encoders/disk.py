@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.encoders.base import InteractionEncoder
+from zoo.encoders.nearest import on_pixels, squared_to_clicks
 from zoo.interactions import Interactions
 from zoo.ops.distance import distance_to
 
@@ -43,3 +44,7 @@ class Disks(InteractionEncoder):
             for channel, stroke in enumerate(interactions.strokes.unbind(1)):
                 out[:, channel][distance_to(stroke) <= self.radius] = 1.0
         return out
+
+    def in_graph(self, said: Tensor, image: Tensor) -> Tensor:
+        """The same of clicks."""
+        return (squared_to_clicks(on_pixels(said, image), image) <= self.radius**2).float()

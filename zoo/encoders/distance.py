@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.encoders.base import InteractionEncoder
+from zoo.encoders.nearest import squared_to_clicks
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.ops.distance import distance_to
@@ -36,6 +37,10 @@ class DistanceEncoder(InteractionEncoder):
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
         """(B, 2, H, W) float32: positive, negative."""
         return self.value(torch.stack([self._to_nearest(interactions, label) for label in (1, 0)], 1))
+
+    def in_graph(self, said: Tensor, image: Tensor) -> Tensor:
+        """The same of clicks."""
+        return self.value(squared_to_clicks(said, image).sqrt())
 
     def _to_nearest(self, interactions: Interactions, label: int) -> Tensor:
         """(B, H, W) float32 distance to the nearest click or stroke of a label, inf where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from zoo.encoders.pixel import Pixels
@@ -27,3 +28,8 @@ class InclusionExclusion(Pixels):
         if not self.exclusion:
             maps[:, 1] = 0
         return maps
+
+    def in_graph(self, said: Tensor, image: Tensor) -> Tensor:
+        """The same of clicks."""
+        maps = super().in_graph(said, image)
+        return maps if self.exclusion else torch.cat([maps[:, :1], torch.zeros_like(maps[:, 1:])], 1)

@@ -17,3 +17,7 @@ class NoGuidance(InteractionEncoder):
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:
         """(B, 0, H, W) float32."""
         return torch.zeros(len(interactions), 0, *interactions.size, device=interactions.device)
+
+    def in_graph(self, said: Tensor, image: Tensor) -> Tensor:
+        """(B, 0, H, W) float32."""
+        return image[:, :0]

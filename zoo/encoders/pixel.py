@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.encoders.base import InteractionEncoder
+from zoo.encoders.nearest import on_pixels, squared_to_clicks
 from zoo.interactions import Interactions
 
 
@@ -28,3 +29,7 @@ class Pixels(InteractionEncoder):
         for label in (1, 0):
             maps[:, 1 - label] = interactions.pixels(label, self.strokes)
         return maps
+
+    def in_graph(self, said: Tensor, image: Tensor) -> Tensor:
+        """The same of clicks."""
+        return (squared_to_clicks(on_pixels(said, image), image) == 0).float()

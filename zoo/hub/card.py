@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -51,7 +52,16 @@ class Card:
         """The data sets, one by one."""
         return _listed(self.data)
 
-    def markdown(self, name: str, class_path: str, mpp: float | None, gives: Kind | None, results: str = "") -> str:
+    def markdown(
+        self,
+        name: str,
+        class_path: str,
+        mpp: float | None,
+        gives: Kind | None,
+        results: str = "",
+        made: str = "",
+        changes: str = "",
+    ) -> str:
         """The card of checkpoint `name`.
 
         Args:
@@ -60,6 +70,8 @@ class Card:
             mpp: micrometres per pixel that it works at; None: unknown.
             gives: what its users say; None: nothing, its first mask is all there is.
             results: a Markdown table of what it reached, if there is one.
+            made: the commands that made it.
+            changes: since it was first published, as a Markdown list.
         """
         resolution = "unknown" if mpp is None else f"{mpp:g} um/px"
         given = "" if mpp is None else f", mpp={mpp:g}"
@@ -81,7 +93,23 @@ class Card:
         parts.append(f"## Licence\n\n{self.licence}")
         if self.citation:
             parts.append(f"## Citation\n\n{self.citation}")
+        if made:
+            parts.append(f"## Made with\n\n{made}")
+        if changes:
+            parts.append(f"## Changes\n\n{changes}")
         return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def section(card: str, heading: str) -> str:
+    """The text below a heading of a model card; empty where it has none."""
+    parts = re.split(r"^## (.*)$", card, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(heading, "").strip()
+
+
+def title_of(card: str) -> str:
+    """The title of a model card; empty where it has none."""
+    found = re.search(r"^# (.+)$", card, flags=re.MULTILINE)
+    return found[1].strip() if found else ""
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def _packed(name: str, value: Tensor, half: bool) -> Tensor:
         return value
     packed = value.half() if half and value.ndim > 1 else value
     if not bool(packed.isfinite().all()):
-        hint = "the training diverged" if not bool(value.isfinite().all()) else "export it with --no-half"
+        hint = "the training diverged" if not bool(value.isfinite().all()) else "publish it with --no-half"
         raise CheckpointError(f"{name} holds values that are not finite as {packed.dtype}: {hint}")
     return packed
 
@@ -77,7 +77,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     try:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: missing or damaged ({error}); download or export it again") from None
+        raise CheckpointError(f"{path}: missing or damaged ({error}); download or publish it again") from None
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
 

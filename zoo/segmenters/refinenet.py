@@ -58,6 +58,11 @@ class RefineNet(InteractiveSegmenter):
         guide: GuideNet = load_segmenter(name).eval().requires_grad_(False)
         return guide
 
+    @property
+    def guide_net(self) -> GuideNet:
+        """What gives the first probability; no sub-module."""
+        return self._guide[0]
+
     def default_encoder(self) -> InteractionEncoder:
         """`1 - min(d, 255) / 255` to the nearest scribble of each sign."""
         return InverseDistance()
