@@ -25,6 +25,7 @@ VERBS = {
     "segment": "segment an image from a file of interactions",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
+    "sweep": "train and evaluate a grid of settings, resumable, and compare them",
     "leaderboard": "write leaderboard.md from experiments/results",
     "export": "make a checkpoint folder of a training's .ckpt",
 }

@@ -9,18 +9,20 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
 
-from zoo.config.cli import ZooCLI
 from zoo.data.datamodule import read_list
 from zoo.data.datasets import StoreDataset
 from zoo.files import sha256
 from zoo.hub.index import WEIGHTS, entries
 from zoo.hub.locate import is_address, locate
 from zoo.store.reader import Store
+
+if TYPE_CHECKING:  # the command line's loggers write down where a run comes from, too
+    from zoo.config.cli import ZooCLI
 
 HERE = Path(__file__).parent
 NOT_CODE = (":(top,exclude)experiments/results", ":(top,exclude)leaderboard.md")
@@ -44,6 +46,8 @@ def config_hash(cli: ZooCLI) -> str:
         data[name] = None if data.get(name) is None else sorted(Path(file).name for file in data[name])
     if data.get("test_list") is not None:
         data["test_list"] = read_list(data["test_list"])
+    if data.get("test_split") == "test":  # as if there had never been others, as in results of before
+        del data["test_split"]
     arguments = (kept["model"] or {}).get("init_args") or {}
     if not arguments.get("weights_override"):  # as if it had never been there, as in results of before
         arguments.pop("weights_override", None)

@@ -154,7 +154,7 @@ def _slug(name: str, before: Sequence[Section]) -> str:
 
 def _differences(experiments: Sequence[Experiment]) -> Differences | None:
     first = experiments[0]
-    names, records = [e.name for e in experiments], [e.records for e in experiments]
+    names, records = [e.name for e in experiments], [e.every for e in experiments]
     return differences(names, records, first.protocol.ranked_by, result_of(first).metrics)
 
 
@@ -222,7 +222,7 @@ def _curves(
 
 
 def _sessions(experiment: Experiment, turns: int) -> Sessions:
-    records = experiment.records
+    records = [record for seed in experiment.every for record in seed]  # a curve is the mean over samples and seeds
     ious = np.full((len(records), turns), np.nan)
     for row, record in zip(ious, records, strict=True):
         row[: len(record.ious)] = record.ious

@@ -170,10 +170,24 @@ class ZooCLI(LightningCLI):
         return config[self.subcommand].get(name) if self.subcommand else config.get(name)
 
 
-def run(args: Any, run_verb: bool = True) -> ZooCLI:
+class ReadCLI(ZooCLI):
+    """Reads and checks an experiment; makes nothing of it."""
+
+    def _set_seed(self) -> None:
+        """Nothing."""
+
+    def before_instantiate_classes(self) -> None:
+        """Nothing."""
+
+    def instantiate_classes(self) -> None:
+        """Nothing."""
+
+
+def run(args: Any, run_verb: bool = True, kind: type[ZooCLI] = ZooCLI) -> ZooCLI:
     """Run Lightning's command line on `args`: a list of strings, or a mapping when `run_verb` is False.
 
-    With `run_verb` False nothing is run: the model, the data and the trainer are made and returned.
+    With `run_verb` False nothing is run: the model, the data and the trainer are made and returned; with `ReadCLI` they
+    are not made, but `config` says what they would be.
 
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, or a value does not fit.
@@ -185,7 +199,7 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
     if isinstance(args, list) and len(args) > 1 and args[0] in EVALUATING and is_run(Path(args[1])):
         args = [args[0], "-c", *args[1:]]
     try:
-        return ZooCLI(
+        return kind(
             LightningModule,
             PatchDataModule,
             subclass_mode_model=True,
