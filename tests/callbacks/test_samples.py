@@ -73,7 +73,7 @@ def test_wandb_offline_needs_no_key(tmp_path, monkeypatch):
     finally:
         logger.experiment.finish()
     pictures = list(folder.rglob("*.png"))
-    assert len(pictures) == 3
+    assert len(pictures) == 3 + 1 + 2  # stages; the image, and its two masks
     assert all(os.path.getsize(path) > 1000 for path in pictures)
 
 

@@ -100,7 +100,7 @@ def test_a_run_that_fails_stops_no_other(blobs, tmp_path, capsys):
     ("given", "message"),
     [
         (["--set", "sigmaa=1,2"], "did you mean sigma?"),
-        (["--set", "nothing=1,2"], "there is foreground, max_radius, seed_radius, sigma, stain, "),
+        (["--set", "nothing=1,2"], "there is compactness, foreground, max_radius, seed_radius, sigma, stain, "),
         (["--set", "data.nothing=1"], "there is data.augment, data.batch_size, "),
         (["--set", "sigma.x=1"], "sigma has no settings of its own"),
         (["--set", "stain=blue"], "stain=blue: model.stain: "),

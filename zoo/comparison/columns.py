@@ -107,13 +107,19 @@ def columns(results: Sequence[Result]) -> list[Column]:
     return [column for column in every if any(column.value(result) is not None for result in results)]
 
 
-def best(column: Column, results: Iterable[Result]) -> set[int]:
-    """Positions of the best results of a column, as printed; none when fewer than two have a number."""
+def best(column: Column, results: Iterable[Result], rank: int = 0) -> set[int]:
+    """Positions of the best results of a column, as printed; none when fewer than two have a number.
+
+    Args:
+        column: what they are judged by.
+        results: of one protocol on the same samples.
+        rank: 0 for the best, 1 for the second best, which only more than two results have.
+    """
     shown = {i: float(column.text(v)) for i, r in enumerate(results) if (v := column.value(r)) is not None}
-    if len(shown) < 2:
+    ranked = sorted(set(shown.values()), reverse=column.better == "high")
+    if len(shown) < 2 + rank or len(ranked) <= rank:
         return set()
-    top = (max if column.better == "high" else min)(shown.values())
-    return {i for i, value in shown.items() if value == top}
+    return {i for i, value in shown.items() if value == ranked[rank]}
 
 
 def compared(found: Differences, results: Sequence[Result]) -> list[Column]:

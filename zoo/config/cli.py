@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning import LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
@@ -16,6 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from zoo.callbacks.backend import EvaluatedBackend
+from zoo.callbacks.origin import Origin
 from zoo.callbacks.predictions import PredictionWriter
 from zoo.callbacks.weights import TestedWeights
 from zoo.config.action import ComposedFile, last_named, named
@@ -126,6 +128,9 @@ class ZooCLI(LightningCLI):
         if self.subcommand == "predict":
             ours.append(PredictionWriter(folder / "predictions"))
         backend = self._value("backend", self.config_init)
+        if self.save_config_callback and self.subcommand in ("fit", "validate", "test"):
+            given_config = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_validation=True)
+            ours.append(Origin(yaml.safe_load(given_config)))
         if backend != "torch" and self.subcommand != "fit":
             ours.append(EvaluatedBackend(backend))
         trainer.callbacks += ours  # type: ignore[attr-defined]
