@@ -190,10 +190,12 @@ class Recorder(Callback):
     ) -> None:
         """Keep a batch's records, and of its masks the outlines, which are small."""
         masks = self.protocol.predictions(outputs["outcome"])
-        self.records += [
-            replace(record, outline=outline(masks[record.sample_id])) if record.sample_id in masks else record
-            for record in self.protocol.records(outputs["outcome"], batch)
-        ]
+        size = tuple(batch.image.shape[-2:])
+        for record in self.protocol.records(outputs["outcome"], batch):
+            mask = masks.get(record.sample_id)
+            if mask is not None and mask.shape == size:  # of a finer scale, it would lie elsewhere
+                record = replace(record, outline=outline(mask))
+            self.records.append(record)
         if self.progress is not None and self._task is not None:
             self.progress.advance(self._task)
 

@@ -45,8 +45,8 @@ def explored(section: Section, room: int) -> dict[str, Any]:
         "rows": section.titles,
         "whole": len(records),
         "samples": [_place(experiments[0], records[number]) for number in kept],
-        "seconds": [[_seconds(e.records[number]) for number in kept] for e in experiments],
-        "said": [[_said(e.records[number]) for number in kept] for e in experiments],
+        "seconds": [[_seconds(e.records[number], turns > 1) for number in kept] for e in experiments],
+        "said": [[e.records[number].units for number in kept] for e in experiments],
     }
     tables = [mean_scores(e.every, e.protocol.ranked_by, metrics) for e in experiments]
     known = {column.key: column for column in columns(section.results)}
@@ -86,13 +86,9 @@ def _courses(seeds: Sequence[Sequence[Record]], turns: int) -> NDArray[np.int64]
     return thousandths
 
 
-def _seconds(record: Record) -> list[float]:
-    return [float(f"{value:.3g}") for value in record.seconds]
-
-
-def _said(record: Record) -> int:
-    """How many interactions there were."""
-    return record.units
+def _seconds(record: Record, turns: bool) -> list[float]:
+    """Of each interaction, or of the sample."""
+    return [float(f"{value:.3g}") for value in (record.seconds if turns else [sum(record.seconds)])]
 
 
 def _place(experiment: Experiment, record: Record) -> dict[str, str]:
