@@ -379,6 +379,20 @@ def test_the_charts_are_drawn_from_the_traces(run):
     assert [metric["key"] for metric in oneshot["metrics"]] == ["aji"]
 
 
+def test_a_report_has_a_size_that_it_keeps(run, tmp_path, monkeypatch):
+    """Pictures that have no room are left out, the worst cases last; numbers stay."""
+    monkeypatch.setattr("zoo.comparison.report.MOST", 95_000)
+    assert main(["compare", str(run / "a.yaml"), str(run / "b.yaml"), "--out", str(tmp_path / "o")]) == 0
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert len(page) < 95_000
+    (section,) = explored(page)
+    assert "3 more of 3 have no room here: see overlays-interactive.jpg" in page
+    assert 0 < len(section["pictures"]) < 8
+    assert [len(row) for row in section["ious"]] == [8, 8]
+    worst = min(range(8), key=lambda sample: section["scores"][0][0][sample])
+    assert str(worst) in section["pictures"]
+
+
 def paths_of(picture: dict, row: int) -> tuple[str, str]:
     return picture["found"][row], picture["target"]
 

@@ -96,7 +96,7 @@ def _heading(column: Column) -> str:
 def _cell(text: str, kind: str, value: float | None) -> str:
     """A number that the table is sorted by, its intervals below it."""
     number, *intervals = text.split(" [")
-    below = "".join(f"<small>[{escape(each)}</small>" for each in intervals)
+    below = "".join(f" <small>[{escape(each)}</small>" for each in intervals)
     sorted_by = "" if value is None else f' data-value="{value!r}"'
     return f"<td{f' class={kind}' if kind else ''}{sorted_by}>{escape(number)}{below}</td>"
 

@@ -230,7 +230,9 @@ def _write(each: Run, content: Mapping[str, Any]) -> None:
     known.pop("folder")
     wanted = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     there = each.folder / EXPERIMENT
-    if there.is_file() and (there.read_text() != wanted or Run.read(each.folder).limit != each.limit):
+    same = there.is_file() and there.read_text() == wanted
+    before = Run.read(each.folder) if same else each
+    if there.is_file() and not (same and (before.limit, before.fits) == (each.limit, each.fits)):
         raise ConfigError(
             f"{each.folder}: holds a run of another experiment of this name, or on other samples; choose another --out "
             "or remove the folder"
