@@ -19,7 +19,7 @@ from zoo.cli import main
 from zoo.comparison.sweep.gather import gathered, over_seeds
 from zoo.comparison.sweep.member import carry_out
 from zoo.comparison.sweep.plan import Options, plan
-from zoo.comparison.sweep.settings import Setting, find, text
+from zoo.comparison.sweep.settings import Varied, find, text
 from zoo.comparison.sweep.wandb_file import sweep_file
 from zoo.config.compose import Address
 
@@ -126,7 +126,7 @@ def test_help_says_that_test_images_choose_nothing(capsys):
 
 
 def test_values_and_names():
-    parsed = Setting.parse("encoder=zoo.encoders.Disks,[1,2],{a: 1, b: 2},null,1e-3,'x,y'")
+    parsed = Varied.parse("encoder=zoo.encoders.Disks,[1,2],{a: 1, b: 2},null,1e-3,'x,y'")
     assert parsed.values == ("zoo.encoders.Disks", [1, 2], {"a": 1, "b": 2}, None, 0.001, "x,y")
     assert [text(value) for value in parsed.values[:4]] == ["Disks", "[1, 2]", "{'a': 1, 'b': 2}", "null"]
     known = [("model",), ("model", "init_args", "encoder"), ("model", "init_args", "encoder", "init_args", "radius")]
@@ -136,7 +136,7 @@ def test_values_and_names():
 
 def test_a_class_brings_settings_of_its_own(tmp_path):
     path = tiny_experiment(tmp_path)
-    settings = [Setting.parse("encoder=zoo.encoders.Disks"), Setting.parse("encoder.radius=3,5")]
+    settings = [Varied.parse("encoder=zoo.encoders.Disks"), Varied.parse("encoder.radius=3,5")]
     runs = plan([Address(path)], Options(settings, seeds=2), tmp_path / "out")
     assert [run.row for run in runs] == ["experiment+encoder.radius=3"] * 2 + ["experiment+encoder.radius=5"] * 2
     written = [json.loads((run.folder / "experiment.json").read_text()) for run in runs]
@@ -245,7 +245,7 @@ def test_the_sweep_of_wandb_is_the_same_grid(tmp_path, capsys):
     given = ["--set", "optimizer.lr=1e-3,1e-4", "--seeds", "3", "--wandb-sweep", str(file)]
     assert main(["sweep", str(path), *given]) == 0
     written = yaml.safe_load(file.read_text())
-    assert written == sweep_file(Address(path), [Setting.parse("optimizer.lr=1e-3,1e-4")], 3)
+    assert written == sweep_file(Address(path), [Varied.parse("optimizer.lr=1e-3,1e-4")], 3)
     assert written["method"] == "grid"
     assert written["parameters"] == {
         "model.init_args.optimizer.init_args.lr": {"values": [1e-3, 1e-4]},

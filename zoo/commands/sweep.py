@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoo.comparison.experiment import Experiment
     from zoo.comparison.sections import Section
     from zoo.comparison.sweep.plan import Run
-    from zoo.comparison.sweep.settings import Setting
+    from zoo.comparison.sweep.settings import Varied
     from zoo.config.compose import Address
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
@@ -52,11 +52,11 @@ def main(argv: list[str]) -> int:
     # Only now: importing torch takes seconds, which --help and wrong options must not.
     from rich.console import Console
 
-    from zoo.comparison.sweep.settings import Setting
+    from zoo.comparison.sweep.settings import Varied
     from zoo.config.compose import Address, experiments
 
     console = Console(stderr=options.json)
-    settings = [Setting.parse(text) for text in options.set]
+    settings = [Varied.parse(text) for text in options.set]
     twice = sorted({each.name for each in settings if sum(each.name == other.name for other in settings) > 1})
     if twice:
         raise ConfigError(f"--set {', '.join(twice)}: given twice; write all values after one =")
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
 
 
 def _carried_out(
-    options: argparse.Namespace, addresses: Sequence[Address], settings: Sequence[Setting], console: Console
+    options: argparse.Namespace, addresses: Sequence[Address], settings: Sequence[Varied], console: Console
 ) -> tuple[list[Run], list[tuple[Run, str]]]:
     """All runs, and those that failed with the reason."""
     from contextlib import closing

@@ -9,10 +9,11 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import yaml
+from lightning.pytorch.cli import LightningCLI
 
 from zoo.data.datamodule import read_list
 from zoo.data.datasets import StoreDataset
@@ -21,16 +22,13 @@ from zoo.hub.index import WEIGHTS, entries
 from zoo.hub.locate import is_address, locate
 from zoo.store.reader import Store
 
-if TYPE_CHECKING:  # the command line's loggers write down where a run comes from, too
-    from zoo.config.cli import ZooCLI
-
 HERE = Path(__file__).parent
 NOT_CODE = (":(top,exclude)experiments/results", ":(top,exclude)leaderboard.md")
 PATHS = ("files", "test_files")
 MACHINE = ("num_workers",)
 
 
-def config_hash(cli: ZooCLI) -> str:
+def config_hash(cli: LightningCLI) -> str:
     """Sha256 of model, protocol, data, seed, precision and backend as resolved.
 
     Of stores only the file names count, of a list of test samples what it says and not where it lies. Folders, devices,

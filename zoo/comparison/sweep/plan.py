@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.comparison.sweep.settings import Setting, find, laid, paths, text
+from zoo.comparison.sweep.settings import Varied, find, laid, paths, text
 from zoo.config.cli import ReadCLI, run
 from zoo.config.compose import Address, resolve
 from zoo.config.runs import CHECKPOINTS
@@ -95,7 +95,7 @@ class Options:
         command: of the sweep.
     """
 
-    settings: Sequence[Setting] = ()
+    settings: Sequence[Varied] = ()
     seeds: int = 1
     split: str = "val"
     fit: bool = True
@@ -134,7 +134,7 @@ def plan(
 
 
 def combinations(
-    experiment: Mapping[str, Any], settings: Sequence[Setting], where: str
+    experiment: Mapping[str, Any], settings: Sequence[Varied], where: str
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Every combination: the values by name, of settings with several ones, and the experiment with all.
 

@@ -20,14 +20,14 @@ BRACKETS = {"[": "]", "{": "}", "(": ")"}
 
 
 @dataclass(frozen=True)
-class Setting:
+class Varied:
     """One option of a sweep: a name as it was written, and the values to try."""
 
     name: str
     values: tuple[Any, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Setting:
+    def parse(cls, text: str) -> Varied:
         """Of `NAME=VALUE,VALUE`; commas within brackets or quotes belong to a value, values are YAML.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from zoo.comparison.sweep.plan import read
-from zoo.comparison.sweep.settings import Setting, find, laid, paths
+from zoo.comparison.sweep.settings import Varied, find, laid, paths
 from zoo.config.compose import Address, resolve
 from zoo.files import write_text
 
@@ -23,7 +23,7 @@ HEAD = (
 )
 
 
-def sweep_file(address: Address, settings: Sequence[Setting], seeds: int) -> dict[str, Any]:
+def sweep_file(address: Address, settings: Sequence[Varied], seeds: int) -> dict[str, Any]:
     """What W&B reads: every combination once, each a `zoo fit` of one row that logs to W&B.
 
     Raises:
@@ -47,7 +47,7 @@ def sweep_file(address: Address, settings: Sequence[Setting], seeds: int) -> dic
     return content
 
 
-def write_sweep_files(path: Path, addresses: Sequence[Address], settings: Sequence[Setting], seeds: int) -> list[Path]:
+def write_sweep_files(path: Path, addresses: Sequence[Address], settings: Sequence[Varied], seeds: int) -> list[Path]:
     """Write the file of each row: `path` for a single one, with the row's name before the suffix for several.
 
     Raises:
