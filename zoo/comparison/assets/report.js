@@ -139,13 +139,14 @@ dialog.addEventListener("keydown", event => {
 
 /* A sample with the target's outline, a row's, and its clicks. */
 function picture(section, sample, row) {
-  const kept = section.pictures[sample], [x, y, width, height] = kept.box, arm = Math.max(width, height) / 45;
+  const kept = section.pictures[sample], [x, y, width, height] = kept.box, many = kept.clicks[row].length > 25;
+  const arm = Math.max(width, height) / (many ? 110 : 45);
   const title = `${section.samples[sample].name}, ${section.rows[row]}`;
-  const svg = draw("svg", { class: "picture", viewBox: kept.box.join(" "), role: "img", "aria-label": title });
+  const svg = draw("svg", { class: many ? "picture many" : "picture", viewBox: kept.box.join(" "), role: "img", "aria-label": title });
   svg.append(draw("image", { x, y, width, height, href: kept.src, preserveAspectRatio: "none" }));
   svg.append(draw("path", { d: kept.target, class: "target" }));
   if (kept.found[row]) svg.append(draw("path", { d: kept.found[row], class: "found" }));
-  for (const kind of ["rim", "click"]) for (const [cx, cy, positive] of kept.clicks[row]) {
+  for (const kind of many ? ["click"] : ["rim", "click"]) for (const [cx, cy, positive] of kept.clicks[row]) {
     const d = `M${cx - arm} ${cy}h${2 * arm}` + (positive ? `M${cx} ${cy - arm}v${2 * arm}` : "");
     svg.append(draw("path", { d, class: `${kind} ${positive ? "yes" : "no"}` }));
   }
