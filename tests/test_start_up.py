@@ -46,6 +46,7 @@ WRONG = {
     "segment": ["a.png", "--checkpoint", "nuclei", "--interactions", "a.json", "--out", "a.docx"],
     "score": ["gone.png", "gone.png"],
     "compare": [],
+    "sweep": ["a.yaml"],
     "leaderboard": ["--no-such-option"],
     "publish": ["a.ckpt"],
     "prep": ["no-such-data"],

@@ -25,6 +25,7 @@ VERBS = {
     "segment": "segment an image from a file of interactions",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
+    "sweep": "train and evaluate a grid of settings, resumable, and compare them",
     "leaderboard": "write leaderboard.md from experiments/results",
     "new": "write an encoder, a method or a data set of your own to begin with",
     "publish": "make a checkpoint of a training for others, or an ONNX graph, here or on Hugging Face",

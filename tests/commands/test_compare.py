@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -125,17 +126,14 @@ def test_result_says_where_it_comes_from(run):
 def test_report_stands_alone(run):
     page = (run / "out" / "report.html").read_text()
     assert not re.search(r'(src|href)=(?!"data:image/(png|jpeg);base64,)', page)
-    assert page.count("<table>") == 2 + 2  # results, and differences to the first
+    assert page.count("<table data-sortable>") == 2 + 2  # results, and differences to the first
     assert page.count("<h3>Differences to Watershed &lt;") == 2
     assert "Watershed &lt;many&gt;" in page
     assert "Watershed <many>" not in page
     for number in results(run)[0]["metrics"]["iou@1"], results(run)[3]["metrics"]["aji"]:
         assert f">{number:.3f}</td>" in page
-    two_curves_and_three_samples = 2 + 3 * (2 + 2 * 3)
-    two_images = 2 * (2 + 2)
-    enlarged = 1
-    assert page.count("<img ") == two_curves_and_three_samples + two_images + enlarged
-    assert page.count("image/png") == 2
+    three_samples, two_images = 3 * (2 + 2 * 3), 2 * (2 + 2)
+    assert page.count("<img ") == three_samples + two_images
     for name in "curves.png", "success.png":
         assert (run / "out" / name).read_bytes().startswith(b"\x89PNG")
     for name in "overlays-interactive.jpg", "overlays-one-shot.jpg":
@@ -351,3 +349,90 @@ def test_settings_of_all_experiments_may_be_changed(capsys):
     assert "--set KEY=VALUE" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="write --set KEY=VALUE"):
         parsed([*given, "--set", "protocol"])
+
+
+def explored(page: str) -> list[dict]:
+    """What the report's script draws from."""
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_the_charts_are_drawn_from_the_traces(run):
+    """Every session of both methods, its clicks and its last mask, which has the IoU of the trace."""
+    interactive, oneshot = explored((run / "out" / "report.html").read_text())
+    assert interactive["rows"] == ["Watershed <many>", "RegionGrowing <many>"]
+    assert (len(interactive["samples"]), interactive["whole"], len(interactive["pictures"])) == (8, 8, 8)
+    assert len({sample["image"] for sample in interactive["samples"]}) == 2
+    for row, name in enumerate("ab"):
+        traces = [json.loads(line) for line in (run / "out" / "traces" / f"{name}.jsonl").read_text().splitlines()]
+        for number, trace in enumerate(traces):
+            ious = interactive["ious"][row][number]
+            assert ious[1 : 1 + len(trace["ious"])] == [round(1000 * iou) for iou in trace["ious"]]
+            clicks = interactive["pictures"][str(number)]["clicks"][row]
+            assert [click[:2] for click in clicks] == [[round(v, 1) for v in click[:2]] for click in trace["clicks"][0]]
+            found, target = (filled(path) for path in paths_of(interactive["pictures"][str(number)], row))
+            assert (found & target).sum() / (found | target).sum() == pytest.approx(trace["ious"][-1], abs=1e-9)
+    keys = [metric["key"] for metric in interactive["metrics"]]
+    assert keys[0] == "auc"
+    assert np.mean(interactive["scores"][1][0]) == pytest.approx(results(run)[1]["metrics"]["auc"], abs=1e-4)
+    assert "ious" not in oneshot
+    assert oneshot["said"] == [[4, 4], [4, 4]]
+    assert [metric["key"] for metric in oneshot["metrics"]] == ["aji"]
+
+
+def test_a_report_has_a_size_that_it_keeps(run, tmp_path, monkeypatch):
+    """Pictures that have no room are left out, the worst cases last; numbers stay."""
+    monkeypatch.setattr("zoo.comparison.report.MOST", 95_000)
+    assert main(["compare", str(run / "a.yaml"), str(run / "b.yaml"), "--out", str(tmp_path / "o")]) == 0
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert len(page) < 95_000
+    (section,) = explored(page)
+    assert "3 more of 3 have no room here: see overlays-interactive.jpg" in page
+    assert 0 < len(section["pictures"]) < 8
+    assert [len(row) for row in section["ious"]] == [8, 8]
+    worst = min(range(8), key=lambda sample: section["scores"][0][0][sample])
+    assert str(worst) in section["pictures"]
+
+
+def paths_of(picture: dict, row: int) -> tuple[str, str]:
+    return picture["found"][row], picture["target"]
+
+
+def filled(path: str) -> np.ndarray:
+    """The pixels (64, 64) within an SVG path of whole pixels, by their middles."""
+    edges = []
+    for ring in path.split("z")[:-1]:
+        x, y = start = tuple(map(int, re.match(r"M(\d+) (\d+)", ring).groups()))
+        corners = [start]
+        for kind, step in re.findall(r"([hv])(-?\d+)", ring):
+            x, y = (x + int(step), y) if kind == "h" else (x, y + int(step))
+            corners.append((x, y))
+        edges += list(zip(corners, [*corners[1:], start], strict=True))
+    inside = np.zeros((64, 64), bool)
+    for (x0, y0), (x1, y1) in edges:
+        if x0 == x1:  # right of an upright edge, in and out change
+            inside[min(y0, y1) : max(y0, y1), x0:] ^= True
+    return inside
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+EVIL = '</script><script>document.title="broken into"</script><img src=x onerror=alert(1)> & "x"'
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_a_browser_draws_the_report_and_runs_no_text_of_an_experiment(run, tmp_path):
+    path = tmp_path / "evil.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load((run / "a.yaml").read_text()) | {"title": EVIL}))
+    assert main(["compare", str(path), str(run / "b.yaml"), "--out", str(tmp_path / "o")]) == 0
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert "<img src=x" not in page
+    assert page.count("<script") == page.count("</script>") == 2
+    look = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom"]
+    address = (tmp_path / "o" / "report.html").as_uri()
+    dom = subprocess.run([*look, address], capture_output=True, text=True, timeout=200, check=True).stdout
+    assert "<title>Comparison of methods</title>" in dom
+    assert dom.count('class="plot"') == 3  # course, time, sample by sample
+    assert dom.count("<circle") == 2 * 4 + 2 * 4 + 8
+    assert dom.count('class="picture"') == 8  # the worst cases
+    assert "8 of 8 samples" in dom
+    assert 'type="checkbox"' in dom

@@ -109,14 +109,14 @@ def test_without_turns_the_score_is_compared_if_it_is_a_metric():
 
 def test_every_method_against_the_first():
     records = [[record(i, (), None, score + shift) for i, score in enumerate((0.1, 0.4, 0.3))] for shift in (0, 0.25)]
-    found = differences(["a", "b"], records, "IoU", {"iou": 0})
+    found = differences(["a", "b"], [[each] for each in records], "IoU", {"iou": 0})
     assert (found.first, found.samples, found.clusters) == ("a", 3, 2)
     (row,) = found.rows
     assert (row.method, row.score, row.certain) == ("b", "iou", True)
     assert (row.mean, row.low, row.high) == pytest.approx((0.25,) * 3)
-    assert differences(["a"], records[:1], "IoU", {"iou": 0}) is None
+    assert differences(["a"], [[records[0]]], "IoU", {"iou": 0}) is None
     with pytest.raises(MetricError, match="b and a were evaluated on different samples"):
-        differences(["a", "b"], [records[0], records[1][:2]], "IoU", {"iou": 0})
+        differences(["a", "b"], [[records[0]], [records[1][:2]]], "IoU", {"iou": 0})
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""Validation samples in the log."""
+"""Validation samples in the log: pictures, masks, and what was said."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,29 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_warn
 
+from zoo.callbacks.traces import Row, log_masks, log_traces, trace_rows
 from zoo.data.batch import collate
-from zoo.evaluation.stages import Panel, stage_pictures
+from zoo.evaluation.record import Record
+from zoo.evaluation.stages import Panel, shown_part, stage_pictures
 from zoo.images.drawing import Picture
 from zoo.methods.evaluated import EvaluatedModule
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A sample as it was segmented: its stages' pictures, image (H, W, 3), masks or label maps by name, and record."""
+
+    panels: list[Panel]
+    image: Picture
+    masks: dict[str, Any]
+    record: Record
+
+
 class SampleLogger(Callback):
     """Logs a fixed set of validation samples, with target, prediction and interactions, to TensorBoard and W&B.
+
+    Pictures of their stages, and one table of their traces: place, time and score of each interaction. W&B
+    also gets each image with both masks, which can be switched on and off there.
 
     The samples are spread evenly over the validation split and are segmented under the method's protocol, when a
     validation begins: by the weights that it validates, averaged ones included. A training that does not validate
@@ -68,11 +84,16 @@ class SampleLogger(Callback):
             return
         if not isinstance(pl_module, EvaluatedModule) or pl_module.protocol is None:
             return
-        for number, pictures in self._pictures(trainer, pl_module).items():
-            for stage, picture in pictures:
+        traces: list[Row] = []
+        for number, looked in self._pictures(trainer, pl_module).items():
+            for stage, picture in looked.panels:
                 self._log(trainer, f"samples/{number}", stage, picture)
+            log_masks(trainer, f"samples/{number}/masks", looked.image, looked.masks)
+            traces += trace_rows(number, looked.record)
+        if traces:
+            log_traces(trainer, "samples/traces", traces)
 
-    def _pictures(self, trainer: Trainer, method: EvaluatedModule) -> dict[int, list[Panel]]:
+    def _pictures(self, trainer: Trainer, method: EvaluatedModule) -> dict[int, Looked]:
         dataset = trainer.datamodule.datasets["val"]  # type: ignore[attr-defined]
         chosen = np.unique(np.linspace(0, len(dataset) - 1, self.samples).round().astype(int)).tolist()
         protocol, out = method.protocol, {}
@@ -80,8 +101,11 @@ class SampleLogger(Callback):
         for number in chosen:
             batch = collate([dataset[number]]).to(method.device)
             engine = method.engine()
-            records = protocol.records(protocol.run(engine, batch), batch)
-            out[number] = stage_pictures(protocol, engine, batch, records)
+            outcome = protocol.run(engine, batch)
+            records = protocol.records(outcome, batch)
+            image, target, _ = shown_part(batch)
+            masks = {"target": target, "prediction": protocol.predictions(outcome)[number]}
+            out[number] = Looked(stage_pictures(protocol, engine, batch, records), image, masks, records[0])
         return out
 
     @staticmethod

@@ -7,9 +7,8 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -73,26 +72,17 @@ def command_of(address: Address, options: argparse.Namespace) -> str:
 
 
 def _write(options: argparse.Namespace, experiments: Sequence[Experiment], parts: Sequence[Section]) -> None:
-    from zoo.comparison.report import html
+    from zoo.comparison.output import write_comparison
     from zoo.comparison.sections import result_of
     from zoo.evaluation.record import write_traces
-    from zoo.files import write_bytes, write_text
 
     for experiment in experiments:
         places = {record.sample_id: experiment.dataset.describe(record.sample_id) for record in experiment.records}
         write_traces(options.out / "traces" / f"{experiment.name}.jsonl", experiment.records, places)
-    for part in parts:
-        for name, (_, content) in part.figures.items():
-            write_bytes(options.out / name, content)
-    results = [result_of(experiment) for experiment in experiments]
-    everything: dict[str, Any] = {"schema": "isegzoo.results/1", "results": [result.to_json() for result in results]}
-    everything["differences"] = [asdict(part.differences) for part in parts if part.differences is not None]
-    text = json.dumps(everything, indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(options.out / "results.json", text + "\n")
-    write_text(options.out / "report.html", html(parts))
+    write_comparison(options.out, experiments, parts)
     if options.save_results:
-        for experiment, result in zip(experiments, results, strict=True):
-            result.write(experiment.address.result)
+        for experiment in experiments:
+            result_of(experiment).write(experiment.address.result)
         for part in parts:
             if part.differences is not None:
                 part.differences.write(part.experiments[0].address.differences)

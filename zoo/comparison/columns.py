@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from zoo.comparison.paired import Difference, Differences
+from zoo.comparison.paired import Difference, Differences, measured
 from zoo.comparison.result import Result
 from zoo.interactions import Click
 
@@ -53,10 +53,15 @@ class Column:
         return None if value is None or math.isnan(value) else value
 
     def cell(self, result: Result) -> str:
-        """The number of one result as tables print it, with its interval where there is one (`KEY_from`, `KEY_to`)."""
-        ends = [result.metrics.get(f"{self.key}_{end}") for end in ("from", "to")]
+        """The number of one result as tables print it, with its intervals where there are some.
+
+        Over samples (`KEY_from`, `KEY_to`), and over seeds (`KEY_seeds_from`, `KEY_seeds_to`).
+        """
         shown = self.text(self.value(result))
-        return shown if None in ends else f"{shown} [{', '.join(map(self.text, ends))}]"
+        for name, said in ("", ""), ("_seeds", "seeds "):
+            ends = [result.metrics.get(f"{self.key}{name}_{end}") for end in ("from", "to")]
+            shown += "" if None in ends else f" [{said}{', '.join(map(self.text, ends))}]"
+        return shown
 
     def text(self, value: float | None) -> str:
         """A number as tables print it."""
@@ -102,13 +107,19 @@ def columns(results: Sequence[Result]) -> list[Column]:
     return [column for column in every if any(column.value(result) is not None for result in results)]
 
 
-def best(column: Column, results: Iterable[Result]) -> set[int]:
-    """Positions of the best results of a column, as printed; none when fewer than two have a number."""
+def best(column: Column, results: Iterable[Result], rank: int = 0) -> set[int]:
+    """Positions of the best results of a column, as printed; none when fewer than two have a number.
+
+    Args:
+        column: what they are judged by.
+        results: of one protocol on the same samples.
+        rank: 0 for the best, 1 for the second best, which only more than two results have.
+    """
     shown = {i: float(column.text(v)) for i, r in enumerate(results) if (v := column.value(r)) is not None}
-    if len(shown) < 2:
+    ranked = sorted(set(shown.values()), reverse=column.better == "high")
+    if len(shown) < 2 + rank or len(ranked) <= rank:
         return set()
-    top = (max if column.better == "high" else min)(shown.values())
-    return {i for i, value in shown.items() if value == top}
+    return {i for i, value in shown.items() if value == ranked[rank]}
 
 
 def compared(found: Differences, results: Sequence[Result]) -> list[Column]:
@@ -137,7 +148,7 @@ def settings_text(settings: Mapping[str, object]) -> str:
 
 
 def _interactive(results: Sequence[Result]) -> list[Column]:
-    names = sorted({name for result in results for name in result.metrics}, key=_natural)
+    names = sorted({name for result in results for name in measured(result.metrics)}, key=_natural)
     targets = [name[4:] for name in names if name.startswith("noc@") and not name.endswith("_per_image")]
     few = len(targets) <= FEW_TARGETS
     word = "NoI" if any(result.interaction != Click.kind for result in results) else "NoC"

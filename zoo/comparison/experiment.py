@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.progress import Progress, TaskID
 
 from zoo.comparison import provenance
+from zoo.comparison.outline import outline
 from zoo.comparison.result import DataSummary, Result
 from zoo.config.cli import ZooCLI, run
 from zoo.config.compose import Address
@@ -44,8 +45,10 @@ class Experiment:
         address: the YAML, or the row of one.
         cli: model, data and trainer.
         limit: images at most.
-        records: one a sample, in the order of their ids.
-        result: numbers and where they come from.
+        records: one a sample, in the order of their ids; of several seeds those of the first.
+        result: numbers and where they come from; of several seeds their means.
+        seeds: the records of each seed, where it was run with several.
+        called: name and title in place of its own.
     """
 
     address: Address
@@ -53,16 +56,23 @@ class Experiment:
     limit: int | None = None
     records: list[Record] = field(default_factory=list)
     result: Result | None = None
+    seeds: list[list[Record]] = field(default_factory=list)
+    called: tuple[str, str] | None = None
 
     @property
     def name(self) -> str:
         """`FILE` or `FILE/ROW`."""
-        return self.address.name
+        return self.called[0] if self.called else self.address.name
 
     @property
     def title(self) -> str:
         """As tables print it."""
-        return str(self.cli.config.get("title") or self.name)
+        return self.called[1] if self.called else str(self.cli.config.get("title") or self.name)
+
+    @property
+    def every(self) -> list[list[Record]]:
+        """The records of each seed."""
+        return self.seeds or [self.records]
 
     @property
     def model(self) -> EvaluatedModule:
@@ -178,8 +188,14 @@ class Recorder(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep a batch's records."""
-        self.records += self.protocol.records(outputs["outcome"], batch)
+        """Keep a batch's records, and of its masks the outlines, which are small."""
+        masks = self.protocol.predictions(outputs["outcome"])
+        size = tuple(batch.image.shape[-2:])
+        for record in self.protocol.records(outputs["outcome"], batch):
+            mask = masks.get(record.sample_id)
+            if mask is not None and mask.shape == size:  # of a finer scale, it would lie elsewhere
+                record = replace(record, outline=outline(mask))
+            self.records.append(record)
         if self.progress is not None and self._task is not None:
             self.progress.advance(self._task)
 

@@ -101,6 +101,7 @@ def sample_scores(records: Sequence[Record], score: str, metrics: Mapping[str, A
         score: what their `score` is under protocols without turns, e.g. `AJI`.
         metrics: of the result; only what it holds is compared.
     """
+    metrics = measured(metrics)
     turns = sum(name.startswith("iou@") and name != "iou@0" for name in metrics)
     if not turns:
         found = {score.lower(): np.array([r.score for r in records])} if score.lower() in metrics else {}
@@ -117,14 +118,27 @@ def sample_scores(records: Sequence[Record], score: str, metrics: Mapping[str, A
     return scores | ({"auc": filled.mean(1)} if turns > 1 else {})
 
 
+def measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics without the ends of their intervals, `KEY_from` and `KEY_to`."""
+    return {name: value for name, value in metrics.items() if not name.endswith(("_from", "_to"))}
+
+
+def mean_scores(
+    seeds: Sequence[Sequence[Record]], score: str, metrics: Mapping[str, Any]
+) -> dict[str, NDArray[np.float64]]:
+    """`sample_scores` of several seeds: of each sample the mean over them."""
+    tables = [sample_scores(records, score, metrics) for records in seeds]
+    return {name: np.mean([table[name] for table in tables], 0) for name in tables[0]}
+
+
 def differences(
-    names: Sequence[str], records: Sequence[Sequence[Record]], score: str, metrics: Mapping[str, Any]
+    names: Sequence[str], records: Sequence[Sequence[Sequence[Record]]], score: str, metrics: Mapping[str, Any]
 ) -> Differences | None:
     """Every method against the first; None when there is only one, or no number a sample.
 
     Args:
         names: experiments.
-        records: one a sample, of each experiment.
+        records: one a sample, of each seed, of each experiment.
         score: see `sample_scores`.
         metrics: of any of the results.
 
@@ -132,16 +146,16 @@ def differences(
         MetricError: the samples differ.
     """
     first, *others = records
-    ids = [(record.sample_id, record.image_id) for record in first]
-    for name, each in zip(names[1:], others, strict=True):
-        if [(record.sample_id, record.image_id) for record in each] != ids:
+    ids = [(record.sample_id, record.image_id) for record in first[0]]
+    for name, seeds in zip(names, records, strict=True):
+        if any([(record.sample_id, record.image_id) for record in each] != ids for each in seeds):
             raise MetricError(f"{name} and {names[0]} were evaluated on different samples; they can't be paired.")
     clusters = [image for _, image in ids]
-    base = sample_scores(first, score, metrics)
+    base = mean_scores(first, score, metrics)
     rows = [
         Difference(name, key, *difference(values, base[key], clusters))
         for name, each in zip(names[1:], others, strict=True)
-        for key, values in sample_scores(each, score, metrics).items()
+        for key, values in mean_scores(each, score, metrics).items()
     ]
     return Differences(names[0], len(ids), len(set(clusters)), rows) if rows else None
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 import yaml
+from lightning.pytorch.cli import LightningCLI
 
-from zoo.config.cli import ZooCLI
 from zoo.data.datamodule import read_list
 from zoo.data.datasets import StoreDataset
 from zoo.files import sha256
@@ -28,7 +28,7 @@ PATHS = ("files", "test_files")
 MACHINE = ("num_workers",)
 
 
-def config_hash(cli: ZooCLI) -> str:
+def config_hash(cli: LightningCLI) -> str:
     """Sha256 of model, protocol, data, seed, precision and backend as resolved.
 
     Of stores only the file names count, of a list of test samples what it says and not where it lies. Folders, devices,
@@ -44,6 +44,8 @@ def config_hash(cli: ZooCLI) -> str:
         data[name] = None if data.get(name) is None else sorted(Path(file).name for file in data[name])
     if data.get("test_list") is not None:
         data["test_list"] = read_list(data["test_list"])
+    if data.get("test_split") == "test":  # as if there had never been others, as in results of before
+        del data["test_split"]
     arguments = (kept["model"] or {}).get("init_args") or {}
     if not arguments.get("weights_override"):  # as if it had never been there, as in results of before
         arguments.pop("weights_override", None)

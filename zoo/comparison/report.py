@@ -6,33 +6,41 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.comparison.columns import Column, best, columns, compared, difference_text, settings_text, verdict
+from zoo.comparison.explore import explored
 from zoo.comparison.known import note
-from zoo.comparison.page import DIALOG, SCRIPT, STYLE
+from zoo.comparison.page import page
 from zoo.comparison.paired import how_paired
 from zoo.comparison.result import Result
 from zoo.comparison.sections import Course, Section, Shown
 from zoo.images.drawing import NEGATIVE, POSITIVE, PREDICTION, TARGET, jpeg
 
+MOST = 9_500_000  # characters of a report
+STRIPS = 0.45  # share of them that pictures side by side may take
+CURVES = ("overlays", "curves", "success")
+
 
 def html(sections: Sequence[Section]) -> str:
-    """The whole page."""
+    """The whole page, below 10 MB: pictures are left out where there are too many."""
     limits = [r.data.limit for section in sections for r in section.results if r.data.limit is not None]
     warning = f"<p><strong>Only the first {max(limits)} images: no result of a split.</strong></p>" if limits else ""
-    body = "".join(_section(section) for section in sections)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Comparison of methods</title><style>{STYLE}</style></head>\n<body><h1>Comparison of methods</h1>"
-        f"{warning}{body}{_provenance(sections)}{DIALOG}<script>{SCRIPT}</script></body></html>\n"
-    )
+    room = round(STRIPS * MOST / len(sections))
+    body = warning + "".join(_section(section, number, room) for number, section in enumerate(sections))
+    body += _provenance(sections)
+    room = (MOST - len(body) - 50_000 * len(sections)) // len(sections)
+    data: list[Any] = []
+    for section in sections:
+        numbers = explored(section, 0)
+        data.append(explored(section, room - len(json.dumps(numbers))))
+    return page(body, data)
 
 
-def _section(section: Section) -> str:
+def _section(section: Section, number: int, room: int) -> str:
     results = section.results
     data = results[0].data
     shown = columns(results)
@@ -46,35 +54,57 @@ def _section(section: Section) -> str:
     figures = "".join(
         _figure(caption, content)
         for name, (caption, content) in section.figures.items()
-        if not name.startswith("overlays")
+        if not name.startswith(CURVES) or (section.users and not name.startswith("overlays"))
     )
-    marked = "" if section.users else "The best number of a column is marked; "
+    room -= len(figures)
+    marked = "" if section.users else "The best number of a column is marked, and the second best of more than two; "
     return (
         f'<section id="{escape(section.slug)}"><h2>Protocol: {escape(section.heading)}</h2>'
         f'<p class="quiet">{escape("; ".join(numbers))}</p>{_table(section, shown)}'
         f'<p class="quiet">{marked}↑ larger is better, ↓ smaller is better.</p>{_known(section)}'
         f"{_differences(section)}"
-        f'<div class="figures" data-series>{figures}</div>{_samples(section)}{_definitions(shown)}</section>\n'
+        f'<div class="explore" data-section="{number}"></div>'
+        f'<div class="figures" data-series>{figures}</div>{_samples(section, room)}{_definitions(shown)}</section>\n'
     )
 
 
 def _table(section: Section, shown: Sequence[Column]) -> str:
     results = section.results
-    winners = [set() if section.users else best(column, results) for column in shown]
-    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.label)}&nbsp;{c.arrow}</th>' for c in shown)
+    ranks = [{} if section.users else _ranks(column, results) for column in shown]
+    head = "".join(_heading(column) for column in shown)
     rows = ""
     for i, (title, result) in enumerate(zip(section.titles, results, strict=True)):
         cells = "".join(
-            f"<td{' class=best' if i in top else ''}>{column.cell(result)}</td>"
-            for column, top in zip(shown, winners, strict=True)
+            _cell(column.cell(result), rank.get(i, ""), column.value(result))
+            for column, rank in zip(shown, ranks, strict=True)
         )
         rows += f"<tr><td>{escape(title)}</td>{cells}</tr>"
-    return _wide(head, rows)
+    choice = '<details><summary>Columns</summary><div class="chosen"></div></details>'
+    return _wide(head, rows) + choice
+
+
+def _ranks(column: Column, results: Sequence[Result]) -> dict[int, str]:
+    """The best and the second best by position."""
+    return dict.fromkeys(best(column, results, 1), "second") | dict.fromkeys(best(column, results), "best")
+
+
+def _heading(column: Column) -> str:
+    text = f"{escape(column.label)}&nbsp;{column.arrow}"
+    return f'<th title="{escape(column.meaning)}" data-better="{column.better}">{text}</th>'
+
+
+def _cell(text: str, kind: str, value: float | None) -> str:
+    """A number that the table is sorted by, its intervals below it."""
+    number, *intervals = text.split(" [")
+    below = "".join(f" <small>[{escape(each)}</small>" for each in intervals)
+    sorted_by = "" if value is None else f' data-value="{value!r}"'
+    return f"<td{f' class={kind}' if kind else ''}{sorted_by}>{escape(number)}{below}</td>"
 
 
 def _wide(head: str, body: str) -> str:
-    """A table of methods that shows where it goes on."""
-    table = f"<table><thead><tr><th>method</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+    """A table of methods that shows where it goes on and can be sorted."""
+    first = '<th data-better="low">method</th>'
+    table = f"<table data-sortable><thead><tr>{first}{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="wide"><div class="scroll" tabindex="0">{table}</div></div>'
 
 
@@ -91,14 +121,15 @@ def _differences(section: Section) -> str:
     results = {result.experiment: result for result in section.results}
     shown = compared(found, section.results)
     cells = {(row.method, row.score): row for row in found.rows}
-    head = "".join(f'<th title="{escape(c.meaning)}">{escape(c.label)}&nbsp;{c.arrow}</th>' for c in shown)
+    head = "".join(_heading(column) for column in shown)
     body = ""
     for method in dict.fromkeys(row.method for row in found.rows):
         body += f"<tr><td>{escape(results[method].title)}</td>"
         for column in shown:
             row = cells[method, column.key]
             kind = verdict(row, column)
-            body += f"<td{f' class={kind}' if kind else ''}>{difference_text(row, column)}</td>"
+            sorted_by = f' data-value="{row.mean!r}"'
+            body += f"<td{f' class={kind}' if kind else ''}{sorted_by}>{escape(difference_text(row, column))}</td>"
         body += "</tr>"
     return (
         f"<h3>Differences to {escape(results[found.first].title)}</h3>{_wide(head, body)}"
@@ -107,9 +138,16 @@ def _differences(section: Section) -> str:
     )
 
 
-def _samples(section: Section) -> str:
+def _samples(section: Section, room: int) -> str:
+    """Samples side by side, as many as there is room for."""
     if not section.shown:
         return ""
+    parts, left = [], 0
+    for shown in section.shown:
+        part = _sample(shown)
+        left += len(part) > room
+        parts += [part] if len(part) <= room else []
+        room -= len(part) if len(part) <= room else 0
     score = section.experiments[0].protocol.ranked_by
     legend = (
         f'<p class="quiet">Chosen by the {escape(score)} of the first method: its 90th percentile, median and worst; '
@@ -118,7 +156,10 @@ def _samples(section: Section) -> str:
         f"{_key(TARGET)} target {_key(PREDICTION)} prediction {_key(POSITIVE)} positive interaction (+, line) "
         f"{_key(NEGATIVE)} negative interaction (−, line)</p>"
     )
-    return f"<h3>Samples</h3>{legend}{''.join(_sample(shown) for shown in section.shown)}"
+    if left:
+        name = f"overlays-{section.slug}.jpg"
+        parts.append(f'<p class="quiet">{left} more of {len(section.shown)} have no room here: see {escape(name)}.</p>')
+    return f"<h3>Samples</h3>{legend}{''.join(parts)}"
 
 
 def _sample(shown: Shown) -> str:

@@ -25,6 +25,7 @@ from zoo.evaluation.stages import Mark, Panel, drawn, marks, truth_pictures
 
 SHOWN = {"good": 0.9, "median": 0.5, "worst": 0.0}
 MOST_STUCK = 2  # sessions that got stuck, of all methods
+MOST_BESIDE = 12  # methods, the first ones, whose pictures stand side by side: a sweep may have a hundred
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,10 @@ def sections(experiments: Sequence[Experiment]) -> list[Section]:
     out: list[Section] = []
     for members in _groups(experiments):
         slug = _slug(result_of(members[0]).protocol, out)
-        shown = [_shown(members, name, sample) for name, sample in _cases(members).items()]
+        beside = members[:MOST_BESIDE]
+        shown = [_shown(beside, name, sample) for name, sample in _cases(members).items()]
         figures = _curves(members, slug) | _overlays(shown, slug, members[0].protocol.ranked_by)
-        figures |= _of_protocol(members, slug)
+        figures |= _of_protocol(beside, slug)
         out.append(Section(slug, members, figures, shown, _differences(members)))
     for members in _groups(experiments, but="user"):
         if len({user_of(experiment) for experiment in members}) > 1:
@@ -154,7 +156,7 @@ def _slug(name: str, before: Sequence[Section]) -> str:
 
 def _differences(experiments: Sequence[Experiment]) -> Differences | None:
     first = experiments[0]
-    names, records = [e.name for e in experiments], [e.records for e in experiments]
+    names, records = [e.name for e in experiments], [e.every for e in experiments]
     return differences(names, records, first.protocol.ranked_by, result_of(first).metrics)
 
 
@@ -222,7 +224,7 @@ def _curves(
 
 
 def _sessions(experiment: Experiment, turns: int) -> Sessions:
-    records = experiment.records
+    records = [record for seed in experiment.every for record in seed]  # a curve is the mean over samples and seeds
     ious = np.full((len(records), turns), np.nan)
     for row, record in zip(ious, records, strict=True):
         row[: len(record.ious)] = record.ious

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning import LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
@@ -16,6 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from zoo.callbacks.backend import EvaluatedBackend
+from zoo.callbacks.origin import Origin
 from zoo.callbacks.predictions import PredictionWriter
 from zoo.callbacks.weights import TestedWeights
 from zoo.config.action import ComposedFile, last_named, named
@@ -132,6 +134,9 @@ class ZooCLI(LightningCLI):
         if self.subcommand == "predict":
             ours.append(PredictionWriter(folder / "predictions"))
         backend = self._value("backend", self.config_init)
+        if self.save_config_callback and self.subcommand in ("fit", "validate", "test"):
+            given_config = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_validation=True)
+            ours.append(Origin(yaml.safe_load(given_config)))
         if backend != "torch" and self.subcommand != "fit":
             ours.append(EvaluatedBackend(backend))
         trainer.callbacks += ours  # type: ignore[attr-defined]
@@ -183,10 +188,24 @@ class ZooCLI(LightningCLI):
         return config[self.subcommand].get(name) if self.subcommand else config.get(name)
 
 
-def run(args: Any, run_verb: bool = True) -> ZooCLI:
+class ReadCLI(ZooCLI):
+    """Reads and checks an experiment; makes nothing of it."""
+
+    def _set_seed(self) -> None:
+        """Nothing."""
+
+    def before_instantiate_classes(self) -> None:
+        """Nothing."""
+
+    def instantiate_classes(self) -> None:
+        """Nothing."""
+
+
+def run(args: Any, run_verb: bool = True, kind: type[ZooCLI] = ZooCLI) -> ZooCLI:
     """Run Lightning's command line on `args`: a list of strings, or a mapping when `run_verb` is False.
 
-    With `run_verb` False nothing is run: the model, the data and the trainer are made and returned.
+    With `run_verb` False nothing is run: the model, the data and the trainer are made and returned; with `ReadCLI` they
+    are not made, but `config` says what they would be.
 
     Raises:
         ConfigError: a file is missing or not YAML, a key is unknown, or a value does not fit.
@@ -200,7 +219,7 @@ def run(args: Any, run_verb: bool = True) -> ZooCLI:
     if isinstance(args, list) and len(args) > 1 and args[0] in EVALUATING and is_run(Path(args[1])):
         args = [args[0], "-c", *args[1:]]
     try:
-        return ZooCLI(
+        return kind(
             LightningModule,
             PatchDataModule,
             subclass_mode_model=True,

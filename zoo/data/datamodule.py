@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning import LightningDataModule
@@ -38,6 +38,8 @@ class PatchDataModule(LightningDataModule):
         val: kind of the validation samples, where it differs from the test's; None: `evaluated`.
         test_list: file that names one test sample a line, as the data set's `name` does; None for all of them.
         test_limit: only the first so many images in test; None for all.
+        test_split: what testing means: the split `test`, or another one of `files` (`val`, `train`) while something is
+            still chosen, such as by `zoo sweep`.
         batch_size: of training, and the largest in evaluation.
         num_workers: processes that load.
         augment: training augmentation.
@@ -63,6 +65,7 @@ class PatchDataModule(LightningDataModule):
         augment: Augment | None = None,
         seed: int = 0,
         image_mpp: float | None = None,
+        test_split: Literal["train", "val", "test"] = "test",
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -71,7 +74,7 @@ class PatchDataModule(LightningDataModule):
         self.evaluated: Samples = self.train
         self.test_list, self.test_limit = test_list, test_limit
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.augment, self.image_mpp = augment, image_mpp
+        self.augment, self.image_mpp, self.test_split = augment, image_mpp, test_split
         self.datasets: dict[str, StoreDataset] = {}
         self._sampler: EpochSampler | None = None
         self._resumed: dict[str, int] = {}
@@ -81,11 +84,13 @@ class PatchDataModule(LightningDataModule):
         """Open the stores that a stage (`fit`, `validate`, `test`, `predict`) needs and check their splits."""
         wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}[stage]
         for split in wanted:
-            stores = open_stores(self.test_files if self.test_files and split == "test" else self.files)
+            others = self.test_files if split == self.test_split == "test" else None
+            stores = open_stores(others or self.files)
             check_splits(stores)
             self.datasets[split] = self._dataset(stores, split)
             if not len(self.datasets[split]):
-                raise SplitError(f"{stores[0].path} and its like hold no samples of split {split!r}; check `files`")
+                name = self.test_split if split == "test" else split
+                raise SplitError(f"{stores[0].path} and its like hold no samples of split {name!r}; check `files`")
 
     def _dataset(self, stores: Sequence[Store], split: str) -> StoreDataset:
         if split == "train":
@@ -93,7 +98,8 @@ class PatchDataModule(LightningDataModule):
         if split == "val":
             return (self.val or self.evaluated)(Selection(stores, split, mpp=self.image_mpp))
         names = read_list(self.test_list) if self.test_list else None
-        dataset = self.evaluated(Selection(stores, split, names=names, limit=self.test_limit, mpp=self.image_mpp))
+        chosen = Selection(stores, self.test_split, names=names, limit=self.test_limit, mpp=self.image_mpp)
+        dataset = self.evaluated(chosen)
         if names is not None and not {dataset.name(k) for k in range(len(dataset))} <= set(names):
             raise ConfigError(f"{self.test_list}: {type(dataset).__name__} samples others too; it can't follow a list")
         return dataset

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from zoo.errors import ResultError
 from zoo.files import write_text
 from zoo.interactions import Interactions
+from zoo.interactions.batch import PADDING
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Record:
         initial: IoU before the first counted interaction; None where the protocol has no turns.
         stuck: its user fell silent below the target before the last turn.
         more: what else the protocol has to say, as JSON.
+        outline: of the last mask, or of a label map's objects, as an SVG path in the sample's pixels; None where it was
+            not kept.
     """
 
     sample_id: int
@@ -42,6 +47,7 @@ class Record:
     initial: float | None = None
     stuck: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
+    outline: str | None = None
 
     @property
     def units(self) -> int:
@@ -75,6 +81,42 @@ class Record:
                 for pair in said.strokes.numpy()
             ]
         return {**out, **self.more}
+
+    @classmethod
+    def of_trace(cls, trace: Mapping[str, Any]) -> Record:
+        """What `trace` wrote, without masks and strokes."""
+        known = dict(trace)
+        clicks: list[list[list[float]]] = known.pop("clicks")
+        most = max(map(len, clicks), default=0)
+        points = torch.full((len(clicks), most, 4), 0.0)
+        points[..., 2] = PADDING
+        for row, said in zip(points, clicks, strict=True):
+            row[: len(said)] = torch.tensor(said, dtype=torch.float32).reshape(-1, 4)
+        for name in ("boxes", "strokes", "from"):
+            known.pop(name, None)
+        return cls(
+            sample_id=known.pop("sample"),
+            image_id=known.pop("image"),
+            score=known.pop("score"),
+            ious=tuple(known.pop("ious")),
+            seconds=tuple(known.pop("seconds")),
+            interactions=Interactions.of(points, (0, 0)),
+            initial=known.pop("initial", None),
+            stuck=known.pop("stuck", False),
+            more=known,
+        )
+
+
+def read_traces(path: Path) -> list[Record]:
+    """The records of a file that `write_traces` wrote, without masks and strokes.
+
+    Raises:
+        ResultError: the file is missing or holds something else.
+    """
+    try:
+        return [Record.of_trace(json.loads(line)) for line in path.read_text().splitlines()]
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ResultError(f"{path}: no traces ({type(error).__name__}: {error}); evaluate again") from None
 
 
 def write_traces(path: Path, records: Iterable[Record], places: Mapping[int, Mapping[str, str | int]]) -> None:

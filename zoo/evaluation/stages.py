@@ -82,6 +82,12 @@ def truth_pictures(batch: Batch) -> list[Panel]:
     ]
 
 
+def shown_part(batch: Batch) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[slice, slice]]:
+    """Image (H, W, 3) and label map (H, W) of a batch of one, and the rows and columns of them that pictures show."""
+    image, target = _image_and_target(batch)
+    return image, target, _part(target, batch.truth.instances is None)
+
+
 def _image_and_target(batch: Batch) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Image (H, W, 3) and label map (H, W) of what is to be segmented, of a batch of one."""
     truth = batch.truth
