@@ -236,6 +236,32 @@ def test_two_processes_have_the_loss_of_one(folder, monkeypatch):
     assert two[0]["weights"] == pytest.approx(one["weights"], rel=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.ddp
+def test_a_sweep_on_two_processes_chooses_the_same(folder, monkeypatch):
+    """Trained on the same global batches, and evaluated once for both."""
+    monkeypatch.chdir(folder)
+    for name in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    settings = ("model.init_args.network=zoo.testing.TinyNetwork", "trainer.enable_checkpointing=true")
+    sets = [each for setting in (*settings, "optimizer.lr=0.01,0.1") for each in ("--set", setting)]
+    found = []
+    for devices, batch in ((1, 4), (2, 2)):
+        more = [
+            "--set",
+            f"trainer.devices={devices}",
+            "--set",
+            "trainer.strategy=ddp",
+            "--set",
+            f"data.batch_size={batch}",
+        ]
+        assert main(["sweep", "experiment.yaml", *sets, *more, "--out", f"sweep{devices}"]) == 0
+        rows = json.loads((folder / f"sweep{devices}" / "results.json").read_text())["results"]
+        found.append({row["experiment"].partition("lr=")[2]: row["metrics"]["auc"] for row in rows})
+    assert len(found[0]) == 2
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
 @pytest.mark.ddp
 def test_a_killed_process_ends_the_training_of_the_others(folder):
     """Within a minute, with a line that says what to do, and a checkpoint that goes on."""

@@ -42,9 +42,9 @@ def _is_file(address: Address) -> bool:
 
 
 def last_named(args: Any) -> str | None:
-    """What the last `-c` of some arguments names; None without any."""
-    files = named(args)
-    return Address.parse(files[-1]).name if files else None
+    """What the last `-c` of some arguments names; None without any, or where it is text in place of a file."""
+    addresses = [Address.parse(file) for file in named(args)[-1:]]
+    return addresses[0].name if addresses and _is_file(addresses[0]) else None
 
 
 def named(args: Any) -> list[str]:

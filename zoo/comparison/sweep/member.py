@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from multiprocessing import parent_process
 from pathlib import Path
 
@@ -27,8 +28,9 @@ TRAINED, LOCK = "trained", ".lock"
 def carry_out(folder: Path) -> int:
     """Train, if it is to be and is not done, and evaluate: 0 when the result is there."""
     this = Run.read(folder)
-    # A process of a sweep that was killed may be at its end still.
-    with FileLock(folder / LOCK):
+    # A process of a sweep that was killed may be at its end still. Those of one training, on several devices, share it.
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    with FileLock(folder / LOCK) if first else nullcontext():
         if not this.finished:
             if this.fits and not (folder / TRAINED).is_file():
                 _fit(this)

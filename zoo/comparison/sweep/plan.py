@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from zoo.comparison.sweep.settings import Varied, find, laid, paths, text
 from zoo.config.cli import ReadCLI, run
 from zoo.config.compose import Address, resolve
@@ -59,6 +61,12 @@ class Run:
     def begun(self) -> bool:
         """Whether a training was stopped in it, that can go on."""
         return self.fits and not self.finished and (self.folder / CHECKPOINTS / "last.ckpt").is_file()
+
+    @property
+    def starts_others(self) -> bool:
+        """Whether it may start processes for further devices, which repeat its command."""
+        devices = (json.loads((self.folder / EXPERIMENT).read_text()).get("trainer") or {}).get("devices", "auto")
+        return devices != 1 and (devices != "auto" or torch.cuda.device_count() > 1)
 
     @property
     def address(self) -> Address:

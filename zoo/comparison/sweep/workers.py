@@ -58,8 +58,9 @@ class Processes:
 
     def run(self, run: Run) -> str:
         """Start a run's process and wait for it."""
-        # A training may start processes of its own by repeating its command; others save the seconds of all imports.
-        process = _started(run) if run.fits or sys.platform == "win32" else _forked(run)
+        # What is only evaluated, on one device, saves the seconds of all imports.
+        repeated = run.fits or run.starts_others or sys.platform == "win32"
+        process = _started(run) if repeated else _forked(run)
         with self._lock:
             if self._stop:
                 process.kill()
