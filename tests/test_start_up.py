@@ -48,6 +48,7 @@ WRONG = {
     "compare": [],
     "sweep": ["a.yaml"],
     "leaderboard": ["--no-such-option"],
+    "new": ["encoder", "torch"],
     "publish": ["a.ckpt"],
     "prep": ["no-such-data"],
 }

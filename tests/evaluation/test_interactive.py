@@ -253,7 +253,7 @@ def test_nothing_to_segment_is_right_from_the_start(sample):
     assert (float(scores["noc@90"]), float(scores["iou@1"]), float(scores["nof@90"])) == (0, 1, 0)
     (record,) = protocol.records(traces, batch([sample]))
     assert (record.score, record.ious, record.seconds) == (1.0, (), ())
-    drawn = _sessions(SimpleNamespace(title="", records=[record]), 3)
+    drawn = _sessions(SimpleNamespace(title="", every=[[record]]), 3)
     assert np.isnan(drawn.ious).all()
     assert drawn.initial.tolist() == [1]
 

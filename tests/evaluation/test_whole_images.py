@@ -113,7 +113,7 @@ def test_users_stand_side_by_side(run):
     assert [row.split(", ")[0] for row in rows] == ["Watershed", "Watershed", "RegionGrowing", "RegionGrowing"]
     assert ["Jitter" in row for row in rows] == [False, True, False, True]
     for result in results(run).values():
-        assert f"<td>{result['metrics']['auc']:.3f}</td>" in table
+        assert f">{result['metrics']['auc']:.3f}</td>" in table
     assert together.partition("<dialog")[0].count("<img ") == 2
     drawn = {path.name for path in (run / "out").glob("*.png")}
     assert {f"{kind}{which}.png" for kind in ("curves", "success") for which in ("", "-interactive-users")} < drawn

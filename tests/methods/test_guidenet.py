@@ -293,7 +293,7 @@ def test_compare_shows_automatic_methods(trained, exported, tmp_path):
         assert text in page
     for key in ("iou_pooled", "iou", "dice"):
         assert f">{results[0]['metrics'][key]:.3f}</td>" in page
-    assert page.count("<img ") == 3 * (2 + 2) + 1  # no curves; one to enlarge
+    assert page.count("<img ") == 3 * (2 + 2)  # no curves
     assert (out / "overlays-automatic.jpg").read_bytes().startswith(b"\xff\xd8")
     assert not (out / "curves.png").exists()
     lines = [json.loads(line) for line in (out / "traces" / "two.jsonl").read_text().splitlines()]
