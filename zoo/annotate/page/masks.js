@@ -1,0 +1,116 @@
+/** The masks of objects, fetched when they are first looked at and when the object changed. */
+import * as api from "./api.js";
+import { path, trace } from "./outline.js";
+
+const AT_ONCE = 4;
+const MOST = 3000; // masks kept; those not drawn for longest go first
+const known = new Map(); // id -> {key, path, wanted, loading}
+const waiting = [];
+let loading = 0;
+let arrived = () => {};
+let heat = { key: "" };
+
+/** Begin; `redraw` is called when a mask came. */
+export function begin(redraw) {
+  arrived = redraw;
+}
+
+/** What a mask depends on; another key means that it has to be fetched again. */
+const keyOf = ({ id, revision, threshold }) => `${id} ${revision} ${threshold}`;
+
+/** The lines around an object in pixels of its mask, as they were last known; null: not known yet. */
+export function outline(object) {
+  const entry = known.get(object.id) ?? {};
+  known.delete(object.id); // to the end: drawn last
+  known.set(object.id, entry);
+  const key = keyOf(object);
+  if (entry.key !== key && entry.wanted !== key) {
+    entry.wanted = key;
+    waiting.push([object, entry]);
+    go();
+  }
+  return entry.path ?? null;
+}
+
+/** Whether what is drawn of an object is its newest mask. */
+export function isNewest(object) {
+  return known.get(object.id)?.key === keyOf(object);
+}
+
+function go() {
+  while (loading < AT_ONCE && waiting.length) {
+    const [object, entry] = waiting.pop(); // the newest first
+    loading++;
+    load(object, entry).finally(() => {
+      loading--;
+      go();
+    });
+  }
+}
+
+async function load(object, entry) {
+  const key = keyOf(object);
+  if (entry.wanted !== key) return;
+  try {
+    const { values, width, height } = await grey(object.id, "mask");
+    if (entry.wanted !== key) return; // it changed meanwhile: the next one is on its way
+    entry.path = path(trace(values, width, height, (value) => value > 127));
+    entry.key = key;
+    for (const id of known.keys()) {
+      if (known.size <= MOST) break;
+      known.delete(id);
+    }
+    arrived(object);
+  } catch {
+    // Deleted meanwhile, or the server is away: what is drawn stays, and the next redraw but one asks again.
+    setTimeout(() => entry.wanted === key && (entry.wanted = null), 2000);
+  }
+}
+
+/** A grey picture of the server as numbers, row by row. */
+async function grey(id, kind) {
+  const { blob } = await api.mask(id, kind);
+  return pixels(await createImageBitmap(blob), (data) => {
+    const values = new Uint8Array(data.length / 4);
+    for (let i = 0; i < values.length; i++) values[i] = data[4 * i];
+    return values;
+  });
+}
+
+/** What a picture holds: `read` makes values of its RGBA. */
+export function pixels(bitmap, read) {
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return { values: read(context.getImageData(0, 0, width, height).data), width, height };
+}
+
+/** The probability of one object as a picture in colours; null: not there yet. */
+export function probability(object) {
+  const key = keyOf(object);
+  if (heat.key !== key && heat.wanted !== key) {
+    heat.wanted = key;
+    colour(object, key).catch(() => setTimeout(() => (heat.wanted = null), 2000));
+  }
+  return heat.id === object.id ? heat.canvas : null;
+}
+
+async function colour(object, key) {
+  const { values, width, height } = await grey(object.id, "probability");
+  if (heat.wanted !== key) return;
+  const canvas = new OffscreenCanvas(width, height);
+  const image = new ImageData(width, height);
+  for (let i = 0; i < values.length; i++) image.data.set(RAMP[values[i]], 4 * i);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  heat = { key, wanted: key, id: object.id, canvas };
+  arrived(object);
+}
+
+/** From nothing to sure: clear, blue, green, yellow; told apart by the colour-blind too. The panel's scale is the same. */
+const STOPS = [[0, 68, 1, 84, 0], [40, 64, 67, 135, 90], [110, 41, 120, 142, 170], [190, 53, 183, 121, 200], [255, 253, 231, 37, 220]];
+const RAMP = Array.from({ length: 256 }, (_, value) => {
+  const i = Math.max(1, STOPS.findIndex(([at]) => at >= value));
+  const [[a, ...from], [b, ...to]] = [STOPS[i - 1], STOPS[i]];
+  return from.map((v, k) => Math.round(v + ((to[k] - v) * (value - a)) / (b - a)));
+});
