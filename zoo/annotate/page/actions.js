@@ -6,8 +6,8 @@ import { chosen, read, set, state } from "./state.js";
 import { inTurn } from "./turns.js";
 import { visible } from "./viewer.js";
 
-const WHOLE = 2048; // images up to this side are worked on whole, larger ones in the part in view
-const UNDO_SECONDS = 6;
+const WHOLE = 2048 * 2048; // pixels of an image that is worked on whole; of larger ones, the part in view
+const UNDO_SECONDS = 10;
 
 /** Take objects from the server into the state; `target` is chosen if it is still what the person works on. */
 function put(objects, target) {
@@ -17,11 +17,10 @@ function put(objects, target) {
   set({ objects: all, target: state.target });
 }
 
-/** Where a new object is worked on: undefined for the whole of an image that is not large. */
+/** Where a new object is worked on: undefined for the whole of one that is not large. */
 function place() {
   const { image } = state;
-  if (image.kind !== "slide" && Math.max(image.width, image.height) <= WHOLE) return undefined;
-  return visible(image) ?? undefined;
+  return image.width * image.height <= WHOLE ? undefined : (visible(image) ?? undefined);
 }
 
 /** What every new object has. */
@@ -142,35 +141,18 @@ export function choose(id) {
   set({ target: { id } });
 }
 
-/** Delete an object; for some seconds it can be had back. */
+/** Delete an object; it can be had back. */
 export function remove(id = state.target.id) {
   if (!id) return;
-  flush();
-  set({ hidden: new Set([id]), target: state.target.id === id ? { id: null } : state.target });
-  const timer = setTimeout(flush, 1000 * UNDO_SECONDS);
-  const act = () => {
-    clearTimeout(timer);
-    set({ hidden: new Set() });
-    choose(id);
-  };
-  notice.show("The object is deleted.", { kind: "note", action: "Keep it", act, seconds: UNDO_SECONDS });
-}
-
-/** Delete at the server what is about to be deleted; `leaving` where the page is closed. */
-export function flush(leaving = false) {
-  const ids = [...state.hidden];
-  if (!ids.length) return undefined;
-  const work = async () => {
-    try {
-      for (const id of ids) await api.remove(id, leaving);
-      const all = new Map(state.objects);
-      for (const id of ids) all.delete(id);
-      set({ objects: all });
-    } finally {
-      set({ hidden: new Set([...state.hidden].filter((id) => !ids.includes(id))) });
-    }
-  };
-  return leaving ? work() : inTurn(work);
+  if (state.target.id === id) choose(null);
+  inTurn(async () => {
+    await api.remove(id);
+    const all = new Map(state.objects);
+    all.delete(id);
+    set({ objects: all });
+    const act = () => inTurn(async () => put([await api.step(id, "restore")], state.target));
+    notice.show("The object is deleted.", { kind: "note", action: "Bring it back", act, seconds: UNDO_SECONDS });
+  });
 }
 
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */

@@ -11,11 +11,11 @@ export function address(path, query = {}) {
   return `api/${path}${text ? `?${text}` : ""}`;
 }
 
-async function call(method, path, { query, body, keepalive } = {}) {
+async function call(method, path, { query, body } = {}) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let answer;
   try {
-    answer = await fetch(address(path, query), { method, headers, body: JSON.stringify(body), keepalive });
+    answer = await fetch(address(path, query), { method, headers, body: JSON.stringify(body) });
   } catch {
     throw new ServerError(AWAY);
   }
@@ -45,10 +45,10 @@ export const revision = (name) => json("GET", "revision", { query: { image: name
 export const objects = (name) => json("GET", "objects", { query: { image: name } });
 export const create = (body) => json("POST", "objects", { body });
 export const change = (id, body) => json("PATCH", one(id), { body });
-export const remove = (id, keepalive) => call("DELETE", one(id), { keepalive });
+export const remove = (id) => call("DELETE", one(id));
 export const interact = (id, interactions) => json("POST", one(id, "/interactions"), { body: { interactions } });
 export const forget = (id, number) => json("DELETE", one(id, `/interactions/${number}`));
-export const step = (id, which) => json("POST", one(id, `/${which}`)); // undo, redo, reset
+export const step = (id, which) => json("POST", one(id, `/${which}`)); // undo, redo, reset, restore
 export const edit = (id, polygon, add) => json("POST", one(id, "/edit"), { body: { polygon, add } });
 export const many = (body) => json("POST", "many", { body });
 export const bring = (body) => json("POST", "import", { body });

@@ -27,7 +27,6 @@ export function begin() {
 }
 
 async function save(format) {
-  actions.flush();
   const { image } = state.image;
   const file = await inTurn(() => api.exported(image, format));
   if (!file) return;

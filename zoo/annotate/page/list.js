@@ -4,14 +4,14 @@ import { colourOf, put } from "./classes.js";
 import { by, iconButton, make } from "./dom.js";
 import { area } from "./format.js";
 import { icon } from "./icons.js";
-import { chosen, on, set, shown, state } from "./state.js";
+import { chosen, on, set, state } from "./state.js";
 import { fit } from "./viewer.js";
 
 const MOST = 200; // rows; more would make each change slow
 
 /** Begin to show both. */
 export function begin() {
-  on(["objects", "hidden", "target", "classes"], list);
+  on(["objects", "target", "classes"], list);
   on(["classes", "klass", "target", "objects"], classes);
   by("add-class").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -32,7 +32,7 @@ export function take(name) {
 
 /** Choose the object after (1) or before (-1) the chosen one, and look at it. */
 export function step(by) {
-  const all = shown();
+  const all = [...state.objects.values()];
   if (!all.length) return;
   const at = all.findIndex(({ id }) => id === state.target.id);
   const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : (at + by + all.length) % all.length];
@@ -45,7 +45,7 @@ function look(object) {
 }
 
 function list() {
-  const all = shown();
+  const all = [...state.objects.values()];
   const numbered = all.map((object, i) => [object, i + 1]).reverse(); // the newest first
   const rows = numbered.slice(0, MOST);
   const own = numbered.find(([{ id }]) => id === state.target.id);

@@ -1,5 +1,4 @@
 /** The page: opens an image and puts all parts together. */
-import * as actions from "./actions.js";
 import * as api from "./api.js";
 import * as classes from "./classes.js";
 import { by } from "./dom.js";
@@ -25,7 +24,6 @@ const named = () => new URLSearchParams(location.hash.slice(1)).get("image");
 
 async function open(path) {
   try {
-    actions.flush();
     const image = await api.image(path);
     set({ image, objects: new Map(), target: { id: null }, queue: [] });
     history.replaceState(null, "", `#${new URLSearchParams({ image: path })}`);
@@ -95,7 +93,6 @@ async function begin() {
   keys.begin(pick);
   files.begin();
   sync.begin();
-  window.addEventListener("pagehide", () => actions.flush(true));
   window.addEventListener("hashchange", () => named() && named() !== state.image?.image && open(named()));
   try {
     const about = await api.about();

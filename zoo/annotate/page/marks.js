@@ -1,6 +1,6 @@
 /** The canvas with interactions, what is being drawn, and the ring of the brush: over the masks. */
 import { clear } from "./overlay.js";
-import { chosen, on, shown, state } from "./state.js";
+import { chosen, on, state } from "./state.js";
 import { mark } from "./strokes.js";
 import { refusal, tool } from "./tools/index.js";
 import { frame } from "./viewer.js";
@@ -13,7 +13,7 @@ let lit = null; // the interaction that the panel points at
 /** Begin to draw on the canvas, and again whenever something changed. */
 export function begin(element) {
   canvas = element;
-  on(["objects", "hidden", "target", "queue", "tool", "width", "concealed"], redraw);
+  on(["objects", "target", "queue", "tool", "width", "concealed"], redraw);
 }
 
 /** Draw before the next picture of the screen. */
@@ -43,9 +43,9 @@ function draw() {
   const at = frame();
   if (!at || !state.image) return;
   const own = chosen();
-  if (own && shown().includes(own) && !state.concealed) {
-    const last = own.interactions;
-    for (const each of last) mark(context, each, at, { lit: each === lit });
+  if (own && !state.concealed) {
+    for (const each of own.interactions) mark(context, each, at, { lit: each === lit });
+    if (own.edits?.includes(lit)) mark(context, { type: "edit", ...lit }, at);
   }
   for (const each of state.queue) mark(context, each, at, { waiting: true, lit: each === lit });
   const used = tool();

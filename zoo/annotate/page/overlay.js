@@ -1,7 +1,7 @@
 /** The canvas with the masks, over the image. */
 import { colourOf } from "./classes.js";
 import * as masks from "./masks.js";
-import { chosen, on, shown, state } from "./state.js";
+import { chosen, on, state } from "./state.js";
 import { frame } from "./viewer.js";
 
 const LEAST = 3; // an object of fewer pixels of the screen is drawn as a dot
@@ -14,7 +14,7 @@ let asked = false;
 export function begin(element) {
   canvas = element;
   masks.begin(redraw);
-  on(["objects", "hidden", "target", "style", "opacity", "heat", "concealed", "classes", "theme"], redraw);
+  on(["objects", "target", "style", "opacity", "heat", "concealed", "classes", "theme"], redraw);
 }
 
 /** Draw before the next picture of the screen. */
@@ -49,10 +49,10 @@ function draw() {
   const at = frame();
   if (!at || !state.image) return;
   const own = chosen();
-  for (const object of shown()) {
+  for (const object of state.objects.values()) {
     if (object !== own && inView(object, at, width, height)) one(context, object, at, false);
   }
-  if (own && !state.hidden.has(own.id)) {
+  if (own) {
     region(context, own, at);
     if (state.heat && !state.concealed) warmth(context, own, at);
     one(context, own, at, true);

@@ -26,7 +26,7 @@ export function begin() {
   }
   on(["about"], offer);
   on(["image"], resolution);
-  on(["objects", "target", "hidden", "checkpoint", "about"], object);
+  on(["objects", "target", "checkpoint", "about"], object);
   on(["mode", "style", "queueing", "heat", "opacity", "objects", "target"], view);
   view();
 }
@@ -57,7 +57,7 @@ function resolution() {
 }
 
 function object() {
-  const own = state.hidden.has(state.target.id) ? null : chosen();
+  const own = chosen();
   by("none").hidden = Boolean(own);
   by("object").hidden = !own;
   by("checkpoint").value = own?.checkpoint ?? state.checkpoint ?? "";
@@ -70,18 +70,19 @@ function object() {
     by("threshold").value = own.threshold;
     by("threshold").nextElementSibling.value = Number(own.threshold).toFixed(2);
   }
-  const { interactions } = own;
-  by("said").querySelector("summary").textContent = `Interactions: ${interactions.length}`;
-  by("interactions").replaceChildren(...interactions.map((each) => line(own, each)));
+  const said = [...own.interactions, ...(own.edits ?? [])].sort((a, b) => a.id - b.id);
+  by("said").querySelector("summary").textContent = `Interactions: ${said.length}`;
+  by("interactions").replaceChildren(...said.map((each) => line(own, each)));
 }
 
-const NAMES = { click: ["Click in", "Click outside"], scribble: ["Scribble in", "Scribble outside"], box: ["Box", "Box"] };
+const NAMES = { click: ["Click in", "Click outside"], scribble: ["Scribble in", "Scribble outside"], box: ["Box", "Box"], edit: ["Added by hand", "Taken away by hand"] };
 
 function line(own, each) {
-  const name = NAMES[each.type]?.[each.positive === false ? 1 : 0] ?? each.type;
+  const negative = each.positive === false || each.add === false;
+  const name = NAMES[each.polygon ? "edit" : each.type][negative ? 1 : 0];
   const remove = iconButton(icon("close"), `Take back: ${name}`, () => actions.forget(own.id, each.id));
   const glow = { onpointerenter: () => light(each), onpointerleave: () => light(null) };
-  return make("li", { class: each.positive === false ? "negative" : "positive", ...glow }, make("span", {}, name), remove);
+  return make("li", { class: negative ? "negative" : "positive", ...glow }, make("span", {}, name), remove);
 }
 
 function view() {

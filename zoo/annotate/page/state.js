@@ -9,7 +9,6 @@ export const state = {
   image: null, // the opened one: {image, kind, width, height, mpp, tile, levels}
   objects: new Map(), // id -> Object of the server, oldest first
   target: { id: null }, // what the next interaction is given to; no id: a new object
-  hidden: new Set(), // ids that are about to be deleted
   queue: [], // interactions that wait for Enter
   queueing: false,
   tool: "click+",
@@ -48,11 +47,6 @@ export function set(changes) {
 /** The chosen object, or null. */
 export function chosen() {
   return state.objects.get(state.target.id) ?? null;
-}
-
-/** What is shown of the image: all objects but those about to be deleted. */
-export function shown() {
-  return [...state.objects.values()].filter(({ id }) => !state.hidden.has(id));
 }
 
 /** Something kept in this browser; a browser that keeps nothing gives `otherwise`. */

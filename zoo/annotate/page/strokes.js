@@ -13,6 +13,7 @@ export function mark(context, each, at, { waiting = false, lit = false } = {}) {
   if (each.type === "click") dot(context, each, toScreen([each.x, each.y], at), waiting, lit);
   else if (each.type === "scribble") strokeOf(context, each, at, toScreen, waiting, lit);
   else if (each.type === "box") frameOf(context, each, at, waiting, lit);
+  else if (each.type === "edit") lassoOf(context, each, at);
 }
 
 function dot(context, { positive }, [x, y], waiting, lit) {
@@ -50,6 +51,20 @@ export function strokeOf(context, { points, positive, width }, at, place, waitin
     context.stroke();
   }
   context.globalAlpha = 1;
+}
+
+/** Draw what is added or taken away by hand. */
+export function lassoOf(context, { polygon, add }, at) {
+  context.beginPath();
+  for (const point of polygon) context.lineTo(...toScreen(point, at));
+  context.closePath();
+  context.fillStyle = add ? "rgba(20, 130, 90, .18)" : "rgba(190, 50, 40, .18)";
+  context.fill();
+  for (const [colour, width] of [["#fff", 3.5], [add ? POSITIVE : NEGATIVE, 1.7]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.stroke();
+  }
 }
 
 function frameOf(context, { x0, y0, x1, y1 }, at, waiting, lit) {

@@ -44,7 +44,7 @@ export function refusal({ id, kind }) {
     const taken = words.length ? `it takes ${[...new Set(words)].map((each) => PLURAL[each] ?? `${each}s`).join(" and ")}` : "it segments by itself";
     return `${model.name} does not take ${PLURAL[kind]}: ${taken}.`;
   }
-  if (id === "scribble-" && !words.includes("scribble")) return `${model.name} takes squiggles in the object only.`;
+  if (id === "scribble-" && words.includes("squiggle")) return `${model.name} takes squiggles in the object only.`;
   return "";
 }
 

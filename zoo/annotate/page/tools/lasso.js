@@ -3,7 +3,8 @@ import { edit } from "../actions.js";
 import { within } from "../geometry.js";
 import { run } from "../queue.js";
 import { state } from "../state.js";
-import { frame, toScreen } from "../viewer.js";
+import { lassoOf } from "../strokes.js";
+import { frame } from "../viewer.js";
 
 const APART = 3;
 
@@ -31,17 +32,7 @@ export const lasso = (add) => {
       line = null;
     },
     draw(context, at) {
-      if (!line) return;
-      context.beginPath();
-      for (const point of line) context.lineTo(...toScreen(point, at));
-      context.closePath();
-      context.fillStyle = add ? "rgba(20, 130, 90, .18)" : "rgba(190, 50, 40, .18)";
-      context.fill();
-      for (const [colour, width] of [["#fff", 3.5], [add ? "#14825a" : "#be3228", 1.7]]) {
-        context.strokeStyle = colour;
-        context.lineWidth = width;
-        context.stroke();
-      }
+      if (line) lassoOf(context, { polygon: line, add }, at);
     },
   };
 };
