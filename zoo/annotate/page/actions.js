@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import * as notice from "./notice.js";
 import { measure } from "./overlay.js";
 import { chosen, read, set, state } from "./state.js";
+import * as sync from "./sync.js";
 import { inTurn } from "./turns.js";
 import { visible } from "./viewer.js";
 
@@ -13,6 +14,7 @@ const UNDO_SECONDS = 10;
 function put(objects, target) {
   const all = new Map(state.objects);
   for (const object of objects) all.set(object.id, object);
+  if (objects.length) sync.mine(objects.at(-1).revision);
   if (target && objects.length) target.id = objects.at(-1).id;
   set({ objects: all, target: state.target });
 }
@@ -146,7 +148,8 @@ export function remove(id = state.target.id) {
   if (!id) return;
   if (state.target.id === id) choose(null);
   inTurn(async () => {
-    await api.remove(id);
+    const { revision } = await api.remove(id);
+    sync.mine(revision);
     const all = new Map(state.objects);
     all.delete(id);
     set({ objects: all });
@@ -158,7 +161,7 @@ export function remove(id = state.target.id) {
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */
 export function bring(geojson) {
   return inTurn(async () => {
-    const { objects } = await api.bring({ image: state.image.image, geojson, class: state.klass ?? undefined });
+    const { objects } = await api.bring({ ...begun(), geojson });
     put(objects);
     notice.show(`${objects.length} ${objects.length === 1 ? "object" : "objects"} imported.`, { kind: "note", seconds: 6 });
   });

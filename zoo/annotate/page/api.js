@@ -11,6 +11,9 @@ export function address(path, query = {}) {
   return `api/${path}${text ? `?${text}` : ""}`;
 }
 
+/** Plain words that a sentence may begin with, unlike names of checkpoints and files. */
+const BEGINS = /^(the|a|an|there|no|nothing|this|give|so|object)\b/;
+
 async function call(method, path, { query, body } = {}) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let answer;
@@ -27,7 +30,7 @@ async function call(method, path, { query, body } = {}) {
 async function sentence(answer) {
   try {
     const { detail } = await answer.json();
-    if (typeof detail === "string") return detail;
+    if (typeof detail === "string") return detail.replace(BEGINS, (word) => word[0].toUpperCase() + word.slice(1));
     if (Array.isArray(detail) && detail[0]?.msg) return `${detail[0].msg} (${detail[0].loc?.join(".")})`;
   } catch {
     // Not JSON: something else than our server answered.
@@ -45,7 +48,7 @@ export const revision = (name) => json("GET", "revision", { query: { image: name
 export const objects = (name) => json("GET", "objects", { query: { image: name } });
 export const create = (body) => json("POST", "objects", { body });
 export const change = (id, body) => json("PATCH", one(id), { body });
-export const remove = (id) => call("DELETE", one(id));
+export const remove = (id) => json("DELETE", one(id));
 export const interact = (id, interactions) => json("POST", one(id, "/interactions"), { body: { interactions } });
 export const forget = (id, number) => json("DELETE", one(id, `/interactions/${number}`));
 export const step = (id, which) => json("POST", one(id, `/${which}`)); // undo, redo, reset, restore

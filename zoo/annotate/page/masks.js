@@ -4,7 +4,7 @@ import { path, trace } from "./outline.js";
 
 const AT_ONCE = 4;
 const MOST = 3000; // masks kept; those not drawn for longest go first
-const known = new Map(); // id -> {key, path, wanted, loading}
+const entries = new Map(); // id -> {key, path, wanted, loading}
 const waiting = [];
 let loading = 0;
 let arrived = () => {};
@@ -20,9 +20,9 @@ const keyOf = ({ id, revision, threshold }) => `${id} ${revision} ${threshold}`;
 
 /** The lines around an object in pixels of its mask, as they were last known; null: not known yet. */
 export function outline(object) {
-  const entry = known.get(object.id) ?? {};
-  known.delete(object.id); // to the end: drawn last
-  known.set(object.id, entry);
+  const entry = entries.get(object.id) ?? {};
+  entries.delete(object.id); // to the end: drawn last
+  entries.set(object.id, entry);
   const key = keyOf(object);
   if (entry.key !== key && entry.wanted !== key) {
     entry.wanted = key;
@@ -32,9 +32,14 @@ export function outline(object) {
   return entry.path ?? null;
 }
 
+/** The lines around an object if they were ever drawn. */
+export function known(id) {
+  return entries.get(id)?.path ?? null;
+}
+
 /** Whether what is drawn of an object is its newest mask. */
 export function isNewest(object) {
-  return known.get(object.id)?.key === keyOf(object);
+  return entries.get(object.id)?.key === keyOf(object);
 }
 
 function go() {
@@ -56,9 +61,9 @@ async function load(object, entry) {
     if (entry.wanted !== key) return; // it changed meanwhile: the next one is on its way
     entry.path = path(trace(values, width, height, (value) => value > 127));
     entry.key = key;
-    for (const id of known.keys()) {
-      if (known.size <= MOST) break;
-      known.delete(id);
+    for (const id of entries.keys()) {
+      if (entries.size <= MOST) break;
+      entries.delete(id);
     }
     arrived(object);
   } catch {

@@ -82,32 +82,39 @@ function one(context, object, at, own) {
   }
   const outline = masks.outline(object);
   if (!outline || state.concealed) return;
-  const placed = new Path2D();
-  placed.addPath(outline, placement(object, at));
+  const [x, y, w, h] = object.region;
+  const scale = (at.scale * w) / object.size[1]; // pixels of the screen a pixel of the mask
+  context.save();
+  context.translate(x * at.scale + at.x, y * at.scale + at.y);
+  context.scale(scale, (at.scale * h) / object.size[0]);
   if (state.style === "fill" && !(own && state.heat)) {
     context.globalAlpha = state.opacity;
     context.fillStyle = colour;
-    context.fill(placed, "evenodd");
+    context.fill(outline, "evenodd");
   }
   context.lineJoin = "round";
   context.globalAlpha = state.style === "fill" ? Math.min(1, state.opacity + 0.45) : Math.max(0.3, state.opacity);
   if (own) {
     context.globalAlpha = Math.min(1, context.globalAlpha + 0.2);
     context.strokeStyle = "rgba(255, 255, 255, .85)";
-    context.lineWidth = 4;
-    context.stroke(placed);
+    context.lineWidth = 4 / scale;
+    context.stroke(outline);
   }
   context.strokeStyle = colour;
-  context.lineWidth = own ? 2.2 : 1.5;
-  context.stroke(placed);
-  context.globalAlpha = 1;
+  context.lineWidth = (own ? 2.2 : 1.5) / scale;
+  context.stroke(outline);
+  context.restore();
 }
 
-/** From pixels of an object's mask to the screen. */
-function placement({ region: [x, y, width, height], size }, at) {
-  return new DOMMatrix([
-    (at.scale * width) / size[1], 0, 0, (at.scale * height) / size[0], x * at.scale + at.x, y * at.scale + at.y,
-  ]);
+/** The newest object under a point of the image, or undefined. */
+export function objectAt([x, y]) {
+  const context = canvas.getContext("2d");
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  return [...state.objects.values()].reverse().find(({ id, bounds, region: [left, top, w, h], size }) => {
+    if (!bounds || x < bounds[0] || y < bounds[1] || x > bounds[0] + bounds[2] || y > bounds[1] + bounds[3]) return false;
+    const outline = masks.known(id);
+    return outline && context.isPointInPath(outline, ((x - left) * size[1]) / w, ((y - top) * size[0]) / h, "evenodd");
+  });
 }
 
 /** Where the chosen object is worked on; drawn only where that is a part of the image. */

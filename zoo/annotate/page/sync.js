@@ -2,16 +2,18 @@
 import * as api from "./api.js";
 import * as notice from "./notice.js";
 import { set, state } from "./state.js";
+import { turns } from "./turns.js";
 
 const SECONDS = 2;
-let seen = null;
+let seen = -1;
 let away = false;
 
-/** Fetch all objects of the opened image. */
+/** Fetch all objects of the opened image; left as it is if something was changed here meanwhile. */
 export async function refresh() {
   const { image } = state.image;
+  const before = turns();
   const { revision, objects } = await api.objects(image);
-  if (state.image?.image !== image) return;
+  if (state.image?.image !== image || turns() !== before) return;
   seen = revision;
   const all = new Map(objects.map((object) => [object.id, object]));
   // What did not change stays the same object, so that nothing is drawn anew for it.
@@ -21,6 +23,11 @@ export async function refresh() {
   }
   const { id } = state.target;
   set({ objects: all, ...(id && !all.has(id) ? { target: { id: null } } : {}) });
+}
+
+/** A change of ours is known already, if it came right after what was seen. */
+export function mine(revision) {
+  if (revision === seen + 1) seen = revision;
 }
 
 /** Ask every two seconds while the page is seen and nothing of ours is under way. */

@@ -3,9 +3,14 @@ import * as notice from "./notice.js";
 import { set, state } from "./state.js";
 
 let last = Promise.resolve();
+let asked = 0;
+
+/** How many changes were asked for so far. */
+export const turns = () => asked;
 
 /** Do some work after all that was asked for before. Resolves to what it returns, or to undefined where it failed. */
 export function inTurn(work) {
+  asked++;
   set({ busy: state.busy + 1, saved: "saving" });
   const turn = last.then(async () => {
     let saved = "saved";

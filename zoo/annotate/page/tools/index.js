@@ -3,11 +3,12 @@ import { set, state } from "../state.js";
 import { box } from "./box.js";
 import { click } from "./click.js";
 import { eraser } from "./eraser.js";
+import { hand } from "./hand.js";
 import { lasso } from "./lasso.js";
 import { scribble } from "./scribble.js";
 
 export const TOOLS = [
-  { id: "hand", label: "Move", key: "h", hint: "Drag to move, wheel or two fingers to zoom. Space moves with any tool." },
+  { id: "hand", label: "Move and choose", key: "h", ...hand() },
   { id: "click+", label: "Click in the object", key: "1", kind: "click", ...click(true) },
   { id: "click-", label: "Click outside of it", key: "2", kind: "click", ...click(false) },
   { id: "scribble+", label: "Scribble in the object", key: "3", kind: "scribble", ...scribble(true) },
