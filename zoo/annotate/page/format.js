@@ -9,7 +9,7 @@ export function area({ area: pixels, area_um2: um2 }) {
 /** The time of the last update: all of it. */
 export function time({ milliseconds }) {
   const all = typeof milliseconds === "object" ? milliseconds?.all : milliseconds;
-  if (typeof all !== "number") return "";
+  if (!all) return "";
   return all < 1000 ? `${Math.round(all)} ms` : `${(all / 1000).toFixed(1)} s`;
 }
 

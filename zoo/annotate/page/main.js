@@ -67,8 +67,12 @@ function bar() {
     close.addEventListener("click", () => close.closest("dialog").close());
   }
   const words = { saving: "Saving…", saved: "Saved", failed: "Not saved" };
+  let timer = 0;
   on(["saved", "busy"], () => {
     by("saved").textContent = words[state.saved] ?? "";
+    clearTimeout(timer);
+    // The first time a checkpoint is used it is loaded.
+    if (state.busy) timer = setTimeout(() => (by("saved").textContent = "The model is at work…"), 2500);
     by("saved").className = state.saved;
     by("progress").hidden = !state.busy;
   });

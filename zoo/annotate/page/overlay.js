@@ -29,6 +29,7 @@ export function redraw() {
 
 /** Measure the time from `start` until the mask of this object is on the screen. */
 export function measure(start, object) {
+  masks.outline(object); // asked for at once, not only when it is drawn
   measures.push({ start, object });
 }
 
