@@ -23,6 +23,7 @@ VERBS = {
     "download": "download checkpoints, into the cache or into a folder",
     "data": "show what stores hold, check them, draw samples with labels",
     "segment": "segment an image from a file of interactions",
+    "annotate": "segment images and slides in the browser",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "leaderboard": "write leaderboard.md from experiments/results",
