@@ -39,8 +39,8 @@ function boxes(values, width) {
 function feature(values, width, label, [x0, y0, x1, y1]) {
   const [w, h] = [x1 - x0, y1 - y0];
   const own = new Uint8Array(w * h);
-  for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) own[y * w + x] = values[(y + y0) * width + x + x0] === label;
-  const rings = trace(own, w, h, (value) => value === 1).map((line) => ring(line, x0, y0));
+  for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) own[y * w + x] = values[(y + y0) * width + x + x0] === label ? 255 : 0;
+  const rings = trace(own, w, h).map((line) => ring(line, x0, y0));
   const parts = rings.filter((each) => area(each) < 0).map((outer) => [outer]);
   for (const hole of rings.filter((each) => area(each) > 0)) {
     (parts.find(([outer]) => within(outer, hole[0])) ?? parts[0]).push(hole);

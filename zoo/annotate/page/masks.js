@@ -57,9 +57,10 @@ async function load(object, entry) {
   const key = keyOf(object);
   if (entry.wanted !== key) return;
   try {
-    const { values, width, height } = await grey(object.id, "mask");
+    const part = extent(object);
+    const { values, width, height } = part ? await grey(object.id, "mask", part) : { values: [], width: 0, height: 0 };
     if (entry.wanted !== key) return; // it changed meanwhile: the next one is on its way
-    entry.path = path(trace(values, width, height, (value) => value > 127));
+    entry.path = path(trace(values, width, height), part?.[0], part?.[1]);
     entry.key = key;
     for (const id of entries.keys()) {
       if (entries.size <= MOST) break;
@@ -72,10 +73,21 @@ async function load(object, entry) {
   }
 }
 
-/** A grey picture of the server as numbers, row by row. */
-async function grey(id, kind) {
+/** Where the mask lies in its picture, as x, y, width and height; null: it is empty. */
+function extent({ bounds, region, size: [height, width] }) {
+  if (!bounds) return null;
+  const [across, down] = [width / region[2], height / region[3]];
+  const x0 = Math.max(0, Math.floor((bounds[0] - region[0]) * across));
+  const y0 = Math.max(0, Math.floor((bounds[1] - region[1]) * down));
+  const x1 = Math.min(width, Math.ceil((bounds[0] + bounds[2] - region[0]) * across));
+  const y1 = Math.min(height, Math.ceil((bounds[1] + bounds[3] - region[1]) * down));
+  return [x0, y0, Math.max(1, x1 - x0), Math.max(1, y1 - y0)];
+}
+
+/** A grey picture of the server, or a part of it, as numbers, row by row. */
+async function grey(id, kind, part = []) {
   const { blob } = await api.mask(id, kind);
-  return pixels(await createImageBitmap(blob), (data) => {
+  return pixels(await createImageBitmap(blob, ...part), (data) => {
     const values = new Uint8Array(data.length / 4);
     for (let i = 0; i < values.length; i++) values[i] = data[4 * i];
     return values;

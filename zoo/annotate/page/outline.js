@@ -1,20 +1,19 @@
 /** From a mask to the lines around it: marching squares, corners cut at half a pixel. */
 
 /**
- * The closed lines around what `inside` says, as lists of x, y in pixels of the mask; the object lies to the left of
+ * The closed lines around what is over 127, as lists of x, y in pixels of the mask; the object lies to the left of
  * each line, so that holes run the other way round.
  *
  * @param {ArrayLike<number>} values row by row
  * @param {number} width
  * @param {number} height
- * @param {(value: number) => boolean} inside
  * @returns {number[][]} each [x0, y0, x1, y1, ...]
  */
-export function trace(values, width, height, inside) {
+export function trace(values, width, height) {
   // A cell lies between four pixel centres; cells reach one pixel over the edge, where nothing is.
   const across = width + 1;
   const next = new Map(); // the point where a line ends in a cell -> the point where it goes on
-  const at = (x, y) => (x >= 0 && y >= 0 && x < width && y < height && inside(values[y * width + x]) ? 1 : 0);
+  const at = (x, y) => (x >= 0 && y >= 0 && x < width && y < height && values[y * width + x] > 127 ? 1 : 0);
   for (let y = -1; y < height; y++) {
     let left = 0; // of the cell: bit 1 its upper, bit 2 its lower pixel
     for (let x = -1; x < width; x++) {
@@ -62,12 +61,12 @@ function* loops(next, across) {
   }
 }
 
-/** The lines as one path that canvas can fill and stroke. */
-export function path(lines) {
+/** The lines as one path that canvas can fill and stroke, moved by `x` and `y`. */
+export function path(lines, x = 0, y = 0) {
   const drawn = new Path2D();
   for (const line of lines) {
-    drawn.moveTo(line[0], line[1]);
-    for (let i = 2; i < line.length; i += 2) drawn.lineTo(line[i], line[i + 1]);
+    drawn.moveTo(line[0] + x, line[1] + y);
+    for (let i = 2; i < line.length; i += 2) drawn.lineTo(line[i] + x, line[i + 1] + y);
     drawn.closePath();
   }
   return drawn;
