@@ -20,7 +20,7 @@ from zoo.annotate.objects import IDLE, Objects
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
-from zoo.annotate.routes import images, objects
+from zoo.annotate.routes import exports, images, objects
 from zoo.annotate.service import Service
 from zoo.annotate.trust import Trust
 from zoo.errors import ZooError
@@ -84,7 +84,7 @@ def create_app(
     app.add_exception_handler(ZooError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _plain)
-    for each in (images.router, objects.router):
+    for each in (images.router, objects.router, exports.router):
         app.include_router(each)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return Trust(app, token)
