@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 from PIL import Image
+
 from tests.helpers.slides import mosaic, write_pyramid
 from tests.helpers.told import RADIUS, told_folder
 
@@ -21,8 +22,8 @@ pytest.importorskip("selenium", reason="the browser tests need selenium")
 
 import uvicorn
 from selenium.webdriver.common.keys import Keys
-from tests.helpers.page import Page, chromium, until
 
+from tests.helpers.page import Page, chromium, until
 from zoo.annotate.app import create_app
 from zoo.annotate.models import Models
 

@@ -29,7 +29,7 @@ CONFIG: dict[str, Any] = {
 
 
 class Told(nn.Module):
-    """Logits 4 on the previous mask and on disks and strokes that are positive, but -4 where others are and elsewhere."""
+    """Logits 4 on the previous mask and what is positive, but not where something is negative; else -4."""
 
     def forward(self, x: Tensor) -> Tensor:
         positive, negative, drawn, cut, previous = x[:, 3:].split(1, 1)
