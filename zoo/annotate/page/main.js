@@ -14,6 +14,7 @@ import * as panel from "./panel.js";
 import * as picker from "./picker.js";
 import * as pointer from "./pointer.js";
 import * as rail from "./rail.js";
+import * as ruler from "./ruler.js";
 import { on, set, state } from "./state.js";
 import * as sync from "./sync.js";
 import * as theme from "./theme.js";
@@ -48,6 +49,12 @@ async function pick() {
   } catch (error) {
     notice.show(error.message);
   }
+}
+
+/** After a click with the mouse keys are the image's again, so that Space moves it. */
+function release({ detail, target }) {
+  if (!detail || target.closest("dialog")) return;
+  setTimeout(() => document.activeElement?.matches("button, summary, [type=checkbox], [type=radio]") && document.activeElement.blur());
 }
 
 function bar() {
@@ -92,9 +99,11 @@ async function begin() {
     viewer.begin(() => {
       overlay.redraw();
       marks.redraw();
+      ruler.show();
     }),
   );
   keys.begin(pick);
+  document.addEventListener("click", release);
   files.begin();
   sync.begin();
   window.addEventListener("hashchange", () => named() && named() !== state.image?.image && open(named()));

@@ -9,9 +9,9 @@ import { checkpoint } from "./tools/index.js";
 
 /** Build what doesn't change, and show the rest whenever it does. */
 export function begin() {
-  by("checkpoint").addEventListener("change", ({ target }) => {
-    set({ checkpoint: target.value });
-    if (chosen() && chosen().checkpoint !== target.value) actions.checkpointOf(target.value);
+  by("checkpoint").addEventListener("change", ({ target: { value } }) => {
+    set({ checkpoint: value });
+    if (chosen() && chosen().checkpoint !== value) actions.checkpointOf(value);
   });
   for (const [name, key] of [["mode", "mode"], ["style", "style"]]) {
     for (const radio of document.getElementsByName(name)) radio.addEventListener("change", () => set({ [key]: radio.value }));

@@ -28,7 +28,7 @@ export function begin() {
   by("width").addEventListener("input", ({ target }) => set({ width: Number(target.value) }));
   by("run").addEventListener("click", () => run());
   by("unqueue").addEventListener("click", discard);
-  on(["tool", "checkpoint", "mode", "about", "objects", "target", "queue", "width"], show);
+  on(["tool", "checkpoint", "mode", "about", "objects", "target", "queue", "width", "concealed"], show);
 }
 
 function show() {
@@ -57,6 +57,7 @@ function show() {
 }
 
 function hint(used) {
+  if (state.concealed) return "All masks and marks are concealed; V shows them.";
   if (state.mode === "many" && used.hintMany && (used.id === "box" || state.queue.length)) return used.hintMany;
   if (state.mode === "many" && used.id === "click+") return "Each click is an object of its own. Shift: collect, Enter: run all at once.";
   if (state.queue.length) return `${state.queue.length} collected (${state.queue.flatMap(pointsOf).length} points). Enter: run. Esc: discard.`;
