@@ -9,6 +9,7 @@ const measures = []; // of updates whose mask is not on the screen yet
 
 let canvas = null;
 let asked = false;
+let parents = new Set(); // ids of those that others refine, which are drawn as outlines
 
 /** Begin to draw on the canvas, and again whenever something changed. */
 export function begin(element) {
@@ -50,6 +51,7 @@ function draw() {
   const at = frame();
   if (!at || !state.image) return;
   const own = chosen();
+  parents = new Set([...state.objects.values()].map(({ parent }) => parent));
   for (const object of state.objects.values()) {
     if (object !== own && inView(object, at, width, height)) one(context, object, at, false);
   }
@@ -88,7 +90,7 @@ function one(context, object, at, own) {
   context.save();
   context.translate(x * at.scale + at.x, y * at.scale + at.y);
   context.scale(scale, (at.scale * h) / object.size[0]);
-  if (state.style === "fill" && !(own && state.heat)) {
+  if (state.style === "fill" && !(own && state.heat) && !parents.has(object.id)) {
     context.globalAlpha = state.opacity;
     context.fillStyle = colour;
     context.fill(outline, "evenodd");
