@@ -43,7 +43,21 @@ def named_feature(
     return made
 
 
-def exported(here: Service, image: str, kind: str, split: str) -> tuple[bytes, str, str]:
+def stored(here: Service, image: str | None, split: str | None) -> bytes:
+    """A store of all objects of an image, or of all images.
+
+    Raises:
+        RefusedError: there is nothing to export.
+    """
+    images = sorted(here.journal.counts()) if image is None else [image]
+    found = {name: wholes(here.objects, name) for name in images}
+    found = {name: some for name, some in found.items() if any(each.mask.any() for each in some)}
+    if not found:
+        raise RefusedError(409, "there is no object to train on yet; segment one first")
+    return _temporary(lambda path: write_store(path, here.pictures, found, split), ".h5")
+
+
+def exported(here: Service, image: str, kind: str) -> tuple[bytes, str, str]:
     """The content, the ending and the media type of a file with all objects of an image.
 
     Raises:
@@ -55,10 +69,6 @@ def exported(here: Service, image: str, kind: str, split: str) -> tuple[bytes, s
     size = (about.height, about.width)
     if kind == "geojson":
         return json.dumps(collection(found)).encode(), ".geojson", "application/geo+json"
-    if kind == "store":
-        if not any(each.mask.any() for each in found):
-            raise RefusedError(409, "there is no object to train on yet; segment one first")
-        return _temporary(lambda path: write_store(path, here.pictures, image, found, split), ".h5"), ".h5", _HDF5
     grid = Grid((0.0, 0.0), 1.0, size, mpp)
     if size[0] * size[1] <= LARGE:
         ending = ".png" if kind == "png" else ".tif"
@@ -79,9 +89,6 @@ def collection(found: list[Whole]) -> dict[str, Any]:
             pixels, grid = int(each.mask.sum()), each.grid
             features.append(named_feature(each.kept.id, each.name, geometry, pixels, grid.downsample, grid.mpp))
     return {"type": "FeatureCollection", "features": features}
-
-
-_HDF5 = "application/x-hdf5"
 
 
 def _temporary(write: Written, ending: str) -> bytes:

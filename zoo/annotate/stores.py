@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ WHOLE = 2048 * 2048
 """Pixels of an image that is stored whole; of a larger one the regions that were worked on."""
 
 
-def write_store(path: Path, pictures: Pictures, image: str, found: Sequence[Whole], split: str) -> None:
-    """Write a store of an image's objects, as instances.
+def write_store(path: Path, pictures: Pictures, images: Mapping[str, Sequence[Whole]], split: str | None) -> None:
+    """Write a store of images' objects, as instances. Each image counts as a patient of its own.
 
     Regions that overlap are stored as one. Each group keeps what was said of its objects, as
     `zoo.store.reader.Store.interactions` reads it.
@@ -34,28 +35,32 @@ def write_store(path: Path, pictures: Pictures, image: str, found: Sequence[Whol
     Args:
         path: of the store.
         pictures: the images.
-        image: which.
-        found: its objects.
-        split: train, val or test.
+        images: which, with the objects of each.
+        split: train, val or test; None: every fifth image, from the second one on, is of val, the others are of train.
     """
-    about = pictures.about(image)
-    mpp = next((each.grid.mpp / each.grid.downsample for each in found if each.grid.mpp is not None), None)
+    checksums = "".join(sha256(pictures.root.file(image)) for image in images)
     with StoreWriter(
         path,
-        dataset=f"annotations of {image}",
+        dataset="annotations",
         licence="unknown",
         citation="unpublished",
-        source_checksum=sha256(pictures.root.file(image)),
+        source_checksum=hashlib.sha256(checksums.encode()).hexdigest(),
     ) as writer:
-        grids = regions(found, (about.width, about.height), mpp)
-        for number, grid in enumerate(grids):
-            labels = painted(found, grid)
-            x, y = grid.origin
-            group = writer.open_group(
-                f"{Path(image).stem}-{number:04}", slide=image, patient=Path(image).stem, split=split, mpp=grid.mpp
-            )
-            group.append(pictures.read(image, grid), labels, (round(x), round(y)))
-            group.keep_interactions(said_in(found, labels, grid))
+        for place, (image, found) in enumerate(images.items()):
+            about = pictures.about(image)
+            mpp = next((each.grid.mpp / each.grid.downsample for each in found if each.grid.mpp is not None), None)
+            for number, grid in enumerate(regions(found, (about.width, about.height), mpp)):
+                labels = painted(found, grid)
+                x, y = grid.origin
+                group = writer.open_group(
+                    f"{place:04}-{number:04}-{Path(image).stem}",
+                    slide=image,
+                    patient=Path(image).with_suffix("").as_posix(),
+                    split=split or ("val" if place % 5 == 1 else "train"),
+                    mpp=grid.mpp,
+                )
+                group.append(pictures.read(image, grid), labels, (round(x), round(y)))
+                group.keep_interactions(said_in(found, labels, grid))
 
 
 def said_in(found: Sequence[Whole], labels: Any, grid: Grid) -> str:
