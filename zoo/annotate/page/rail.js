@@ -59,7 +59,7 @@ function show() {
 function hint(used) {
   if (state.concealed) return "All masks and marks are concealed; V shows them.";
   if (state.mode === "many" && used.hintMany && (used.id === "box" || state.queue.length)) return used.hintMany;
-  if (state.mode === "many" && used.id === "click+") return "Each click is an object of its own. Shift: collect, Enter: run all at once.";
+  if (state.mode === "many" && used.id === "click+") return "Each click is an object of its own. Shift collects, Enter runs all at once.";
   if (state.queue.length) return `${state.queue.length} collected (${state.queue.flatMap(pointsOf).length} points). Enter: run. Esc: discard.`;
   return used.hint;
 }

@@ -3,8 +3,8 @@ import { offer } from "../queue.js";
 
 export const click = (positive) => ({
   hint: positive
-    ? "Click in the object. Right button: outside of it. Shift: collect, Enter: run."
-    : "Click where the mask goes too far. Right button: in the object. Shift: collect, Enter: run.",
+    ? "Click in the object; right button: outside. Shift collects, Enter runs."
+    : "Click where the mask goes too far; right button: in the object. Shift collects.",
   tap([x, y], event) {
     offer({ type: "click", x, y, positive: positive !== (event.button === 2 || event.altKey) }, event);
   },
