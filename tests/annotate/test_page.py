@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from statistics import median
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -22,6 +21,7 @@ pytest.importorskip("selenium", reason="the browser tests need selenium")
 
 import uvicorn
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 from tests.helpers.page import Page, chromium, until
 from zoo.annotate.app import create_app
@@ -31,19 +31,6 @@ BINARY, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NONE = "no Chromium here: install chromium and chromium-driver to test the annotator's page"
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(None in (BINARY, DRIVER), reason=NONE)]
 
-ROUND = """
-const [done] = arguments;
-(async () => {
-  const taken = [];
-  for (let i = 0; i < 9; i++) {
-    const start = performance.now();
-    await (await fetch("api/revision?image=click.png")).json();
-    taken.push(performance.now() - start);
-  }
-  done(taken.sort((a, b) => a - b)[4]);
-})();
-"""
-"""The median of nine of the shortest requests, in milliseconds."""
 SIDE = 512
 NAMES = ("click", "scribble", "again", "export", "tabs", "error", "many", "narrow", "labels", "keys")
 
@@ -86,6 +73,11 @@ def mask_of(page: Page, identity: str) -> np.ndarray:
         return np.asarray(Image.open(BytesIO(answer.read())))
 
 
+def spent(page: Page) -> tuple[float, float]:
+    """Seconds of CPU so far: of the server, which runs in other threads than this test, and of the page."""
+    return time.process_time() - time.thread_time(), page.thread_time()
+
+
 def test_a_click_shows_its_mask_at_its_place(page):
     page.open("click.png")
     assert not page.covered(200, 150)
@@ -106,15 +98,23 @@ def test_a_click_shows_its_mask_at_its_place(page):
 
 def test_a_mask_is_on_the_screen_soon_after_the_model_made_it(page):
     page.open("click.png")
-    for i in range(6):
-        page.press("n")
-        page.click(60 + 60 * i, 400)
-        page.until_state(f"performance.getEntriesByName('mask on screen').length === {i + 1}", "the mask")
-    taken = page.state("performance.getEntriesByName('mask on screen').map((e) => [e.duration, e.detail.milliseconds])")
-    beyond = [duration - milliseconds["model"] for duration, milliseconds in taken]
-    print(f"\nmask on screen after the model's own time: {sorted(round(each) for each in beyond)} ms")
-    # On a busy machine, in whose terms 100 ms are longer, as long as ten of the shortest requests.
-    assert median(beyond) < max(100, 10 * page.browser.execute_async_script(ROUND))
+    shown = "performance.getEntriesByName('mask on screen')"
+    page.press("n", "1")
+    page.click(60, 400)
+    page.until_state(f"{shown}.length === 1", "the first mask")
+    rounds = 5
+    before = spent(page)
+    for i in range(rounds):
+        page.click(120 + 60 * i, 400)
+        time.sleep(0.5)
+    page.until_state(f"{shown}.length === {rounds + 1}", "the masks")
+    server, screen = [1000 * (now - then) / rounds for now, then in zip(spent(page), before, strict=True)]
+    taken = page.state(f"{shown}.map((e) => e.duration - e.detail.milliseconds.model)")[1:]
+    print(f"\na mask takes {server:.0f} ms of the server's CPU and {screen:.0f} ms of the page's")
+    print(f"it is on the screen {sorted(map(round, taken))} ms after the model's own time")
+    # Seconds of the clock are those of whatever else runs on the machine, so the limit is in time of the CPU, that of
+    # the small network included.
+    assert server + screen < 100
 
 
 def test_scribble_undo_and_taking_a_single_interaction_back(page):
@@ -303,14 +303,43 @@ def test_a_narrow_screen_has_all_tools(page):
             assert box["x"] + box["width"] <= 420
             assert box["y"] + box["height"] <= 800
         assert not page.find("#panel").is_displayed()
-        page.find("[data-tool='click+']").click()
-        page.click(200, 150)
+        page.find("#rail [data-tool='click+']").click()
+        page.tap(200, 150)
         until(lambda: page.covered(210, 150), "the mask")
         page.find("#drawer").click()
         assert page.find("#checkpoint").is_displayed()
         page.find("#drawer").click()
     finally:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_tool_that_the_checkpoint_does_not_take_says_why(page):
+    page.open("keys.png")
+    chosen = Select(page.find("#checkpoint"))
+    own = chosen.first_selected_option.get_attribute("value")
+    scribble = page.find("#rail [data-tool='scribble+']")
+    assert scribble.get_attribute("aria-disabled") == "false"
+    chosen.select_by_value("nuclei")
+    try:
+        assert scribble.get_attribute("aria-disabled") == "true"
+        assert scribble.get_attribute("title") == "nuclei does not take scribbles: it takes clicks."
+        assert page.find("#rail [data-tool='click+']").get_attribute("aria-disabled") == "false"
+    finally:
+        chosen.select_by_value(own)
+    assert scribble.get_attribute("aria-disabled") == "false"
+
+
+def test_a_deleted_object_can_be_had_back(page):
+    page.open("keys.png")
+    page.press("1", "n")
+    page.click(400, 400)
+    until(lambda: page.covered(410, 400), "the mask")
+    page.press(Keys.DELETE)
+    until(lambda: not page.covered(410, 400), "the mask to go")
+    assert page.objects("keys.png") == []
+    page.find("#notice .action").click()
+    until(lambda: page.covered(410, 400), "the mask again")
+    assert len(page.objects("keys.png")) == 1
 
 
 def test_keys_theme_and_nothing_of_others(page):

@@ -111,6 +111,12 @@ class Page:
         else:
             actions.click().perform()
 
+    def tap(self, x: float, y: float) -> None:
+        """Touch a pixel of the image with a finger."""
+        u, v = self.place(x, y)
+        for kind, points in (("touchStart", [{"x": u, "y": v}]), ("touchEnd", [])):
+            self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
     def drag(self, *points: tuple[float, float]) -> None:
         """Draw a line through pixels of the image."""
         actions = self._to(*points[0]).click_and_hold()
@@ -133,6 +139,12 @@ class Page:
     def covered(self, x: float, y: float) -> bool:
         """Whether a mask is drawn over a pixel of the image."""
         return self.colour(x, y)[3] > 0
+
+    def thread_time(self) -> float:
+        """Seconds of CPU that the page's own thread used so far."""
+        self.browser.execute_cdp_cmd("Performance.enable", {})
+        metrics = self.browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return next(each["value"] for each in metrics if each["name"] == "ThreadTime")
 
     def objects(self, image: str) -> list[dict[str, Any]]:
         """What the server knows."""

@@ -42,8 +42,8 @@ export function refusal({ id, kind }) {
   const words = [model.interaction ?? []].flat();
   const kinds = words.map((word) => KINDS[word]);
   if (!kinds.includes(kind)) {
-    const taken = words.length ? `it takes ${[...new Set(words)].map((each) => PLURAL[each] ?? `${each}s`).join(" and ")}` : "it segments by itself";
-    return `${model.name} does not take ${PLURAL[kind]}: ${taken}.`;
+    const taken = [...new Set(kinds)].map((each) => PLURAL[each]).join(" and ");
+    return `${model.name} does not take ${PLURAL[kind]}: ${taken ? `it takes ${taken}` : "it segments by itself"}.`;
   }
   if (id === "scribble-" && words.includes("squiggle")) return `${model.name} takes squiggles in the object only.`;
   return "";
