@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 
@@ -89,7 +89,7 @@ def test_the_file_lies_in_the_folder_and_is_not_listed(originals, models, tmp_pa
 
 def test_two_tabs_see_each_other(originals, models, tmp_path):
     with client_of(originals, models, save=tmp_path / "a.sqlite") as one:
-        two = httpx.Client(transport=one._transport, base_url=ADDRESS)
+        two = httpx2.Client(transport=one._transport, base_url=ADDRESS)
         seen = done(two.get("/api/revision", params={"image": "a.png"}))["revision"]
         made = begin(one, FIRST)
         assert done(two.get("/api/revision", params={"image": "a.png"}))["revision"] > seen
@@ -213,7 +213,7 @@ def running(root, index, save):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
     try:
         address = process.stdout.readline().split()[2]
-        with httpx.Client(base_url=address, timeout=60) as client:
+        with httpx2.Client(base_url=address, timeout=60) as client:
             yield process, client
     finally:
         process.kill()
@@ -236,7 +236,7 @@ def kill_while_working(root, index, save, kills):
                 while True:
                     x = len(answered) % 190 + 0.5
                     answered.append(said(client, identity, click(x, 20.5))["interactions"][-1])
-            except (httpx.HTTPError, OSError):
+            except (httpx2.HTTPError, OSError):
                 timer.join()
     with running(root, index, save) as (_, client):
         check(client, identity, answered)
