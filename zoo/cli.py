@@ -23,6 +23,8 @@ VERBS = {
     "download": "download checkpoints, into the cache or into a folder",
     "data": "show what stores hold, check them, draw samples with labels",
     "segment": "segment an image from a file of interactions",
+    "annotate": "segment images and slides in the browser",
+    "replay": "tell other checkpoints what people said in the annotator, and compare",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "sweep": "train and evaluate a grid of settings, resumable, and compare them",

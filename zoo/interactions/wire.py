@@ -17,7 +17,7 @@ SCHEMA = "isegzoo.interactions/1"
 
 def write_json(path: str | Path, objects: Sequence[Sequence[Interaction]]) -> None:
     """Write the interactions of one image, one list an object."""
-    rows = [{"interactions": [{"type": each.kind, **asdict(each)} for each in said]} for said in objects]
+    rows = [{"interactions": [written(each) for each in said]} for said in objects]
     Path(path).write_text(json.dumps({"schema": SCHEMA, "objects": rows}, indent=1) + "\n")
 
 
@@ -70,7 +70,7 @@ def _objects(content: Any, path: str | Path) -> list[list[Interaction]]:
             where, given = f"object {number} (objects[{number - 1}]): ", []
             for place, entry in enumerate(each["interactions"]):
                 where = f"object {number} (objects[{number - 1}].interactions[{place}]): "
-                given.append(_parse(entry))
+                given.append(parse(entry))
             objects.append(given)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InteractionError(
@@ -80,7 +80,17 @@ def _objects(content: Any, path: str | Path) -> list[list[Interaction]]:
     return objects
 
 
-def _parse(entry: dict[str, Any]) -> Interaction:
+def written(each: Interaction) -> dict[str, Any]:
+    """An interaction as it stands in JSON files."""
+    return {"type": each.kind, **asdict(each)}
+
+
+def parse(entry: dict[str, Any]) -> Interaction:
+    """What `written` wrote, whatever is there.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: it is malformed.
+    """
     read: dict[str, Callable[[Any], Any]] = {
         "positive": _flag,
         "turn": _whole,

@@ -1,0 +1,122 @@
+"""The server as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from zoo.annotate.journal import Journal
+from zoo.annotate.models import Models
+from zoo.annotate.objects import IDLE, Objects
+from zoo.annotate.pictures import Pictures
+from zoo.annotate.refused import RefusedError
+from zoo.annotate.root import Root
+from zoo.annotate.routes import exports, images, objects
+from zoo.annotate.service import Service
+from zoo.annotate.trust import Trust
+from zoo.errors import ZooError
+
+PAGE = Path(__file__).parent / "page"
+SWEEP = 30.0
+"""Seconds."""
+CLASSES = (
+    ("Tumor", "#c80000"),
+    ("Stroma", "#96c896"),
+    ("Immune cells", "#a05aa0"),
+    ("Necrosis", "#323232"),
+    ("Gland", "#1f77b4"),
+    ("Nucleus", "#2ca02c"),
+    ("Other", "#ffc800"),
+)
+"""Names and colours as QuPath has them, where it does."""
+
+
+def create_app(
+    path: Path,
+    save: Path | None = None,
+    models: Models | None = None,
+    mpp: float | None = None,
+    token: str | None = None,
+    classes: Sequence[tuple[str, str]] = CLASSES,
+    idle: float = IDLE,
+) -> Trust:
+    """The annotator for a folder, an image or a slide.
+
+    Args:
+        path: what can be looked at.
+        save: file that everything is kept in; None: `isegzoo.sqlite` in the folder.
+        models: what segments; None: the shipped checkpoints.
+        mpp: micrometres a pixel of all images, in place of what their files say.
+        token: that every request must hold; None: requests must come from this machine.
+        classes: names and colours that a person is offered.
+        idle: seconds after which an object that nobody uses leaves memory.
+
+    Raises:
+        DataError: there is no such path, or nothing can be kept there.
+    """
+    root = Root(path)
+    pictures = Pictures(root, mpp)
+    journal = Journal(save or root.folder / "isegzoo.sqlite")
+    models = models or Models()
+    service = Service(root, pictures, models, journal, Objects(journal, pictures, models, idle), classes)
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep(service.objects))
+        yield
+        sweeping.cancel()
+        pictures.close()
+        journal.close()
+
+    # No pages of documentation: theirs come from another server.
+    app = FastAPI(title="isegzoo annotator", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
+                  lifespan=living)  # fmt: skip
+    app.state.service = service
+    app.add_exception_handler(ZooError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _plain)
+    for each in (images.router, objects.router, exports.router):
+        app.include_router(each)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return Trust(app, token)
+
+
+async def _sweep(objects: Objects) -> None:
+    while True:
+        await asyncio.sleep(SWEEP)
+        await asyncio.to_thread(objects.sweep)
+
+
+def _refused(request: Request, error: Exception) -> JSONResponse:
+    """An error that a person can mend, as 4xx."""
+    status = error.status if isinstance(error, RefusedError) else 422
+    return JSONResponse({"detail": _readable(str(error), request)}, status)
+
+
+def _malformed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found: Any = error.errors()[0]
+    where = ".".join(str(part) for part in found["loc"] if part not in ("body", "query", "path"))
+    message = found["msg"].removeprefix("Value error, ")
+    return JSONResponse({"detail": f"{where or 'the request'}: {message[:1].lower()}{message[1:]}"[:500]}, 422)
+
+
+def _plain(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    sentence = f"{request.method} {request.url.path[:200]}: {error.detail}; /api/openapi.json describes the API"
+    return JSONResponse({"detail": sentence}, error.status_code, error.headers)
+
+
+def _readable(sentence: str, request: Request) -> str:
+    """Without what only makes sense on the command line, or says where on the disk the root lies."""
+    service: Service = request.app.state.service
+    return sentence.replace(f"{service.root.folder}/", "").replace("--mpp, open_slide(..., mpp=)", "zoo annotate --mpp")

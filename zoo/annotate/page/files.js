@@ -1,0 +1,69 @@
+/** Files in and out: exports, and masks or polygons to begin with. */
+import * as actions from "./actions.js";
+import * as api from "./api.js";
+import { by, make } from "./dom.js";
+import { collection, colours } from "./labels.js";
+import { pixels } from "./masks.js";
+import * as notice from "./notice.js";
+import { state } from "./state.js";
+import { inTurn } from "./turns.js";
+
+/** Begin: the buttons, and files dropped on the image. */
+export function begin() {
+  for (const button of document.querySelectorAll("[data-export]")) {
+    button.addEventListener("click", () => save(button.dataset.export));
+  }
+  by("import").addEventListener("click", () => by("file").click());
+  by("file").addEventListener("change", ({ target }) => {
+    if (target.files[0]) open(target.files[0]);
+    target.value = "";
+  });
+  const stage = by("stage");
+  stage.addEventListener("dragover", (event) => event.preventDefault());
+  stage.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+  });
+}
+
+async function save(format) {
+  const { image } = state.image;
+  const file = await inTurn(() => api.exported(image, format));
+  if (!file) return;
+  const href = URL.createObjectURL(file.blob);
+  const ending = { geojson: ".geojson", png: ".png", tiff: ".tiff", store: ".h5" }[format];
+  const stem = image.split("/").at(-1).replace(/\.[^.]*$/, "");
+  make("a", { href, download: file.name ?? `${stem}${ending}` }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60000);
+}
+
+/** Import a GeoJSON file or a mask. */
+export async function open(file) {
+  try {
+    const geojson = file.type === "image/png" || /\.png$/i.test(file.name) ? await polygons(file) : await features(file);
+    actions.bring(geojson);
+  } catch (error) {
+    notice.show(`${file.name}: ${error.message}`);
+  }
+}
+
+async function features(file) {
+  let read;
+  try {
+    read = JSON.parse((await file.text()).replace(/^\uFEFF/, ""));
+  } catch {
+    throw new Error("this is not JSON; give GeoJSON, as QuPath exports it, or a mask as PNG.");
+  }
+  if (Array.isArray(read)) return { type: "FeatureCollection", features: read };
+  return read.type === "Feature" ? { type: "FeatureCollection", features: [read] } : read;
+}
+
+/** A mask or label image of the whole image as polygons. */
+async function polygons(file) {
+  const { width, height } = state.image;
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+  if (bitmap.width !== width || bitmap.height !== height) {
+    throw new Error(`the mask has ${bitmap.width} × ${bitmap.height} pixels, the image ${width} × ${height}; give one of the same size.`);
+  }
+  return collection(pixels(bitmap, colours).values, width);
+}

@@ -1,0 +1,23 @@
+/** Points and polygons, as lists of [x, y]. */
+
+/** Whether a point lies in a polygon, by the crossings of a ray. */
+export function within(polygon, [x, y]) {
+  let inside = false;
+  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
+    const [[x0, y0], [x1, y1]] = [polygon[i], polygon[j]];
+    if (y0 > y !== y1 > y && x < ((x1 - x0) * (y - y0)) / (y1 - y0) + x0) inside = !inside;
+  }
+  return inside;
+}
+
+/** The area of a closed ring; below 0 where it runs against the clock, as seen on the screen. */
+export function area(ring) {
+  return ring.slice(1).reduce((sum, [x, y], i) => sum + ring[i][0] * y - x * ring[i][1], 0) / 2;
+}
+
+/** How far a point is from the line between two others. */
+export function fromLine([x, y], [x0, y0], [x1, y1]) {
+  const [dx, dy] = [x1 - x0, y1 - y0];
+  const share = Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy || 1)));
+  return Math.hypot(x - x0 - share * dx, y - y0 - share * dy);
+}

@@ -1,0 +1,65 @@
+/** The narrow rail: a button for each tool, then undo, redo and a new object. */
+import { choose, redo, undo } from "./actions.js";
+import { by, iconButton, make } from "./dom.js";
+import { icon } from "./icons.js";
+import { pointsOf, discard, run } from "./queue.js";
+import { chosen, on, set, state } from "./state.js";
+import { TOOLS, refusal, settle, tool } from "./tools/index.js";
+
+const buttons = new Map();
+let steps = [];
+
+/** Build the rail and the strip of options over the image. */
+export function begin() {
+  const rail = by("rail");
+  for (const { id, label, key } of TOOLS) {
+    const button = iconButton(icon(id), label, () => set({ tool: id }), key.toUpperCase());
+    button.dataset.tool = id;
+    buttons.set(id, button);
+    rail.append(button);
+  }
+  steps = [
+    iconButton(icon("undo"), "Undo", undo, "Z"),
+    iconButton(icon("redo"), "Redo", redo, "Y"),
+    iconButton(icon("new"), "New object", () => choose(null), "N"),
+  ];
+  ["undo", "redo", "begin"].forEach((name, i) => (steps[i].dataset.step = name));
+  rail.append(make("hr"), ...steps);
+  by("width").addEventListener("input", ({ target }) => set({ width: Number(target.value) }));
+  by("run").addEventListener("click", () => run());
+  by("unqueue").addEventListener("click", discard);
+  on(["tool", "checkpoint", "mode", "about", "objects", "target", "queue", "width", "concealed"], show);
+}
+
+function show() {
+  settle();
+  const used = tool();
+  for (const each of TOOLS) {
+    const button = buttons.get(each.id);
+    const why = refusal(each);
+    // Not `disabled`: that would hide the reason from the keyboard and from screen readers.
+    button.setAttribute("aria-disabled", String(Boolean(why)));
+    button.title = why || `${each.label} (${each.key.toUpperCase()})`;
+    button.setAttribute("aria-label", why ? `${each.label}. ${why}` : each.label);
+    button.setAttribute("aria-pressed", String(each === used));
+  }
+  const own = chosen();
+  steps[0].disabled = !own?.undo;
+  steps[1].disabled = !own?.redo;
+  by("brush").hidden = !used.brush;
+  by("width").value = state.width;
+  by("brush").querySelector("output").textContent = `${state.width} px`;
+  const { length } = state.queue;
+  by("run").hidden = by("unqueue").hidden = !length;
+  by("run").textContent = `Run ${length} (Enter)`;
+  by("hint").textContent = hint(used);
+  document.body.dataset.tool = used.id;
+}
+
+function hint(used) {
+  if (state.concealed) return "All masks and marks are concealed; V shows them.";
+  if (state.mode === "many" && used.hintMany && (used.id === "box" || state.queue.length)) return used.hintMany;
+  if (state.mode === "many" && used.id === "click+") return "Each click is an object of its own. Shift collects, Enter runs all at once.";
+  if (state.queue.length) return `${state.queue.length} collected (${state.queue.flatMap(pointsOf).length} points). Enter: run. Esc: discard.`;
+  return used.hint;
+}

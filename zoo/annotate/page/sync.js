@@ -1,0 +1,51 @@
+/** What other tabs and people change: the revision is asked for, and what changed is fetched. */
+import * as api from "./api.js";
+import * as notice from "./notice.js";
+import { set, state } from "./state.js";
+import { turns } from "./turns.js";
+
+const SECONDS = 2;
+let seen = -1;
+let away = false;
+
+/** Fetch all objects of the opened image; left as it is if something was changed here meanwhile. */
+export async function refresh() {
+  const { image } = state.image;
+  const before = turns();
+  const { revision, objects } = await api.objects(image);
+  if (state.image?.image !== image || turns() !== before) return;
+  seen = revision;
+  const all = new Map(objects.map((object) => [object.id, object]));
+  // What did not change stays the same object, so that nothing is drawn anew for it.
+  for (const [id, object] of all) {
+    const old = state.objects.get(id);
+    if (old && JSON.stringify(old) === JSON.stringify(object)) all.set(id, old);
+  }
+  const { id } = state.target;
+  set({ objects: all, ...(id && !all.has(id) ? { target: { id: null } } : {}) });
+}
+
+/** A change of ours is known already, if it came right after what was seen. */
+export function mine(revision) {
+  if (revision === seen + 1) seen = revision;
+}
+
+/** Ask every two seconds while the page is seen and nothing of ours is under way. */
+export function begin() {
+  setInterval(look, 1000 * SECONDS);
+  document.addEventListener("visibilitychange", look);
+}
+
+async function look() {
+  if (!state.image || document.hidden || state.busy) return;
+  const { image } = state.image;
+  try {
+    const { revision } = await api.revision(image);
+    if (away) notice.settle();
+    away = false;
+    if (revision !== seen && state.image.image === image && !state.busy) await refresh();
+  } catch (error) {
+    if (!away) notice.show(error.message);
+    away = true;
+  }
+}

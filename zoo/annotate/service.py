@@ -1,0 +1,46 @@
+"""What all routes share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Query, Request
+
+from zoo.annotate.journal import Journal
+from zoo.annotate.models import Models
+from zoo.annotate.objects import Objects
+from zoo.annotate.pictures import Pictures
+from zoo.annotate.root import Root
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of a server.
+
+    Attributes:
+        root: files that may be read.
+        pictures: the open ones.
+        models: what segments.
+        journal: what is kept.
+        objects: what is segmented.
+        classes: names and colours that a person is offered.
+    """
+
+    root: Root
+    pictures: Pictures
+    models: Models
+    journal: Journal
+    objects: Objects
+    classes: Sequence[tuple[str, str]]
+
+
+def service_of(request: Request) -> Service:
+    """The service of the app that answers."""
+    return cast(Service, request.app.state.service)
+
+
+Here = Annotated[Service, Depends(service_of)]
+ImageName = Annotated[str, Query(alias="image", max_length=1000, description="path relative to the root")]
+Answer = dict[str, Any]
