@@ -24,6 +24,7 @@ VERBS = {
     "data": "show what stores hold, check them, draw samples with labels",
     "segment": "segment an image from a file of interactions",
     "annotate": "segment images and slides in the browser",
+    "serve": "segment from QuPath, MONAI Label's extension and CVAT",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "leaderboard": "write leaderboard.md from experiments/results",
