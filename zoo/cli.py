@@ -25,6 +25,7 @@ VERBS = {
     "segment": "segment an image from a file of interactions",
     "annotate": "segment images and slides in the browser",
     "replay": "tell other checkpoints what people said in the annotator, and compare",
+    "serve": "segment from QuPath, MONAI Label's extension and CVAT",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "sweep": "train and evaluate a grid of settings, resumable, and compare them",

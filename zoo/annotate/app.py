@@ -49,7 +49,7 @@ def create_app(
     classes: Sequence[tuple[str, str]] = CLASSES,
     idle: float = IDLE,
 ) -> Trust:
-    """The annotator for a folder, an image or a slide.
+    """The annotator for a folder, an image or a slide: the API and the page.
 
     Args:
         path: what can be looked at.
@@ -63,10 +63,23 @@ def create_app(
     Raises:
         DataError: there is no such path, or nothing can be kept there.
     """
+    app = create_api(path, save, models or Models(), mpp, classes, idle)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return Trust(app, token)
+
+
+def create_api(
+    path: Path,
+    save: Path | None,
+    models: Models,
+    mpp: float | None = None,
+    classes: Sequence[tuple[str, str]] = CLASSES,
+    idle: float = IDLE,
+) -> FastAPI:
+    """The API alone, which trusts everybody; see `create_app`."""
     root = Root(path)
     pictures = Pictures(root, mpp)
     journal = Journal(save or root.folder / "isegzoo.sqlite")
-    models = models or Models()
     service = Service(root, pictures, models, journal, Objects(journal, pictures, models, idle), classes)
 
     @asynccontextmanager
@@ -77,17 +90,21 @@ def create_app(
         pictures.close()
         journal.close()
 
-    # No pages of documentation: theirs come from another server.
-    app = FastAPI(title="isegzoo annotator", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
-                  lifespan=living)  # fmt: skip
+    app = bare("isegzoo annotator", lifespan=living)
     app.state.service = service
+    for each in (images.router, objects.router, exports.router):
+        app.include_router(each)
+    return app
+
+
+def bare(title: str, **options: Any) -> FastAPI:
+    """An application that answers nothing yet, and says each error in a sentence."""
+    # No pages of documentation: theirs come from another server.
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **options)
     app.add_exception_handler(ZooError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _plain)
-    for each in (images.router, objects.router, exports.router):
-        app.include_router(each)
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
-    return Trust(app, token)
+    return app
 
 
 async def _sweep(objects: Objects) -> None:
@@ -118,5 +135,7 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
 
 def _readable(sentence: str, request: Request) -> str:
     """Without what only makes sense on the command line, or says where on the disk the root lies."""
-    service: Service = request.app.state.service
-    return sentence.replace(f"{service.root.folder}/", "").replace("--mpp, open_slide(..., mpp=)", "zoo annotate --mpp")
+    service: Service | None = getattr(request.app.state, "service", None)
+    if service is not None:
+        sentence = sentence.replace(f"{service.root.folder}/", "")
+    return sentence.replace("--mpp, open_slide(..., mpp=)", "zoo annotate --mpp")

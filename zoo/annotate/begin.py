@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from zoo.annotate.document import Event, Result, say
-from zoo.annotate.grid import Grid, Region, grid_of
+from zoo.annotate.grid import Grid, grid_of
 from zoo.annotate.imports import features
 from zoo.annotate.messages import Import, Many, NewObject
-from zoo.annotate.models import Model
 from zoo.annotate.objects import New
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.service import Answer, Service
 from zoo.annotate.shapes import Geometry, Mask, bounds, checked, geometry_of, mask_of
+from zoo.annotate.together import check_count, region_around, scale, side_around, together
 from zoo.annotate.wholes import covered, zoomed
-from zoo.inference.objects import likeliest_objects
-from zoo.inference.session import Session
 from zoo.interactions import Click
 
 SMALL = 2048 * 2048
@@ -25,12 +21,6 @@ SMALL = 2048 * 2048
 MARGIN = 0.5
 """Of an outline's width and height, around it; and at least `LEAST` pixels."""
 LEAST = 128
-AROUND = 2.0
-"""Side of the region of one of many objects, in windows."""
-SIDE = 256
-"""The same in pixels of methods that see whole images."""
-MOST_WHOLE = 100
-"""Clicks at a time for methods that see whole images, one after the other."""
 
 
 def begin(here: Service, body: NewObject) -> Answer:
@@ -74,18 +64,17 @@ def many(here: Service, body: Many) -> list[Answer]:
     if not here.models.about(model.name).takes("click"):
         raise RefusedError(422, f"{model.name} is told no clicks; choose another checkpoint")
     window = model.engine.window
-    if window is None and len(body.clicks) > MOST_WHOLE:
-        raise RefusedError(413, f"{model.name} sees whole regions; give it at most {MOST_WHOLE} clicks at a time")
+    check_count(model, len(body.clicks))
     about = here.pictures.about(body.image)
     mpp = body.mpp if about.mpp is None else about.mpp
     size = (about.width, about.height)
-    # Two windows: around a click at the region's edge, and beyond that what a correction may show.
-    side = AROUND * (window or SIDE) * _scale(mpp, model.engine.mpp)
-    grid = grid_of(size, mpp, model.engine.mpp, body.box or _box(body.clicks, side))
+    side = side_around(model, mpp)
+    grid = grid_of(size, mpp, model.engine.mpp, body.box or region_around(body.clicks, side))
     here_clicks = [grid.within(Click(x, y)) for x, y in body.clicks]
-    masks = _together(here, body.image, model, grid, here_clicks)
+    labels = together(model, here.pictures.read(body.image, grid), grid, here_clicks)
     new = []
-    for (x, y), mask in zip(body.clicks, masks, strict=True):
+    for number, (x, y) in enumerate(body.clicks, 1):
+        mask = labels == number
         rows, columns = _cut(grid, mask, (x, y), None if window is None else side)
         part = grid.part(rows, columns)
         inside = mask[rows, columns]
@@ -132,19 +121,6 @@ def _of_parent(here: Service, parent: str, image: str, grid: Grid) -> Geometry |
     return geometry_of(zoomed(mask, low, grid), grid, exact=True)
 
 
-def _together(here: Service, image: str, model: Model, grid: Grid, clicks: Sequence[Any]) -> list[Mask]:
-    """The mask (H, W) of each click."""
-    pixels = here.pictures.read(image, grid)
-    with model.lock:
-        session = Session(model.engine, model.device)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an unknown mpp, which the answer says
-            session.set_image(pixels, mpp=grid.mpp)
-        labels, _ = likeliest_objects(session, [[click] for click in clicks])
-    ids = labels.numpy()
-    return [ids == number for number in range(1, len(clicks) + 1)]
-
-
 def _cut(grid: Grid, mask: Mask, click: tuple[float, float], side: float | None) -> tuple[slice, slice]:
     """Rows and columns around a click, `side` pixels of the image wide, in which its mask lies."""
     if side is None:
@@ -159,17 +135,6 @@ def _cut(grid: Grid, mask: Mask, click: tuple[float, float], side: float | None)
 
 def _around(here: Service, made: dict[str, Any], mpp: float | None, geometry: Geometry) -> list[float]:
     x0, y0, x1, y1 = bounds(geometry)
-    least = LEAST * _scale(mpp, here.models.about(made["checkpoint"]).mpp)
+    least = LEAST * scale(mpp, here.models.about(made["checkpoint"]).mpp)
     right, down = (max(MARGIN * side, least) for side in (x1 - x0, y1 - y0))
     return [x0 - right, y0 - down, x1 - x0 + 2 * right, y1 - y0 + 2 * down]
-
-
-def _box(clicks: Sequence[tuple[float, float]], margin: float) -> Region:
-    xs, ys = zip(*clicks, strict=True)
-    x0, y0 = min(xs) - margin / 2, min(ys) - margin / 2
-    return x0, y0, max(xs) + margin / 2 - x0, max(ys) + margin / 2 - y0
-
-
-def _scale(mpp: float | None, wanted: float | None) -> float:
-    """Pixels of the image a pixel that a model sees."""
-    return 1.0 if mpp is None or wanted is None else wanted / mpp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import ipaddress
 import json
@@ -37,9 +38,10 @@ class Trust:
     """Middleware that refuses what it does not trust before anything else looks at it.
 
     Without a token the `Host` must be a name of this machine itself, whatever its port: a name that an attacker's
-    server rebinds to 127.0.0.1 is another. An `Origin` must be the server's own, and the API is not for what browsers
-    say is a request of another site. With a token, every request must hold it: as `Authorization: Bearer TOKEN`, or in
-    the cookie that a first visit with `?token=TOKEN` sets.
+    server rebinds to 127.0.0.1 is another. An `Origin` must be the server's own, and all but the page's address is not
+    for what browsers say is a request of another site. With a token, every request must hold it: as `Authorization:
+    Bearer TOKEN`, as the password of an address (`http://anybody:TOKEN@host`), or in the cookie that a first visit with
+    `?token=TOKEN` sets.
 
     Args:
         app: what answers.
@@ -77,7 +79,7 @@ class Trust:
         if any(_host_of(origin) != host.lower() for origin in origins):
             return 403, "a page of another origin may not use this server"
         site = given.get("sec-fetch-site", ["none"])
-        if scope["path"].startswith("/api") and any(each not in ("same-origin", "none") for each in site):
+        if scope["path"] != "/" and any(each not in ("same-origin", "none") for each in site):
             return 403, "a page of another site may not use this server"
         if self.token is not None and self._of_query(scope) is None and not self._shown(given):
             return 401, "a token is needed; open the address that the server printed, or send 'Authorization: Bearer'"
@@ -88,6 +90,7 @@ class Trust:
 
     def _shown(self, given: dict[str, list[str]]) -> bool:
         shown = [each[7:].strip() for each in given.get("authorization", []) if each[:7].lower() == "bearer "]
+        shown += [_password(each[6:]) for each in given.get("authorization", []) if each[:6].lower() == "basic "]
         for line in given.get("cookie", []):
             try:
                 cookie = SimpleCookie(line)
@@ -151,6 +154,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _password(given: str) -> str:
+    """Of `Authorization: Basic`; nothing where it is malformed."""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _name(host: str) -> str | None:

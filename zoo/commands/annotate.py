@@ -42,52 +42,53 @@ COLOURS = ("#c80000", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#17becf", "#e
 def main(argv: list[str]) -> int:
     """Run the server until it is interrupted; 0 then."""
     args = _parser().parse_args(argv)
-    _check(args)
+    check_server(args)
     # Only now: importing torch takes seconds, which --help and wrong options must not.
     from zoo.annotate.app import CLASSES, create_app
     from zoo.annotate.models import Models
     from zoo.annotate.trust import token_for
 
     token = token_for(args.host, args.token)
-    listening = _bound(args.host, args.port)
+    listening = bound(args.host, args.port)
     models = Models(args.checkpoint, args.device, args.trust_code, args.index)
     classes = CLASSES if args.classes is None else _classes(args.classes)
     app = create_app(args.path, args.save, models, args.mpp, token, classes)
-    address = f"http://{_shown(args.host)}:{listening.getsockname()[1]}/"
+    address = f"http://{shown(args.host)}:{listening.getsockname()[1]}/"
     page = address if token is None else f"{address}?token={token}"
-    return serve(app, listening, page, None if args.no_browser else page)
+    said = f"zoo annotate: {page}  (Ctrl-C ends it; everything is kept)"
+    return serve(app, listening, said, None if args.no_browser else page)
 
 
-def serve(app: object, listening: socket.socket, page: str, opened: str | None) -> int:
+def serve(app: object, listening: socket.socket, said: str, opened: str | None) -> int:
     """Answer until Ctrl-C.
 
     Args:
         app: the ASGI application.
         listening: bound.
-        page: what is printed.
+        said: what is printed then.
         opened: what is opened in the browser.
     """
     import uvicorn
 
     config = uvicorn.Config(app, log_level="warning", server_header=False, ws="none", timeout_graceful_shutdown=5)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
-    threading.Thread(target=_when_started, args=(server, page, opened), daemon=True).start()
+    threading.Thread(target=_when_started, args=(server, said, opened), daemon=True).start()
     server.run(sockets=[listening])
     return 0
 
 
-def _when_started(server: uvicorn.Server, page: str, opened: str | None) -> None:
+def _when_started(server: uvicorn.Server, said: str, opened: str | None) -> None:
     waiting = threading.Event()
     while not server.started:
         if server.should_exit:
             return
         waiting.wait(0.05)
-    print(f"zoo annotate: {page}  (Ctrl-C ends it; everything is kept)", flush=True)
+    print(said, flush=True)
     if opened is not None and not webbrowser.open(opened):
         print("zoo annotate: no browser was found; open the address yourself", file=sys.stderr)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int) -> socket.socket:
     """A socket that listens; at another port where the usual one is taken."""
     import uvicorn  # noqa: F401  an error now rather than after loading
 
@@ -104,7 +105,12 @@ def _bound(host: str, port: int) -> socket.socket:
     raise ConfigError(f"--host {host} --port {port}: can't listen there ({problem.strerror}); choose another --port")
 
 
-def _check(args: argparse.Namespace) -> None:
+def check_server(args: argparse.Namespace) -> None:
+    """Refuse options that no server can be started with.
+
+    Raises:
+        ConfigError: what is missing or wrong, and what to do.
+    """
     if importlib.util.find_spec("fastapi") is None or importlib.util.find_spec("uvicorn") is None:
         raise ConfigError("the annotator needs FastAPI and uvicorn: pip install 'isegzoo[annotator]'")
     if not 0 <= args.port < 2**16:
@@ -125,8 +131,8 @@ def _classes(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _shown(host: str) -> str:
-    """An address that a browser can open."""
+def shown(host: str) -> str:
+    """The name of a host in an address that others can open."""
     if host in ("0.0.0.0", "::"):
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host
