@@ -25,6 +25,7 @@ VERBS = {
     "segment": "segment an image from a file of interactions",
     "annotate": "segment images and slides in the browser",
     "serve": "segment from QuPath, MONAI Label's extension and CVAT",
+    "replay": "tell other checkpoints what people said in the annotator, and compare",
     "score": "compare label images or folders of them: AJI, PQ, Dice, Hausdorff ...",
     "compare": "evaluate experiments side by side and write a report",
     "leaderboard": "write leaderboard.md from experiments/results",

@@ -20,7 +20,7 @@ from zoo.annotate.objects import IDLE, Objects
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
-from zoo.annotate.routes import images, objects
+from zoo.annotate.routes import exports, images, objects
 from zoo.annotate.service import Service
 from zoo.annotate.trust import Trust
 from zoo.errors import ZooError
@@ -92,7 +92,7 @@ def create_api(
 
     app = bare("isegzoo annotator", lifespan=living)
     app.state.service = service
-    for each in (images.router, objects.router):
+    for each in (images.router, objects.router, exports.router):
         app.include_router(each)
     return app
 

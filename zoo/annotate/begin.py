@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from zoo.annotate.document import Event, Result, say
 from zoo.annotate.grid import Grid, grid_of
 from zoo.annotate.imports import features
@@ -15,9 +13,8 @@ from zoo.annotate.refused import RefusedError
 from zoo.annotate.service import Answer, Service
 from zoo.annotate.shapes import Geometry, Mask, bounds, checked, geometry_of, mask_of
 from zoo.annotate.together import check_count, region_around, scale, side_around, together
-from zoo.inference.children import enlarged
+from zoo.annotate.wholes import covered, zoomed
 from zoo.interactions import Click
-from zoo.ops.frame import Frame
 
 SMALL = 2048 * 2048
 """Pixels of an image that is taken whole."""
@@ -119,21 +116,9 @@ def _of_parent(here: Service, parent: str, image: str, grid: Grid) -> Geometry |
     kept, _, low, mask = here.objects.read(parent)
     if kept.image != image:
         raise RefusedError(422, f"the parent is an object of {kept.image!r}; begin its child there")
-    x, y = (
-        torch.tensor([(there - start) / low.downsample], dtype=torch.float64)
-        for there, start in zip(grid.origin, low.origin, strict=True)
-    )
-    scale = torch.tensor([low.downsample / grid.downsample], dtype=torch.float64)
-    known = torch.from_numpy(mask)[None, None]
-    frame = Frame(x, y, scale, grid.size)
-    found = enlarged(known, frame)[0, 0].numpy()
-    x0, y0, w, h = low.region
-    edges = [[x0, y0], [x0 + w, y0], [x0 + w, y0 + h], [x0, y0 + h]]
-    # Beyond the parent's region nothing is known; a frame repeats its edge there.
-    covered = mask_of({"type": "Polygon", "coordinates": [edges]}, grid)
-    if not covered.any():
+    if any(place.start == place.stop for place in covered(low, grid)):
         raise RefusedError(422, "the child's region lies outside that of its parent; choose one within")
-    return geometry_of(found & covered, grid, exact=True)
+    return geometry_of(zoomed(mask, low, grid), grid, exact=True)
 
 
 def _cut(grid: Grid, mask: Mask, click: tuple[float, float], side: float | None) -> tuple[slice, slice]:

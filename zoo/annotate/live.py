@@ -51,7 +51,7 @@ class Live:
                 self.session.mpp = grid.mpp
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an unknown mpp, which the object's answer says
-            self.session.set_image(pixels, start, grid.mpp)
+            self.session.set_image(pixels, None if start is None else start.astype(np.uint8), grid.mpp)
         self._taken: list[_Taken] = []
 
     @property

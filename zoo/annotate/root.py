@@ -116,7 +116,7 @@ def kind_of(path: Path) -> Kind | None:
     if path.is_dir():
         return "folder"
     suffix = path.suffix.lower()
-    if suffix not in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES):
+    if suffix not in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES) or not path.is_file():
         return None
     return "slide" if is_slide(path) else "image"
 

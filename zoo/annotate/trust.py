@@ -23,6 +23,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COOKIE = "isegzoo"
 MOST_BYTES = 32 * 2**20
 """Of a request's body."""
+_LARGE = f"a request holds at most {MOST_BYTES >> 20} MB; send it in parts"
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -31,10 +32,6 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-
-
-class _TooLargeError(Exception):
-    """A body that went on past its limit."""
 
 
 class Trust:
@@ -88,7 +85,7 @@ class Trust:
             return 401, "a token is needed; open the address that the server printed, or send 'Authorization: Bearer'"
         lengths = given.get("content-length", [])
         if any(not each.isdigit() or int(each) > MOST_BYTES for each in lengths):
-            return 413, f"a request holds at most {MOST_BYTES >> 20} MB; send it in parts"
+            return 413, _LARGE
         return None
 
     def _shown(self, given: dict[str, list[str]]) -> bool:
@@ -115,29 +112,27 @@ class Trust:
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with a body that can't be longer than it may be, and headers that keep the page to itself."""
-        count, begun = 0, False
-
-        async def counted() -> MutableMapping[str, Any]:
-            nonlocal count
+        body = bytearray()
+        while True:
             message = await receive()
-            count += len(message.get("body", b""))
-            if count > MOST_BYTES:
-                raise _TooLargeError
-            return message
+            if message["type"] != "http.request":
+                return  # who asked has gone
+            body += message.get("body", b"")
+            if len(body) > MOST_BYTES:
+                return await _answer(send, 413, _LARGE)
+            if not message.get("more_body", False):
+                break
+        whole = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def again() -> MutableMapping[str, Any]:
+            return whole.pop() if whole else await receive()
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 message = {**message, "headers": [*message["headers"], *_HEADERS]}
             await send(message)
 
-        try:
-            await self.app(scope, counted, guarded)
-        except _TooLargeError:
-            if begun:
-                raise
-            await _answer(send, 413, f"a request holds at most {MOST_BYTES >> 20} MB; send it in parts")
+        await self.app(scope, again, guarded)
 
 
 def token_for(host: str, given: str | None) -> str | None:

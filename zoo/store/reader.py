@@ -118,6 +118,15 @@ class Store:
             raise StoreError(f"{self.path}, group {group!r}: has no parent; prepare it at two magnifications")
         return self._table(group, "parent")
 
+    def interactions(self, group: str) -> str | None:
+        """What people said of the group's objects; None: nothing is kept.
+
+        JSON of `isegzoo.interactions/1`: objects with their id and, in the image's pixels, their interactions.
+        """
+        self.group(group)
+        with self._readable(f"interactions of group {group!r}"):
+            return self._file[group]["interactions"].asstr()[()] if "interactions" in self._file[group] else None
+
     def checksum(self) -> str:
         """Sha256 of the data, hexadecimal: what results record.
 

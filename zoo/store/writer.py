@@ -197,6 +197,7 @@ class Stack:
         self._objects: list[NDArray[np.void]] = []
         self._image: Any = None
         self._label: Any = None
+        self._said: str | None = None
 
     def append(
         self,
@@ -242,6 +243,10 @@ class Stack:
             dataset[self.count - 1] = array
         self._output.check()
 
+    def keep_interactions(self, said: str) -> None:
+        """Keep what people said of the objects, JSON as `zoo.store.reader.Store.interactions` gives it."""
+        self._said = said
+
     def finish(self) -> None:
         """Write what is known only at the end; `StoreWriter` calls it."""
         group = self._file[self.name]
@@ -250,6 +255,8 @@ class Stack:
         group.create_dataset("objects", data=np.concatenate(self._objects))
         if self._parents:
             group.create_dataset("parent", data=np.array(self._parents, PARENT_DTYPE))
+        if self._said is not None:
+            group.create_dataset("interactions", data=self._said)
 
 
 def _dataset(group: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:

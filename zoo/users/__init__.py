@@ -11,6 +11,7 @@ from zoo.users.next_click import NextClick
 from zoo.users.one_of import OneOf
 from zoo.users.others import OtherObjects
 from zoo.users.random_error import RandomInError
+from zoo.users.recorded import Recorded
 from zoo.users.squiggle import Squiggle
 from zoo.users.training_clicks import TrainingClicks
 
@@ -25,6 +26,7 @@ __all__ = [
     "OtherObjects",
     "RandomInError",
     "RandomInside",
+    "Recorded",
     "SimulatedUser",
     "Squiggle",
     "Together",

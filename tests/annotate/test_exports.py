@@ -1,0 +1,142 @@
+"""Files that leave the annotator are read again by what they are for."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from data_prep.annotations import Polygons, read_geojson
+from tests.helpers.annotator import begin, click, done, mask_of, refused, said
+from tests.helpers.tiny import tiny_experiment
+from zoo.cli import main
+from zoo.images.labels import read_labels
+from zoo.images.reading import read_image
+from zoo.store.reader import Store
+
+RING = [[20, 20], [60, 20], [60, 60], [20, 60], [20, 20]]
+HOLE = [[30, 30], [40, 30], [40, 40], [30, 40], [30, 30]]
+APART = [[70, 70], [90, 70], [90, 95], [70, 95], [70, 70]]
+WITH_HOLE = {"type": "MultiPolygon", "coordinates": [[RING, HOLE], [APART]]}
+PLAIN = {"type": "Polygon", "coordinates": [[[100, 100], [180, 100], [180, 150], [100, 150], [100, 100]]]}
+
+
+def export(client, kind, path, image="a.png", **more):
+    asked = {"format": kind, **more} | ({} if image is None else {"image": image})
+    response = client.get("/api/export", params=asked)
+    assert response.status_code == 200, response.text
+    assert "attachment" in response.headers["content-disposition"]
+    path.write_bytes(response.content)
+    return path
+
+
+@pytest.fixture
+def two(client):
+    """One with a hole and a part apart, one beside it."""
+    return [
+        begin(client, geometry=WITH_HOLE, **{"class": "Tumor"}),
+        begin(client, geometry=PLAIN, **{"class": "Stroma: dense"}),
+    ]
+
+
+def test_geojson_is_read_again_as_the_masks(client, two, tmp_path):
+    path = export(client, "geojson", tmp_path / "a.geojson")
+    outlines, left_out = read_geojson(path)
+    assert not left_out
+    assert [each.name for each in outlines] == ["Tumor", "Tumor", "Stroma: dense"]
+    again = Polygons(outlines).instances(0, 0, 200, 200, 1)
+    np.testing.assert_array_equal(again == 1, mask_of(client, two[0]["id"]))
+    np.testing.assert_array_equal(again == 2, mask_of(client, two[1]["id"]))
+    assert not (again == 1)[30:40, 30:40].any()
+    first = json.loads(path.read_text())["features"][0]
+    assert first["id"].replace("-", "") == two[0]["id"]
+    assert first["properties"]["measurements"]["Area px^2"] == two[0]["area"]
+
+
+def test_geojson_comes_in_again(client, two, tmp_path):
+    content = json.loads(export(client, "geojson", tmp_path / "a.geojson").read_text())
+    objects = done(client.post("/api/import", json={"image": "a.png", "geojson": content}))["objects"]
+    assert [(each["class"], each["area"]) for each in objects] == [(each["class"], each["area"]) for each in two]
+    assert [each["bounds"] for each in objects] == [each["bounds"] for each in two]
+    assert said(client, objects[0]["id"], click(30.5, 90.5))["area"] != objects[0]["area"]
+    refused(client.post("/api/import", json={"image": "a.png", "geojson": {"type": "Point"}}), 422, "GeoJSON")
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("png", ".png"), ("tiff", ".tif")])
+def test_label_images_hold_each_object(client, two, tmp_path, kind, suffix):
+    labels = read_labels(export(client, kind, tmp_path / f"labels{suffix}"))
+    assert labels.shape == (200, 200)
+    for number, each in enumerate(two, 1):
+        np.testing.assert_array_equal(labels == number, mask_of(client, each["id"]))
+
+
+def test_a_label_image_of_a_slide_has_its_pixels(client, tmp_path):
+    made = begin(client, click(500, 400), image="slide.svs", region=[400, 300, 200, 160])
+    labels = read_labels(export(client, "png", tmp_path / "labels.png", "slide.svs"))
+    assert labels.shape == (1200, 1500)
+    expected = mask_of(client, made["id"]).repeat(2, 0).repeat(2, 1)
+    np.testing.assert_array_equal(labels[300:460, 400:600] > 0, expected)
+    assert labels.sum() == expected.sum()
+
+
+def test_a_large_slide_becomes_a_pyramid(client, tmp_path, monkeypatch):
+    made = begin(client, click(500, 400), image="slide.svs", region=[400, 300, 200, 160])
+    monkeypatch.setattr("zoo.annotate.exports.LARGE", 1000)
+    labels = read_labels(export(client, "tiff", tmp_path / "labels.tif", "slide.svs"))
+    assert labels.shape == (600, 750)
+    np.testing.assert_array_equal(labels[150:230, 200:300] > 0, mask_of(client, made["id"]))
+    assert read_image(tmp_path / "labels.tif").mpp == pytest.approx(0.5)
+    refused(client.get("/api/export", params={"image": "slide.svs", "format": "png"}), 413, "TIFF")
+
+
+def test_a_store_trains_at_once_and_keeps_what_was_said(client, originals, tmp_path):
+    made = begin(client, click(16.5, 14.5))
+    said(client, made["id"], click(60.5, 70.5, False), click(90.5, 20.5))
+    begin(client, geometry=PLAIN)
+    path = export(client, "store", tmp_path / "a.h5")
+    store = Store(path)
+    (group,) = store.groups
+    assert (group.height, group.width, group.split, group.patient) == (200, 200, "train", "a")
+    assert (store.image(group.name, 0) == read_image(originals / "a.png").pixels).all()
+    labels = store.label(group.name, 0)
+    mask = mask_of(client, made["id"])
+    np.testing.assert_array_equal((labels == 1)[:100], mask[:100])  # the later object has what both claim
+    kept = json.loads(store.interactions(group.name))
+    first = kept["objects"][0]
+    assert first["id"] == 1
+    assert [(each["x"], each["turn"]) for each in first["interactions"]] == [(16.5, 0), (60.5, 1), (90.5, 1)]
+    begin(client, geometry={"type": "Polygon", "coordinates": [RING]}, image="deep/b.png")
+    path = export(client, "store", tmp_path / "both.h5", None)
+    assert [(each.patient, each.split) for each in Store(path).groups] == [("a", "train"), ("deep/b", "val")]
+    experiment = tiny_experiment(tmp_path, max_steps=1, limit_val_batches=0)
+    content = yaml.safe_load(experiment.read_text())
+    content["data"] |= {"files": [str(path)], "batch_size": 2}
+    experiment.write_text(yaml.safe_dump(content))
+    assert main(["fit", "-c", str(experiment)]) == 0
+    assert (tmp_path / "last.ckpt").is_file()
+
+
+def test_a_store_of_a_slide_holds_the_regions_that_were_worked_on(client, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.annotate.stores.WHOLE", 1000)
+    for x in (400, 500, 1000):
+        begin(client, click(x + 50, 350), image="slide.svs", region=[x, 300, 200, 160])
+    store = Store(export(client, "store", tmp_path / "a.h5", "slide.svs", split="test"))
+    assert [(each.width, each.height, each.mpp) for each in store.groups] == [(150, 80, 0.5), (100, 80, 0.5)]
+    assert [store.origins(each.name).tolist() for each in store.groups] == [[[400, 300]], [[1000, 300]]]
+    said_of = [json.loads(store.interactions(each.name))["objects"] for each in store.groups]
+    assert said_of[1][0]["interactions"][0]["x"] == 25
+    assert {each.split for each in store.groups} == {"test"}
+
+
+def test_nothing_to_export(client):
+    refused(client.get("/api/export", params={"image": "a.png", "format": "store"}), 409, "segment")
+    refused(client.get("/api/export", params={"image": "a.png", "format": "exe"}), 422)
+    assert done(client.get("/api/export", params={"image": "a.png", "format": "geojson"}))["features"] == []
+
+
+def test_polygons_of_one_object(client, two):
+    found = done(client.get(f"/api/objects/{two[0]['id']}/polygons"))
+    assert found["geometry"]["type"] == "MultiPolygon"
+    assert [len(rings) for rings in found["geometry"]["coordinates"]] == [2, 1]
+    empty = begin(client)
+    assert done(client.get(f"/api/objects/{empty['id']}/polygons"))["geometry"] is None

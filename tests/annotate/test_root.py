@@ -1,0 +1,146 @@
+"""Only what lies below the root can be seen."""
+
+import os
+from urllib.parse import quote
+
+import pytest
+from PIL import Image
+
+from tests.helpers.annotator import client_of, done
+from zoo.annotate.refused import RefusedError
+from zoo.annotate.root import Root
+from zoo.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A root with a secret beside it, and links of all kinds."""
+    folder = tmp_path_factory.mktemp("place")
+    root = folder / "root"
+    (root / "in ner").mkdir(parents=True)
+    (root / ".hidden").mkdir()
+    (folder / "beside").mkdir()
+    picture = Image.new("RGB", (40, 30), "red")
+    odd = ["é ü.png", "a%2e.png", "100%.png", "a+b&c=d.png", "#1.png", "q?.png"]
+    for path in (root / "a.png", root / "in ner" / "b.png", root / ".hidden" / "c.png", root / ".d.png",
+                 folder / "secret.png", folder / "beside" / "e.png", *(root / name for name in odd)):  # fmt: skip
+        picture.save(path, format="PNG")
+    (root / "out.png").symlink_to(folder / "secret.png")
+    (root / "relative.png").symlink_to("../secret.png")
+    (root / "outer").symlink_to(folder / "beside")
+    (root / "within.png").symlink_to(root / "a.png")
+    (root / "circle").symlink_to(root / "circle")
+    (root / "broken.png").symlink_to(root / "nowhere.png")
+    os.mkfifo(root / "pipe.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def inside(place, models, tmp_path_factory):
+    with client_of(place, models, save=tmp_path_factory.mktemp("kept") / "a.sqlite") as client:
+        yield client
+
+
+ESCAPES = [
+    "../secret.png",
+    "in ner/../../secret.png",
+    "in ner/../a.png",
+    "./a.png",
+    "//a.png",
+    "a.png/",
+    "a.png/.",
+    "..",
+    ".",
+    "/etc/passwd",
+    "/a.png",
+    "..\\secret.png",
+    "in ner\\..\\..\\secret.png",
+    "C:\\secret.png",
+    "C:secret.png",
+    "file:///etc/passwd",
+    "%2e%2e/secret.png",
+    "..%2fsecret.png",
+    "%252e%252e%252fsecret.png",
+    "．．/secret.png",
+    "..／secret.png",
+    "․․/secret.png",
+    "a.png\0",
+    "../secret.png\0.png",
+    "a.png\n",
+    "out.png",
+    "relative.png",
+    "outer/e.png",
+    "circle",
+    "circle/a.png",
+    "broken.png",
+    ".hidden/c.png",
+    ".d.png",
+    "a" * 300 + ".png",
+    "in ner",
+    "pipe.png",
+    "~/secret.png",
+    "$HOME/secret.png",
+]
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_nothing_leads_out(inside, name):
+    for path in ("/api/image", "/api/tile/0/0_0.jpg", "/api/thumbnail", "/api/objects", "/api/revision"):
+        answer = inside.get(path, params={"image": name})
+        assert answer.status_code in (404, 422), (path, answer.text)
+        assert "secret" not in answer.text.replace(name, "")
+    assert inside.post("/api/objects", json={"image": name}).status_code in (404, 422)
+    assert inside.get("/api/export", params={"image": name, "format": "png"}).status_code in (404, 422)
+    if name != "in ner":
+        assert inside.get("/api/images", params={"folder": name}).status_code in (404, 422)
+
+
+@pytest.mark.parametrize("query", ["image=%2e%2e%2fsecret.png", "image=%c0%ae%c0%ae/secret.png", "image=%ff", "image=%",
+                                   "image=..%5csecret.png", "image=a.png%00", "image=%u002e%u002e/secret.png",
+                                   "image=a.png&image=../secret.png", "image="])  # fmt: skip
+def test_no_odd_encoding_leads_out(inside, query):
+    assert inside.get(f"/api/image?{query}").status_code in (404, 422)
+
+
+OUT = ["/../secret.png", "/%2e%2e/secret.png", "/..%2f..%2fsecret.png", "/%5c..%5csecret.png", "/../app.py",
+       "/%2e%2e/app.py", "//etc/passwd", "/index.html/../../app.py"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", OUT)
+def test_the_pages_files_are_no_way_out_either(inside, path):
+    answer = inside.get(path)
+    assert answer.status_code in (400, 404, 405) or b"isegzoo" in answer.content
+    assert b"create_app" not in answer.content
+    assert b"root:" not in answer.content
+
+
+@pytest.mark.parametrize("name", ["é ü.png", "a%2e.png", "100%.png", "a+b&c=d.png", "#1.png", "q?.png", "in ner/b.png",
+                                  "within.png"])  # fmt: skip
+def test_odd_names_are_found(inside, name):
+    found = done(inside.get(f"/api/image?image={quote(name, safe='')}"))
+    assert (found["image"], found["width"], found["height"]) == (name, 40, 30)
+
+
+def test_the_list_shows_what_can_be_opened(inside):
+    entries = done(inside.get("/api/images"))["entries"]
+    assert [each["name"] for each in entries if each["kind"] == "folder"] == ["in ner"]
+    images = [each["path"] for each in entries if each["kind"] == "image"]
+    assert set(images) == {"a.png", "within.png", "é ü.png", "a%2e.png", "100%.png", "a+b&c=d.png", "#1.png", "q?.png"}
+    assert [each["path"] for each in done(inside.get("/api/images?folder=in ner"))["entries"]] == ["in ner/b.png"]
+
+
+def test_a_file_alone_shows_only_itself(place):
+    root = Root(place / "a.png")
+    assert [each.path for each in root.entries()] == ["a.png"]
+    assert root.file("a.png") == place / "a.png"
+    for name in ("within.png", "in ner/b.png", "é ü.png"):
+        if name != "within.png":
+            with pytest.raises(RefusedError):
+                root.file(name)
+    with pytest.raises(RefusedError):
+        root.entries("in ner")
+
+
+def test_a_root_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        Root(tmp_path / "none")

@@ -1,0 +1,130 @@
+"""Objects as they leave the annotator: each with what was segmented closer within it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+
+import torch
+
+from zoo.annotate.document import History
+from zoo.annotate.grid import EDGE, MOST_PIXELS, Grid
+from zoo.annotate.journal import Kept
+from zoo.annotate.objects import Objects
+from zoo.annotate.shapes import Geometry, Mask, bounding_box, geometry_of, mask_of
+from zoo.inference.children import enlarged
+from zoo.ops.frame import Frame
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An object that is nobody's child, with all its children's parts.
+
+    Attributes:
+        kept: the object.
+        history: what was said of it.
+        grid: pixels of its mask: those of the closest child.
+        mask: (H, W), with the children's masks in their regions, those begun later on top.
+        children: number of these.
+    """
+
+    kept: Kept
+    history: History
+    grid: Grid
+    mask: Mask
+    children: int = 0
+
+    @property
+    def name(self) -> str | None:
+        """Its class."""
+        name: str | None = self.history.about["class"]
+        return name
+
+    def geometry(self, exact: bool = False) -> Geometry | None:
+        """Polygons of the mask; see `geometry_of`."""
+        return geometry_of(self.mask, self.grid, exact)
+
+
+Read = tuple[Kept, History, Grid, Mask]
+
+
+def wholes(objects: Objects, image: str) -> list[Whole]:
+    """All objects of an image that are nobody's child, in the order in which they were begun."""
+    read = {identity: objects.read(identity) for identity in objects.journal.of_image(image)}
+    closer: dict[str, list[Read]] = {}
+    for identity, one in read.items():
+        first = _first(identity, read)
+        if first != identity:
+            closer.setdefault(first, []).append(one)
+    return [
+        _joined(one, closer.get(identity, [])) for identity, one in read.items() if _first(identity, read) == identity
+    ]
+
+
+def zoomed(mask: Mask, low: Grid, grid: Grid) -> Mask:
+    """(H, W): a mask in the pixels of another grid, enlarged as ZoomISEG does it: cubic, then above 0.5.
+
+    Beyond the region that the mask is of, nothing is set.
+    """
+    x, y = (
+        torch.tensor([(there - start) / low.downsample], dtype=torch.float64)
+        for there, start in zip(grid.origin, low.origin, strict=True)
+    )
+    frame = Frame(x, y, torch.tensor([low.downsample / grid.downsample], dtype=torch.float64), grid.size)
+    found: Mask = enlarged(torch.from_numpy(mask)[None, None], frame)[0, 0].numpy()
+    # A frame repeats the edge.
+    rows, columns = covered(low, grid)
+    inside = found[rows, columns].copy()
+    found = found & False
+    found[rows, columns] = inside
+    return found
+
+
+def covered(region: Grid, grid: Grid) -> tuple[slice, slice]:
+    """The rows and columns of a grid whose pixels' centres lie in another one's region."""
+    x, y, w, h = region.region
+    found = []
+    for start, length, origin, most in zip((y, x), (h, w), reversed(grid.origin), grid.size, strict=True):
+        first = ceil((start - origin) / grid.downsample - 0.5 - EDGE)
+        last = floor((start + length - origin) / grid.downsample - 0.5 + EDGE) + 1
+        first = min(max(first, 0), most)
+        found.append(slice(first, min(max(last, first), most)))
+    return found[0], found[1]
+
+
+def _first(identity: str, read: dict[str, Read]) -> str:
+    """The object that is nobody's child in which another one lies."""
+    while (parent := read[identity][0].made.get("parent")) in read:
+        identity = parent
+    return identity
+
+
+def _joined(one: Read, closer: Sequence[Read]) -> Whole:
+    kept, history, grid, mask = one
+    if not closer:
+        return Whole(kept, history, grid, mask)
+    box = bounding_box(mask)
+    regions = [each.region for _, _, each, _ in closer] + ([] if box is None else [grid.part(*box).region])
+    finest = min((each for _, _, each, _ in closer), key=lambda each: each.downsample)
+    target = _around(regions, finest)
+    whole = zoomed(mask, grid, target)
+    for _, _, each, part in closer:
+        rows, columns = covered(each, target)
+        inside = target.part(rows, columns)
+        exact = geometry_of(part, each, exact=True)
+        whole[rows, columns] = False if exact is None else mask_of(exact, inside)
+    return Whole(kept, history, target, whole, len(closer))
+
+
+def _around(regions: Sequence[tuple[float, float, float, float]], finest: Grid) -> Grid:
+    """Pixels that go on from a grid's and hold all regions; coarser where these would be too many."""
+    x0, y0 = (min(each[k] for each in regions) for k in (0, 1))
+    x1, y1 = (max(each[k] + each[k + 2] for each in regions) for k in (0, 1))
+    down = max(finest.downsample, ((x1 - x0) * (y1 - y0) / MOST_PIXELS) ** 0.5)
+    starts = [
+        start + floor((low - start) / down + EDGE) * down for low, start in zip((x0, y0), finest.origin, strict=True)
+    ]
+    size = tuple(ceil((high - start) / down - EDGE) for high, start in zip((y1, x1), reversed(starts), strict=True))
+    mpp = None if finest.mpp is None else finest.mpp / finest.downsample * down
+    return Grid((starts[0], starts[1]), down, (size[0], size[1]), mpp)
