@@ -122,6 +122,9 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
 def _malformed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found: Any = error.errors()[0]
+    if found["type"] == "json_invalid":
+        why = f"{found.get('ctx', {}).get('error', 'malformed')} at character {found['loc'][-1]}"
+        return JSONResponse({"detail": f"the request holds no JSON: {why}"[:500]}, 422)
     where = ".".join(str(part) for part in found["loc"] if part not in ("body", "query", "path"))
     message = found["msg"].removeprefix("Value error, ")
     return JSONResponse({"detail": f"{where or 'the request'}: {message[:1].lower()}{message[1:]}"[:500]}, 422)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Annotated
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
@@ -21,6 +22,8 @@ from zoo.interactions import Click
 
 MOST_SIDE = 32
 """Points a side of models that work in a window."""
+SAME = 0.8
+"""Least overlap of an object with what a click into its middle gives: what is none is another one each time."""
 LEAST_AREA = 16
 """Pixels of an object."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -76,18 +79,33 @@ def _each(
         for x in steps * width:
             if taken[int(y), int(x)]:
                 continue
-            with model.lock:  # for a click alone: others want it, too
-                mask = np.asarray(session.add(Click(float(x), float(y)))[0, 0].cpu().numpy(), bool)
-                probability = session.probability[0, 0].cpu().numpy()
-                session.undo()
+            mask, quality = _clicked(model, session, float(x), float(y))
             box = bounding_box(mask)
-            if box is None or not mask[int(y), int(x)]:
+            if box is None or not mask[int(y), int(x)] or quality < wanted.pred_iou_thresh:
                 continue
-            inside = mask[box]
-            quality = float(probability[box][inside].mean())
-            if quality >= wanted.pred_iou_thresh and inside.sum() >= max(LEAST_AREA, wanted.min_mask_region_area):
+            inside = mask[box].copy()
+            if inside.sum() < max(LEAST_AREA, wanted.min_mask_region_area):
+                continue
+            again, _ = _clicked(model, session, *_middle(inside, box))
+            if (again & mask).sum() >= SAME * (again | mask).sum():
                 taken[box] |= inside
-                yield quality, box, inside.copy()
+                yield quality, box, inside
+
+
+def _clicked(model: Model, session: Session, x: float, y: float) -> tuple[Mask, float]:
+    """The mask (H, W) of a click, and the mean probability within."""
+    with model.lock:  # for a click alone: others want it, too
+        mask = np.asarray(session.add(Click(x, y))[0, 0].cpu().numpy(), bool)
+        probability = session.probability[0, 0].cpu().numpy()
+        session.undo()
+    return mask, float(probability[mask].mean()) if mask.any() else 0.0
+
+
+def _middle(inside: Mask, box: tuple[slice, slice]) -> tuple[float, float]:
+    """The centre of the pixel farthest from the mask's edge."""
+    depth = cv2.distanceTransform(np.pad(inside, 1).view(np.uint8), cv2.DIST_L2, 5)
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(box[1].start + column - 0.5), float(box[0].start + row - 0.5)
 
 
 def _apart(found: list[tuple[float, tuple[slice, slice], Mask]], grid: Grid, wanted: Wanted) -> Iterator[Found]:
