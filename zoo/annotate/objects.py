@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zoo.annotate.document import Event, History, history_of
-from zoo.annotate.grid import Grid, grid_of
+from zoo.annotate.grid import PixelGrid, grid_of
 from zoo.annotate.journal import Journal, Kept
 from zoo.annotate.live import Live
 from zoo.annotate.models import Models
@@ -52,7 +52,7 @@ class New:
     """An object to be begun.
 
     Attributes:
-        made: with what; see `Objects.begin`.
+        made: with what; see `AnnotatedObjects.begin`.
         events: what is done to it at once.
         seen: what is answered of it, where its mask is known; else it is segmented.
         mask: this mask.
@@ -63,7 +63,7 @@ class New:
     mask: Mask | None = None
 
 
-class Objects:
+class AnnotatedObjects:
     """Objects as resources. Each has a lock, and what is done to one is on the disk before it is answered.
 
     Args:
@@ -165,10 +165,10 @@ class Objects:
             entry.live.follow(history.now)
             return png(np.rint(entry.live.probability * 255).astype(np.uint8)), kept.revision
 
-    def read(self, identity: str) -> tuple[Kept, History, Grid, Mask]:
+    def read(self, identity: str) -> tuple[Kept, History, PixelGrid, Mask]:
         """An object with where its mask lies, and the mask."""
         with self._open(identity) as (_, kept, history):
-            return kept, history, Grid.of_json(kept.seen["grid"]), read_mask(kept.mask)
+            return kept, history, PixelGrid.of_json(kept.seen["grid"]), read_mask(kept.mask)
 
     def geometry(self, identity: str) -> tuple[Kept, History, Geometry | None]:
         """The polygons of an object's mask; None where it is empty."""
@@ -222,7 +222,7 @@ class Objects:
         kept, events = found
         return kept, history_of(_about(kept.made), [each for each in events if each["do"] != "begin"])
 
-    def _grid(self, kept: Kept, history: History) -> Grid:
+    def _grid(self, kept: Kept, history: History) -> PixelGrid:
         """The pixels that the object's checkpoint sees of its region."""
         wanted = self.models.about(history.about["checkpoint"]).mpp
         with self.pictures.open(kept.image) as slide:
@@ -233,7 +233,7 @@ class Objects:
             )
         mpp = kept.made.get("mpp") if mpp is None else mpp
         if "grid" in kept.made and history.about["checkpoint"] == kept.made["checkpoint"]:
-            return Grid.of_json(kept.made["grid"])
+            return PixelGrid.of_json(kept.made["grid"])
         return grid_of(size, mpp, wanted, kept.made.get("region"), fit=kept.made.get("fit", False))
 
     def _live(self, kept: Kept, history: History) -> Live:
@@ -255,7 +255,7 @@ class Objects:
         mask = live.mask(history.now, history.about["threshold"])
         return self._seen(kept, history, live.grid, mask, model, time.perf_counter() - began)
 
-    def _check(self, checkpoint: str, grid: Grid, each: Interaction) -> None:
+    def _check(self, checkpoint: str, grid: PixelGrid, each: Interaction) -> None:
         about = self.models.about(checkpoint)
         if not about.takes(each.kind):
             kinds = ", ".join(about.interaction)
@@ -264,7 +264,7 @@ class Objects:
             )
         check(grid.within(each), grid.size)
 
-    def _seen(self, kept: Kept, history: History, grid: Grid, mask: Mask, model: float, whole: float) -> Kept:
+    def _seen(self, kept: Kept, history: History, grid: PixelGrid, mask: Mask, model: float, whole: float) -> Kept:
         threshold = history.about["threshold"]
         if threshold is None:
             threshold = self.models.threshold(history.about["checkpoint"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.annotate.grid import Grid, Region
+from zoo.annotate.grid import PixelGrid, Region
 from zoo.annotate.models import Model
 from zoo.annotate.refused import RefusedError
 from zoo.inference.objects import likeliest_objects
@@ -33,7 +33,9 @@ def check_count(model: Model, count: int) -> None:
         raise RefusedError(413, f"{model.name} sees whole regions; give it at most {MOST_WHOLE} clicks at a time")
 
 
-def together(model: Model, pixels: NDArray[np.uint8], grid: Grid, clicks: Sequence[Interaction]) -> NDArray[np.int64]:
+def together(
+    model: Model, pixels: NDArray[np.uint8], grid: PixelGrid, clicks: Sequence[Interaction]
+) -> NDArray[np.int64]:
     """(H, W): the number of the click, from 1, that a pixel belongs to; 0 none. The likeliest object wins a pixel.
 
     Args:

@@ -7,13 +7,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.shapes import Mask, filled
 from zoo.images.geojson import Ring, Vertex, placed, polygons
 from zoo.images.simplify import simplified
 
 
-def asap(masks: Iterable[tuple[Mask, Grid]], label: str, colour: str, model: str, least: float = 0) -> bytes:
+def asap(masks: Iterable[tuple[Mask, PixelGrid]], label: str, colour: str, model: str, least: float = 0) -> bytes:
     """An XML file of objects of one class, in pixels of the image.
 
     Args:
@@ -40,7 +40,7 @@ def asap(masks: Iterable[tuple[Mask, Grid]], label: str, colour: str, model: str
     return text
 
 
-def rings_of(mask: Mask, grid: Grid, least: float = 0) -> list[list[list[float]]]:
+def rings_of(mask: Mask, grid: PixelGrid, least: float = 0) -> list[list[list[float]]]:
     """Simple polygons that together cover a mask, each once, as rings whose last point is not the first again."""
     solid = [
         [[ring]]

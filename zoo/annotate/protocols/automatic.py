@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from zoo.annotate.grid import Grid, grid_of
+from zoo.annotate.grid import PixelGrid, grid_of
 from zoo.annotate.models import About, Model
 from zoo.annotate.protocols.prompts import Found, Prompts, Source
 from zoo.annotate.refused import RefusedError
@@ -65,7 +65,7 @@ def everything(here: Prompts, about: About, source: Source, wanted: Wanted) -> l
 
 
 def _each(
-    model: Model, pixels: NDArray[np.uint8], grid: Grid, wanted: Wanted
+    model: Model, pixels: NDArray[np.uint8], grid: PixelGrid, wanted: Wanted
 ) -> Iterator[tuple[float, tuple[slice, slice], Mask]]:
     """Quality, place and mask of what is found at each point that no good object holds yet."""
     height, width = grid.size
@@ -108,7 +108,7 @@ def _middle(inside: Mask, box: tuple[slice, slice]) -> tuple[float, float]:
     return float(box[1].start + column - 0.5), float(box[0].start + row - 0.5)
 
 
-def _apart(found: list[tuple[float, tuple[slice, slice], Mask]], grid: Grid, wanted: Wanted) -> Iterator[Found]:
+def _apart(found: list[tuple[float, tuple[slice, slice], Mask]], grid: PixelGrid, wanted: Wanted) -> Iterator[Found]:
     """Without those that a better one covers; what two share belongs to the better one."""
     owner = np.zeros(grid.size, np.int32)
     areas: list[int] = [0]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 from scipy import ndimage
 
-from zoo.annotate.grid import Grid, Region
+from zoo.annotate.grid import PixelGrid, Region
 from zoo.annotate.messages import MOST_CLICKS, Point
 from zoo.annotate.models import About
 from zoo.annotate.pictures import Pictures
@@ -160,7 +160,7 @@ def _answer(here: Prompts, about: About, source: Source, body: Wsi) -> Response:
     return Response(asap(masks, label, colour, about.name, body.min_poly_area), media_type="application/xml")
 
 
-def _each(labels: NDArray[np.int64], grid: Grid) -> Iterator[tuple[Mask, Grid]]:
+def _each(labels: NDArray[np.int64], grid: PixelGrid) -> Iterator[tuple[Mask, PixelGrid]]:
     for number, box in enumerate(ndimage.find_objects(labels), 1):
         if box is not None:
             yield labels[box] == number, grid.part(*box)

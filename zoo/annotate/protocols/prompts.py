@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from numpy.typing import NDArray
 
 from zoo.annotate.document import Document, Say
-from zoo.annotate.grid import MOST_PIXELS, Grid, Region, grid_of
+from zoo.annotate.grid import MOST_PIXELS, PixelGrid, Region, grid_of
 from zoo.annotate.live import Live
 from zoo.annotate.models import About, Model, Models
 from zoo.annotate.pictures import Pictures
@@ -51,7 +51,7 @@ class Source:
     key: Hashable
     size: tuple[int, int]
     mpp: float | None
-    read: Callable[[Grid], NDArray[np.uint8]]
+    read: Callable[[PixelGrid], NDArray[np.uint8]]
     region: Region | None = None
     coarser: bool = False
 
@@ -67,7 +67,7 @@ class Found:
     """
 
     mask: Mask
-    grid: Grid
+    grid: PixelGrid
     quality: float
 
     @property
@@ -150,7 +150,7 @@ class Prompts:
             held.live = live
         return Found(mask, grid, min(max(quality, 0.0), 1.0))
 
-    def many(self, name: str, source: Source, clicks: Sequence[Interaction]) -> tuple[NDArray[np.int64], Grid]:
+    def many(self, name: str, source: Source, clicks: Sequence[Interaction]) -> tuple[NDArray[np.int64], PixelGrid]:
         """An object a click: (H, W) the click's number, from 1; and where these pixels lie.
 
         Raises:
@@ -170,7 +170,7 @@ class Prompts:
         with self._lock:
             return len(self._held)
 
-    def _grid(self, model: Model, source: Source, said: Sequence[Interaction], alone: bool = False) -> Grid:
+    def _grid(self, model: Model, source: Source, said: Sequence[Interaction], alone: bool = False) -> PixelGrid:
         """What the model looks at: the region, or of a large one what lies around the prompts."""
         region = source.region or (0.0, 0.0, float(source.size[0]), float(source.size[1]))
         seen = region[2] * region[3] / scale(source.mpp, model.engine.mpp) ** 2
@@ -215,7 +215,7 @@ def _check(said: Sequence[Interaction], source: Source) -> None:
         raise RefusedError(422, str(error)) from None
 
 
-def part_of(grid: Grid) -> tuple[slice, slice]:
+def part_of(grid: PixelGrid) -> tuple[slice, slice]:
     """Rows and columns of a grid of whole pixels."""
     (x, y), (height, width) = grid.origin, grid.size
     return slice(int(y), int(y) + height), slice(int(x), int(x) + width)
