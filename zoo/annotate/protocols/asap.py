@@ -36,7 +36,8 @@ def asap(masks: Iterable[tuple[Mask, Grid]], label: str, colour: str, model: str
     groups = ElementTree.SubElement(root, "AnnotationGroups")
     group = ElementTree.SubElement(groups, "Group", Name=label, PartOfGroup="None", Color=colour)
     ElementTree.SubElement(group, "Attributes")
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def rings_of(mask: Mask, grid: Grid, least: float = 0) -> list[list[list[float]]]:
