@@ -44,6 +44,7 @@ WRONG = {
     "download": [],
     "data": ["store.h5", "--samples", "0"],
     "segment": ["a.png", "--checkpoint", "nuclei", "--interactions", "a.json", "--out", "a.docx"],
+    "serve": ["slides", "--port", "99999"],
     "score": ["gone.png", "gone.png"],
     "compare": [],
     "sweep": ["a.yaml"],

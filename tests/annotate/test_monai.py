@@ -11,7 +11,7 @@ from PIL import Image
 from tests.helpers.outlines import check_valid
 from tests.helpers.protocols import client_of, file, iou, models, photo, raster, ring, sentence
 from tests.helpers.slides import mosaic, write_pyramid
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.protocols.asap import rings_of
 
 SIZE = (150, 200)
@@ -242,10 +242,10 @@ def test_an_object_with_holes_is_cut_into_parts_without():
     mask[10:20, 10:20] = mask[30:40, 12:18] = mask[15:25, 40:41] = False
     mask[12:15, 12:15] = True  # an island in a hole
     mask[55:58, 5:9] = True
-    found = rings_of(mask, Grid((0.0, 0.0), 1.0, mask.shape, None))
+    found = rings_of(mask, PixelGrid((0.0, 0.0), 1.0, mask.shape, None))
     count = covered(found, mask.shape)
     assert count.max() == 1
     assert iou(count > 0, mask) > 0.99
     for each in found:
         check_valid([[[*each, each[0]]]])
-    assert rings_of(mask & False, Grid((0.0, 0.0), 1.0, mask.shape, None)) == []
+    assert rings_of(mask & False, PixelGrid((0.0, 0.0), 1.0, mask.shape, None)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 from zoo.annotate.app import bare, create_api
 from zoo.annotate.models import Models
@@ -55,5 +56,5 @@ class Lenient:
             path = "/" + "/".join(filter(None, scope["path"].split("/")))
             if path.startswith("/sam") and path[4:5] not in ("", "/"):
                 path = f"/sam/{path[4:]}"
-            scope = {**scope, "path": path, "raw_path": path.encode()}
+            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         await self.app(scope, receive, send)

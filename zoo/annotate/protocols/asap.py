@@ -36,8 +36,8 @@ def asap(masks: Iterable[tuple[Mask, PixelGrid]], label: str, colour: str, model
     groups = ElementTree.SubElement(root, "AnnotationGroups")
     group = ElementTree.SubElement(groups, "Group", Name=label, PartOfGroup="None", Color=colour)
     ElementTree.SubElement(group, "Attributes")
-    text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return text
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def rings_of(mask: Mask, grid: PixelGrid, least: float = 0) -> list[list[list[float]]]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from zoo.annotate.grid import PixelGrid, grid_of
 from zoo.annotate.models import About, Model
-from zoo.annotate.protocols.prompts import Found, Prompts, Source
+from zoo.annotate.protocols.prompts import Answered, Prompts, Source
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.shapes import Mask, bounding_box
 from zoo.annotate.together import MOST_WHOLE
@@ -47,7 +47,7 @@ class Wanted(BaseModel):
     include_image_edge: bool = False
 
 
-def everything(here: Prompts, about: About, source: Source, wanted: Wanted) -> list[Found]:
+def everything(here: Prompts, about: About, source: Source, wanted: Wanted) -> list[Answered]:
     """Objects that do not overlap, the best first.
 
     Raises:
@@ -108,7 +108,7 @@ def _middle(inside: Mask, box: tuple[slice, slice]) -> tuple[float, float]:
     return float(box[1].start + column - 0.5), float(box[0].start + row - 0.5)
 
 
-def _apart(found: list[tuple[float, tuple[slice, slice], Mask]], grid: PixelGrid, wanted: Wanted) -> Iterator[Found]:
+def _apart(found: list[tuple[float, tuple[slice, slice], Mask]], grid: PixelGrid, wanted: Wanted) -> Iterator[Answered]:
     """Without those that a better one covers; what two share belongs to the better one."""
     owner = np.zeros(grid.size, np.int32)
     areas: list[int] = [0]
@@ -123,4 +123,4 @@ def _apart(found: list[tuple[float, tuple[slice, slice], Mask]], grid: PixelGrid
             continue
         owner[box][free] = len(areas)
         areas.append(int(mask.sum()))
-        yield Found(free, grid.part(*box), min(max(quality, 0.0), 1.0))
+        yield Answered(free, grid.part(*box), min(max(quality, 0.0), 1.0))

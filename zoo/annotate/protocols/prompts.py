@@ -57,7 +57,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Found:
+class Answered:
     """An object.
 
     Attributes:
@@ -119,7 +119,7 @@ class Prompts:
             raise RefusedError(422, f"{name!r}: {after} is no resolution; give micrometres a pixel, as in {before}@0.5")
         return self.models.about(before), mpp
 
-    def one(self, name: str, source: Source, said: Sequence[Interaction], start: Mask | None = None) -> Found:
+    def one(self, name: str, source: Source, said: Sequence[Interaction], start: Mask | None = None) -> Answered:
         """The object of which something was said.
 
         Args:
@@ -148,7 +148,7 @@ class Prompts:
             mask = live.mask(document)
             quality = float(live.probability[mask].mean()) if mask.any() else 0.0
             held.live = live
-        return Found(mask, grid, min(max(quality, 0.0), 1.0))
+        return Answered(mask, grid, min(max(quality, 0.0), 1.0))
 
     def many(self, name: str, source: Source, clicks: Sequence[Interaction]) -> tuple[NDArray[np.int64], PixelGrid]:
         """An object a click: (H, W) the click's number, from 1; and where these pixels lie.

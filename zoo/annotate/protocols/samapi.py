@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from zoo.annotate.messages import Name, Number, Point
 from zoo.annotate.models import About
 from zoo.annotate.protocols.automatic import Wanted, everything
-from zoo.annotate.protocols.prompts import Asked, Found, Prompts, sent
+from zoo.annotate.protocols.prompts import Answered, Asked, Prompts, sent
 from zoo.annotate.protocols.sent import decoded, mask, picture
 from zoo.annotate.protocols.told import told
 from zoo.annotate.refused import RefusedError
@@ -177,7 +177,7 @@ def _clipped(box: tuple[float, float, float, float], width: int, height: int) ->
             min(float(width), max(x0, x1)), min(float(height), max(y0, y1)))  # fmt: skip
 
 
-def _features(objects: list[Found], about: About) -> Iterator[Feature]:
+def _features(objects: list[Answered], about: About) -> Iterator[Feature]:
     """Without `object_idx`, which the client would take for a class, and without a name, which it makes itself."""
     for found in objects:
         geometry = found.geometry
