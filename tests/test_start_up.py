@@ -49,6 +49,7 @@ WRONG = {
     "compare": [],
     "sweep": ["a.yaml"],
     "leaderboard": ["--no-such-option"],
+    "annotate": ["--no-such-option"],
     "new": ["encoder", "torch"],
     "publish": ["a.ckpt"],
     "prep": ["no-such-data"],

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from zoo.annotate.grid import PixelGrid, grid_of
 from zoo.annotate.models import About, Model
-from zoo.annotate.protocols.prompts import Answered, Prompts, Source
+from zoo.annotate.protocols.prompts import Answered, Prompts, RegionSource
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.shapes import Mask, bounding_box
 from zoo.annotate.together import MOST_WHOLE
@@ -47,7 +47,7 @@ class Wanted(BaseModel):
     include_image_edge: bool = False
 
 
-def everything(here: Prompts, about: About, source: Source, wanted: Wanted) -> list[Answered]:
+def everything(here: Prompts, about: About, source: RegionSource, wanted: Wanted) -> list[Answered]:
     """Objects that do not overlap, the best first.
 
     Raises:

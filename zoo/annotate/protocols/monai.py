@@ -19,7 +19,7 @@ from zoo.annotate.messages import MOST_CLICKS, Point
 from zoo.annotate.models import About
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.protocols.asap import asap
-from zoo.annotate.protocols.prompts import Asked, Prompts, Source, sent
+from zoo.annotate.protocols.prompts import Asked, Prompts, RegionSource, sent
 from zoo.annotate.protocols.sent import picture
 from zoo.annotate.protocols.told import told
 from zoo.annotate.refused import RefusedError
@@ -105,7 +105,7 @@ def infer(here: Asked, model: ModelName, name: ImageId, body: Wsi, output: As = 
     pictures, found = _found(here, name)
     known = pictures.about(found)
     region: Region | None = (*map(float, body.location), *map(float, body.size))  # type: ignore[assignment]
-    source = Source(
+    source = RegionSource(
         pictures.version(found),
         (known.width, known.height),
         mpp if known.mpp is None else known.mpp,
@@ -145,7 +145,7 @@ def not_offered(request: Request) -> None:
     )
 
 
-def _answer(here: Prompts, about: About, source: Source, body: Wsi) -> Response:
+def _answer(here: Prompts, about: About, source: RegionSource, body: Wsi) -> Response:
     inside, outside = body.params.foreground, body.params.background
     if _is_nuclick(about):
         if not inside:

@@ -36,7 +36,7 @@ MOST_KEPT_PIXELS = 32_000_000
 
 
 @dataclass(frozen=True)
-class Source:
+class RegionSource:
     """The pixels that somebody asks about.
 
     Attributes:
@@ -77,7 +77,7 @@ class Answered:
 
 
 @dataclass
-class _Held:
+class _HeldRegion:
     """A session on some pixels, which one request uses at a time."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,7 +98,7 @@ class Prompts:
 
     def __init__(self, models: Models, pictures: Pictures | None = None, mpp: float | None = None) -> None:
         self.models, self.pictures, self.mpp = models, pictures, mpp
-        self._held: OrderedDict[Hashable, _Held] = OrderedDict()
+        self._held: OrderedDict[Hashable, _HeldRegion] = OrderedDict()
         self._lock = threading.Lock()
 
     def chosen(self, text: str | None) -> tuple[About, float | None]:
@@ -119,7 +119,7 @@ class Prompts:
             raise RefusedError(422, f"{name!r}: {after} is no resolution; give micrometres a pixel, as in {before}@0.5")
         return self.models.about(before), mpp
 
-    def one(self, name: str, source: Source, said: Sequence[Interaction], start: Mask | None = None) -> Answered:
+    def one(self, name: str, source: RegionSource, said: Sequence[Interaction], start: Mask | None = None) -> Answered:
         """The object of which something was said.
 
         Args:
@@ -150,7 +150,9 @@ class Prompts:
             held.live = live
         return Answered(mask, grid, min(max(quality, 0.0), 1.0))
 
-    def many(self, name: str, source: Source, clicks: Sequence[Interaction]) -> tuple[NDArray[np.int64], PixelGrid]:
+    def many(
+        self, name: str, source: RegionSource, clicks: Sequence[Interaction]
+    ) -> tuple[NDArray[np.int64], PixelGrid]:
         """An object a click: (H, W) the click's number, from 1; and where these pixels lie.
 
         Raises:
@@ -170,7 +172,7 @@ class Prompts:
         with self._lock:
             return len(self._held)
 
-    def _grid(self, model: Model, source: Source, said: Sequence[Interaction], alone: bool = False) -> PixelGrid:
+    def _grid(self, model: Model, source: RegionSource, said: Sequence[Interaction], alone: bool = False) -> PixelGrid:
         """What the model looks at: the region, or of a large one what lies around the prompts."""
         region = source.region or (0.0, 0.0, float(source.size[0]), float(source.size[1]))
         seen = region[2] * region[3] / scale(source.mpp, model.engine.mpp) ** 2
@@ -181,9 +183,9 @@ class Prompts:
             region = _on_steps(around, ceil(side / 2))
         return grid_of(source.size, source.mpp, model.engine.mpp if source.coarser else None, region)
 
-    def _hold(self, key: Hashable, pixels: int) -> _Held:
+    def _hold(self, key: Hashable, pixels: int) -> _HeldRegion:
         with self._lock:
-            held = self._held.setdefault(key, _Held(pixels=pixels))
+            held = self._held.setdefault(key, _HeldRegion(pixels=pixels))
             self._held.move_to_end(key)
             while len(self._held) > 1 and (
                 len(self._held) > MOST_KEPT or sum(each.pixels for each in self._held.values()) > MOST_KEPT_PIXELS
@@ -192,10 +194,10 @@ class Prompts:
             return held
 
 
-def sent(content: bytes, pixels: NDArray[np.uint8], mpp: float | None) -> Source:
+def sent(content: bytes, pixels: NDArray[np.uint8], mpp: float | None) -> RegionSource:
     """What came within a request, as a file and as (H, W, 3)."""
     height, width = pixels.shape[:2]
-    return Source((sha256(content).digest(), mpp), (width, height), mpp, lambda grid: pixels[part_of(grid)])
+    return RegionSource((sha256(content).digest(), mpp), (width, height), mpp, lambda grid: pixels[part_of(grid)])
 
 
 def prompts_of(request: Request) -> Prompts:
@@ -206,7 +208,7 @@ def prompts_of(request: Request) -> Prompts:
 Asked = Annotated[Prompts, Depends(prompts_of)]
 
 
-def _check(said: Sequence[Interaction], source: Source) -> None:
+def _check(said: Sequence[Interaction], source: RegionSource) -> None:
     width, height = source.size
     try:
         for each in said:
