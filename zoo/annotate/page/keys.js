@@ -91,8 +91,9 @@ function press(event) {
 function act(event) {
   const { key, code, ctrlKey, metaKey, altKey, shiftKey } = event;
   if (key === " ") return hold(true), true;
-  if (altKey) return false;
-  const ctrl = ctrlKey || metaKey;
+  const plainly = event.getModifierState("AltGraph"); // how many keyboards write [ and ]
+  if (altKey && !plainly) return false;
+  const ctrl = (ctrlKey || metaKey) && !plainly;
   const digit = /^Digit([1-9])$/.exec(code);
   if (digit && shiftKey && !ctrl) {
     const named = state.classes?.[digit[1] - 1];
