@@ -1,4 +1,4 @@
-"""Starts real servers with the small checkpoints, which can be killed: one for each line, the name of the file it keeps.
+"""Starts real servers with the small checkpoints, which can be killed: one for each line, which names what it keeps.
 
 Each prints its id and its address, and `ended` is printed when it has ended. They are forks of this process, which has
 loaded everything: that takes longer than all the rest.
