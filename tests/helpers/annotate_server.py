@@ -1,4 +1,4 @@
-"""Starts real servers with the small checkpoints, processes that can be killed, one whenever it is told to.
+"""Starts real servers with the small checkpoints, which can be killed: one for each line, which names what it keeps.
 
 Each prints its id and its address, and `ended` is printed when it has ended. They are forks of this process, which has
 loaded everything: that takes longer than all the rest.
@@ -15,17 +15,17 @@ from zoo.commands.annotate import _bound, serve
 
 
 def main() -> None:
-    root, index, save = map(Path, sys.argv[1:])
+    root, index = map(Path, sys.argv[1:])
     models = models_of(index)
     models.get("whole")
-    for _ in sys.stdin:
+    for line in sys.stdin:
         server = os.fork()
         if server == 0:
             print(os.getpid(), flush=True)
             listening = _bound("127.0.0.1", 0)
             address = f"http://127.0.0.1:{listening.getsockname()[1]}"
             with suppress(KeyboardInterrupt):
-                serve(create_app(root, save, models), listening, address, None)
+                serve(create_app(root, Path(line.strip()), models), listening, address, None)
             os._exit(0)
         os.waitpid(server, 0)
         print("ended", flush=True)

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,7 +89,11 @@ class AnnotatedObjects:
 
     def of_image(self, image: str) -> list[dict[str, Any]]:
         """The answers of all objects of an image."""
-        return [self.get(identity) for identity in self.journal.of_image(image)]
+        found = []
+        for identity in self.journal.of_image(image):
+            with suppress(RefusedError):  # deleted meanwhile
+                found.append(self.get(identity))
+        return found
 
     def begin(self, new: Sequence[New]) -> list[dict[str, Any]]:
         """Begin objects, all or none.
@@ -140,7 +144,13 @@ class AnnotatedObjects:
             if not changes:
                 if entry.live is None or after.about["checkpoint"] != entry.live.model.name:
                     entry.live = self._live(kept, after)
-                kept = self._followed(kept, after, entry.live, began)
+                try:
+                    kept = self._followed(kept, after, entry.live, began)
+                except RefusedError:
+                    raise
+                except Exception:
+                    entry.live = None  # it may have stopped half way
+                    raise
             kept = replace(kept, number=kept.number + 1)
             try:
                 kept = replace(kept, revision=self.journal.append(kept, event))
