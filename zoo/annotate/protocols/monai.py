@@ -91,7 +91,8 @@ def info(here: Asked) -> dict[str, Any]:
     }
 
 
-@router.api_route("/datastore/image", methods=["GET", "HEAD"])
+@router.head("/datastore/image", operation_id="has_image")
+@router.get("/datastore/image", operation_id="image")
 def image(here: Asked, name: ImageId) -> FileResponse:
     """The file of an image; of HEAD only whether there is one."""
     pictures, found = _found(here, name)

@@ -77,7 +77,7 @@ class Answered:
 
 
 @dataclass
-class _HeldRegion:
+class _Waiting:
     """A session on some pixels, which one request uses at a time."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,7 +98,7 @@ class Prompts:
 
     def __init__(self, models: Models, pictures: Pictures | None = None, mpp: float | None = None) -> None:
         self.models, self.pictures, self.mpp = models, pictures, mpp
-        self._held: OrderedDict[Hashable, _HeldRegion] = OrderedDict()
+        self._held: OrderedDict[Hashable, _Waiting] = OrderedDict()
         self._lock = threading.Lock()
 
     def chosen(self, text: str | None) -> tuple[About, float | None]:
@@ -183,9 +183,9 @@ class Prompts:
             region = _on_steps(around, ceil(side / 2))
         return grid_of(source.size, source.mpp, model.engine.mpp if source.coarser else None, region)
 
-    def _hold(self, key: Hashable, pixels: int) -> _HeldRegion:
+    def _hold(self, key: Hashable, pixels: int) -> _Waiting:
         with self._lock:
-            held = self._held.setdefault(key, _HeldRegion(pixels=pixels))
+            held = self._held.setdefault(key, _Waiting(pixels=pixels))
             self._held.move_to_end(key)
             while len(self._held) > 1 and (
                 len(self._held) > MOST_KEPT or sum(each.pixels for each in self._held.values()) > MOST_KEPT_PIXELS
