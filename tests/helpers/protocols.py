@@ -14,7 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.helpers.fakes import Disks
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.models import About, Model, Models
 from zoo.annotate.serving import create_server
 from zoo.annotate.shapes import mask_of
@@ -104,7 +104,7 @@ def base64_of(content: bytes) -> str:
 
 def raster(geometry: Json, size: tuple[int, int]) -> NDArray[np.bool_]:
     """(H, W) of a GeoJSON geometry, by the zoo's reader."""
-    return mask_of(geometry, Grid((0.0, 0.0), 1.0, size, None))
+    return mask_of(geometry, PixelGrid((0.0, 0.0), 1.0, size, None))
 
 
 def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
