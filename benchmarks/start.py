@@ -37,16 +37,16 @@ def _segment(folder: Path) -> list[str]:
     said = {"interactions": [{"type": "click", "x": 64.5, "y": 64.5, "positive": True}]}
     (folder / "a.json").write_text(json.dumps({"schema": "isegzoo.interactions/1", "objects": [said]}))
     given = ("--checkpoint", "nuclick-nuclei-compact", "--interactions", str(folder / "a.json"), "--mpp", "0.25")
-    return ["-m", "zoo.cli", "segment", str(folder / "a.png"), *given, "--out", str(folder / "mask.png")]
+    return ["-m", "zoo", "segment", str(folder / "a.png"), *given, "--out", str(folder / "mask.png")]
 
 
 def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         torch = ["-c", "import torch"]
         commands = {
-            "zoo segment --help": ["-m", "zoo.cli", "segment", "--help"],
-            "zoo leaderboard --help": ["-m", "zoo.cli", "leaderboard", "--help"],
-            "zoo prep --help": ["-m", "zoo.cli", "prep", "--help"],
+            "zoo segment --help": ["-m", "zoo", "segment", "--help"],
+            "zoo leaderboard --help": ["-m", "zoo", "leaderboard", "--help"],
+            "zoo prep --help": ["-m", "zoo", "prep", "--help"],
             "zoo segment, one click": _segment(Path(folder)),
             "load and first click, nuclick-nuclei-compact": ["-c", CLICK.format(name="nuclick-nuclei-compact")],
             "load and first click, nuclei": ["-c", CLICK.format(name="nuclei")],

@@ -128,9 +128,9 @@ def test_a_new_environment_lists_and_loads_every_checkpoint(alone, installed, tm
     origin, *loaded = run("-c", LOAD_ALL).split()
     assert Path(origin).is_relative_to(installed)
     assert loaded == list(entries())
-    listed = json.loads(run("-m", "zoo.cli", "models", "--json"))
+    listed = json.loads(run("-m", "zoo", "models", "--json"))
     assert [(each["name"], each["where"]) for each in listed] == [(name, "shipped") for name in entries()]
-    assert json.loads(run("-m", "zoo.cli", "download", "--all", "--to", "out", "--json")).keys() == entries().keys()
+    assert json.loads(run("-m", "zoo", "download", "--all", "--to", "out", "--json")).keys() == entries().keys()
     for name, entry in entries().items():
         assert checksums(tmp_path / "out" / name) == entry.files
 
@@ -138,7 +138,7 @@ def test_a_new_environment_lists_and_loads_every_checkpoint(alone, installed, tm
 @pytest.mark.slow
 def test_experiments_of_an_installed_wheel_run_in_an_empty_folder(installed, tmp_path):
     table = "experiments/tables/dsb2018.yaml"
-    arguments = ("-m", "zoo.cli", "compare", table, "--out", "out", "--limit", "1", "--json")
+    arguments = ("-m", "zoo", "compare", table, "--out", "out", "--limit", "1", "--json")
     found = json.loads(told(installed, tmp_path, *arguments))
     rows = ("nuclei", "nuclick", "watershed", "region-growing")
     assert [result["experiment"] for result in found] == [f"dsb2018/{row}" for row in rows]

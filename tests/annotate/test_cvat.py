@@ -103,7 +103,7 @@ def test_over_a_network_the_token_is_the_password_of_the_address():
 
 def test_the_command_answers_over_http(tmp_path):
     """As somebody runs it, with a checkpoint that is shipped: what comes back is the session's own mask."""
-    command = [sys.executable, "-m", "zoo.cli", "serve", "--port", "0", "--checkpoint", "nuclick-nuclei-compact"]
+    command = [sys.executable, "-m", "zoo", "serve", "--port", "0", "--checkpoint", "nuclick-nuclei-compact"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
     stop = threading.Timer(240, server.kill)
     stop.start()

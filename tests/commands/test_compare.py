@@ -304,7 +304,7 @@ def test_two_processes_give_the_same_numbers(run, tmp_path):
         content["trainer"] |= {"devices": 2, "strategy": "ddp"}
         paths.append(tmp_path / f"{name}.yaml")
         paths[-1].write_text(yaml.safe_dump(content))
-    command = [sys.executable, "-m", "zoo.cli", "compare", *map(str, paths), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "zoo", "compare", *map(str, paths), "--out", str(tmp_path / "out")]
     environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr

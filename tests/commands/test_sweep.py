@@ -177,7 +177,7 @@ def slow_experiment(folder: Path) -> Path:
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
     """Killed in the middle of a training: its process ends too, the same command goes on from the last checkpoint."""
     path = slow_experiment(tmp_path)
-    command = [sys.executable, "-m", "zoo.cli", "sweep", path.name, "--out", "out", "--json"]
+    command = [sys.executable, "-m", "zoo", "sweep", path.name, "--out", "out", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     last = tmp_path / "out/runs/experiment/seed-0/checkpoints/last.ckpt"
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as sweep:

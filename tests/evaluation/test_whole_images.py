@@ -125,7 +125,7 @@ def test_users_stand_side_by_side(run):
 def test_two_processes_leave_the_same_traces(run, tmp_path):
     (tmp_path / "blobs.h5").symlink_to(run / "blobs.h5")
     path = write(tmp_path, "Watershed", "jitter", devices=2, strategy="ddp")
-    command = [sys.executable, "-m", "zoo.cli", "compare", str(path), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "zoo", "compare", str(path), "--out", str(tmp_path / "out")]
     environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.helpers.annotator import models_of
 from zoo.annotate.app import create_app
-from zoo.commands.annotate import _bound, serve
+from zoo.commands.annotate import bound, serve
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         server = os.fork()
         if server == 0:
             print(os.getpid(), flush=True)
-            listening = _bound("127.0.0.1", 0)
+            listening = bound("127.0.0.1", 0)
             address = f"http://127.0.0.1:{listening.getsockname()[1]}"
             with suppress(KeyboardInterrupt):
                 serve(create_app(root, Path(line.strip()), models), listening, address, None)
