@@ -1,5 +1,6 @@
 """Nothing that was answered is lost: idle objects, two tabs, two servers, and servers that are killed."""
 
+import os
 import random
 import signal
 import subprocess
@@ -7,12 +8,13 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from tests.helpers.annotator import ADDRESS, begin, click, client_of, done, mask_of, refused, said
 from zoo.annotate.document import History, history_of
@@ -89,7 +91,7 @@ def test_the_file_lies_in_the_folder_and_is_not_listed(originals, models, tmp_pa
 
 def test_two_tabs_see_each_other(originals, models, tmp_path):
     with client_of(originals, models, save=tmp_path / "a.sqlite") as one:
-        two = httpx2.Client(transport=one._transport, base_url=ADDRESS)
+        two = TestClient(one.app, base_url=ADDRESS)
         seen = done(two.get("/api/revision", params={"image": "a.png"}))["revision"]
         made = begin(one, FIRST)
         assert done(two.get("/api/revision", params={"image": "a.png"}))["revision"] > seen
@@ -206,41 +208,59 @@ def test_a_history_is_what_its_events_make_of_it():
         assert history_of(about, events) == history
 
 
-@contextmanager
-def running(root, index, save):
-    """A server of its own process, and what asks it."""
-    command = [sys.executable, "-m", "tests.helpers.annotate_server", str(root), str(index), str(save)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-    try:
-        address = process.stdout.readline().split()[2]
-        with httpx2.Client(base_url=address, timeout=60) as client:
-            yield process, client
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+@pytest.fixture(scope="module")
+def start(originals, index):
+    """What starts servers, each a process of its own: gives their ids, and what asks them."""
+    command = [sys.executable, "-m", "tests.helpers.annotate_server", str(originals), str(index)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    )
+
+    @contextmanager
+    def started(save):
+        process.stdin.write(f"{save}\n")
+        process.stdin.flush()
+        server = int(process.stdout.readline())
+        try:
+            with httpx2.Client(base_url=process.stdout.readline().split()[2], timeout=100) as client:
+                yield server, client
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)
+            assert process.stdout.readline() == "ended\n"
+
+    yield started
+    process.stdin.close()
+    process.wait(60)
+    process.stdout.close()
 
 
-def kill_while_working(root, index, save, kills):
+def kill_while_working(start, save, kills):
     """Kill a server that many times at random moments, and look for everything that was answered."""
-    drawn, answered, identity = random.Random(kills), [], None
+    drawn, answered = random.Random(kills), []
+    with start(save) as (_, client):
+        identity = begin(client)["id"]
+        began = time.monotonic()
+        for _ in range(4):
+            say_one_more(client, identity, answered)
+        each = (time.monotonic() - began) / 4
     for _ in range(kills):
-        with running(root, index, save) as (process, client):
-            if identity is None:
-                identity = begin(client)["id"]
-            else:
-                check(client, identity, answered)
-            timer = threading.Timer(drawn.uniform(0.02, 0.6), process.send_signal, [signal.SIGKILL])
+        with start(save) as (server, client):
+            check(client, identity, answered)
+            say_one_more(client, identity, answered)  # the first one takes longer
+            timer = threading.Timer(drawn.uniform(0, 4 * each), os.kill, [server, signal.SIGKILL])
             timer.start()
-            try:
+            with suppress(httpx2.HTTPError, OSError):
                 while True:
-                    x = len(answered) % 190 + 0.5
-                    answered.append(said(client, identity, click(x, 20.5))["interactions"][-1])
-            except (httpx2.HTTPError, OSError):
-                timer.join()
-    with running(root, index, save) as (_, client):
+                    say_one_more(client, identity, answered)
+            timer.join()
+    with start(save) as (_, client):
         check(client, identity, answered)
-    assert len(answered) > kills
+    assert len(answered) >= 4 + kills
+
+
+def say_one_more(client, identity, answered):
+    answered.append(said(client, identity, click(len(answered) % 190 + 0.5, 20.5))["interactions"][-1])
 
 
 def check(client, identity, answered):
@@ -252,23 +272,29 @@ def check(client, identity, answered):
     mask_of(client, identity)
 
 
-def test_a_killed_server_loses_nothing(originals, index, tmp_path):
-    kill_while_working(originals, index, tmp_path / "a.sqlite", 2)
+def test_a_killed_server_loses_nothing(start, tmp_path):
+    kill_while_working(start, tmp_path / "a.sqlite", 2)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_server_killed_twenty_times_loses_nothing(originals, index, tmp_path):
-    kill_while_working(originals, index, tmp_path / "a.sqlite", 20)
+def test_a_server_killed_twenty_times_loses_nothing(start, tmp_path):
+    kill_while_working(start, tmp_path / "a.sqlite", 20)
 
 
-def test_ctrl_c_ends_a_server_that_kept_everything(originals, index, tmp_path):
-    with running(originals, index, tmp_path / "a.sqlite") as (process, client):
+def wait_for_end(server):
+    with suppress(ProcessLookupError):
+        for _ in range(600):
+            os.kill(server, 0)
+            time.sleep(0.1)
+
+
+def test_ctrl_c_ends_a_server_that_kept_everything(start, tmp_path):
+    with start(tmp_path / "a.sqlite") as (server, client):
         made = begin(client, FIRST)
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        process.wait(60)
-        assert time.monotonic() - began < 30
+        client.close()
+        os.kill(server, signal.SIGINT)
+        wait_for_end(server)
     assert not (tmp_path / "a.sqlite-wal").exists()  # all is in the one file
     journal = Journal(tmp_path / "a.sqlite")
     assert journal.of_image("a.png") == [made["id"]]

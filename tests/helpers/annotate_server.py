@@ -1,6 +1,12 @@
-"""A real server with the small checkpoints, in a process that can be killed; prints its address."""
+"""Starts real servers with the small checkpoints, which can be killed: one for each line, which names what it keeps.
 
+Each prints its id and its address, and `ended` is printed when it has ended. They are forks of this process, which has
+loaded everything: that takes longer than all the rest.
+"""
+
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tests.helpers.annotator import models_of
@@ -9,10 +15,20 @@ from zoo.commands.annotate import _bound, serve
 
 
 def main() -> None:
-    root, index, save = map(Path, sys.argv[1:])
-    app = create_app(root, save, models_of(index))
-    listening = _bound("127.0.0.1", 0)
-    serve(app, listening, f"http://127.0.0.1:{listening.getsockname()[1]}", None)
+    root, index = map(Path, sys.argv[1:])
+    models = models_of(index)
+    models.get("whole")
+    for line in sys.stdin:
+        server = os.fork()
+        if server == 0:
+            print(os.getpid(), flush=True)
+            listening = _bound("127.0.0.1", 0)
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            with suppress(KeyboardInterrupt):
+                serve(create_app(root, Path(line.strip()), models), listening, address, None)
+            os._exit(0)
+        os.waitpid(server, 0)
+        print("ended", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from zoo.annotate.journal import Journal
 from zoo.annotate.models import Models
-from zoo.annotate.objects import IDLE, Objects
+from zoo.annotate.objects import IDLE, AnnotatedObjects
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
@@ -67,7 +67,7 @@ def create_app(
     pictures = Pictures(root, mpp)
     journal = Journal(save or root.folder / "isegzoo.sqlite")
     models = models or Models()
-    service = Service(root, pictures, models, journal, Objects(journal, pictures, models, idle), classes)
+    service = Service(root, pictures, models, journal, AnnotatedObjects(journal, pictures, models, idle), classes)
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
@@ -90,7 +90,7 @@ def create_app(
     return Trust(app, token)
 
 
-async def _sweep(objects: Objects) -> None:
+async def _sweep(objects: AnnotatedObjects) -> None:
     while True:
         await asyncio.sleep(SWEEP)
         await asyncio.to_thread(objects.sweep)

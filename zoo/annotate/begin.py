@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.annotate.document import Event, Result, say
-from zoo.annotate.grid import Grid, Region, grid_of
+from zoo.annotate.document import Event, RunResult, say
+from zoo.annotate.grid import PixelGrid, Region, grid_of
 from zoo.annotate.imports import features
 from zoo.annotate.messages import Import, Many, NewObject
 from zoo.annotate.models import Model
@@ -89,7 +89,7 @@ def many(here: Service, body: Many) -> list[Answer]:
         rows, columns = _cut(grid, mask, (x, y), None if window is None else side)
         part = grid.part(rows, columns)
         inside = mask[rows, columns]
-        result = Result(geometry_of(inside, part, exact=True), model.name)
+        result = RunResult(geometry_of(inside, part, exact=True), model.name)
         about_one = made | {"region": list(part.region), "grid": part.as_json()}
         new.append(New(about_one, [say([Click(x, y)], result)], inside))
     return here.objects.begin(new)
@@ -109,7 +109,7 @@ def _made(here: Service, body: NewObject | Import | Many) -> dict[str, Any]:
     return made
 
 
-def _grid(here: Service, made: dict[str, Any]) -> Grid:
+def _grid(here: Service, made: dict[str, Any]) -> PixelGrid:
     about = here.pictures.about(made["image"])
     region = made.get("region")
     small = about.width * about.height <= SMALL
@@ -122,7 +122,7 @@ def _grid(here: Service, made: dict[str, Any]) -> Grid:
     return grid_of((about.width, about.height), mpp, wanted, region, fit=made.get("fit", False))
 
 
-def _of_parent(here: Service, parent: str, image: str, grid: Grid) -> Geometry | None:
+def _of_parent(here: Service, parent: str, image: str, grid: PixelGrid) -> Geometry | None:
     """The parent's mask in a region, enlarged as ZoomISEG does it (low-to-high transfer)."""
     kept, _, low, mask = here.objects.read(parent)
     if kept.image != image:
@@ -132,7 +132,7 @@ def _of_parent(here: Service, parent: str, image: str, grid: Grid) -> Geometry |
     return geometry_of(zoomed(mask, low, grid), grid, exact=True)
 
 
-def _together(here: Service, image: str, model: Model, grid: Grid, clicks: Sequence[Any]) -> list[Mask]:
+def _together(here: Service, image: str, model: Model, grid: PixelGrid, clicks: Sequence[Any]) -> list[Mask]:
     """The mask (H, W) of each click."""
     pixels = here.pictures.read(image, grid)
     with model.lock:
@@ -145,7 +145,7 @@ def _together(here: Service, image: str, model: Model, grid: Grid, clicks: Seque
     return [ids == number for number in range(1, len(clicks) + 1)]
 
 
-def _cut(grid: Grid, mask: Mask, click: tuple[float, float], side: float | None) -> tuple[slice, slice]:
+def _cut(grid: PixelGrid, mask: Mask, click: tuple[float, float], side: float | None) -> tuple[slice, slice]:
     """Rows and columns around a click, `side` pixels of the image wide, in which its mask lies."""
     if side is None:
         return slice(0, grid.size[0]), slice(0, grid.size[1])

@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """The mask that a turn had where many objects were segmented in one run, which settled what belongs to which.
 
     Attributes:
@@ -37,11 +37,11 @@ class Say:
     """
 
     said: tuple[tuple[int, Interaction], ...]
-    result: Result | None = None
+    result: RunResult | None = None
 
 
 @dataclass(frozen=True)
-class Edit:
+class HandEdit:
     """A turn in which a person drew a part of the mask by hand.
 
     Attributes:
@@ -55,7 +55,7 @@ class Edit:
     add: bool
 
 
-Turn = Say | Edit
+Turn = Say | HandEdit
 Document = tuple[Turn, ...]
 
 
@@ -85,9 +85,9 @@ class History:
         return [(n, k, each) for k, turn in enumerate(self.now) if isinstance(turn, Say) for n, each in turn.said]
 
     @property
-    def edits(self) -> list[tuple[int, Edit]]:
+    def edits(self) -> list[tuple[int, HandEdit]]:
         """Turn and edit of all that count."""
-        return [(k, turn) for k, turn in enumerate(self.now) if isinstance(turn, Edit)]
+        return [(k, turn) for k, turn in enumerate(self.now) if isinstance(turn, HandEdit)]
 
     def after(self, event: Event) -> History:
         """What it is once something was done.
@@ -98,11 +98,11 @@ class History:
         match event["do"]:
             case "say":
                 said = tuple(enumerate(map(parse, event["interactions"]), self.numbers + 1))
-                result = Result(**event["result"]) if event.get("result") else None
+                result = RunResult(**event["result"]) if event.get("result") else None
                 return replace(self._next((*self.now, Say(said, result))), numbers=self.numbers + len(said))
             case "edit":
                 polygon = tuple((float(x), float(y)) for x, y in event["polygon"])
-                edit = Edit(self.numbers + 1, polygon, event["add"])
+                edit = HandEdit(self.numbers + 1, polygon, event["add"])
                 return replace(self._next((*self.now, edit)), numbers=self.numbers + 1)
             case "remove":
                 return self._next(self._without(event["number"]))
@@ -129,7 +129,7 @@ class History:
         found = False
         turns: list[Turn] = []
         for turn in self.now:
-            if isinstance(turn, Edit):
+            if isinstance(turn, HandEdit):
                 found |= turn.number == number
                 turns += [] if turn.number == number else [turn]
                 continue
@@ -152,7 +152,7 @@ def history_of(about: Mapping[str, Any], events: Sequence[Event]) -> History:
     return history
 
 
-def say(interactions: Sequence[Interaction], result: Result | None = None) -> Event:
+def say(interactions: Sequence[Interaction], result: RunResult | None = None) -> Event:
     """The event in which interactions are said."""
     event: Event = {"do": "say", "interactions": [written(each) for each in interactions]}
     if result is not None:

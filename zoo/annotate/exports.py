@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.paint import label_file, pyramid_file
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.service import Service
@@ -69,14 +69,14 @@ def exported(here: Service, image: str, kind: str) -> tuple[bytes, str, str]:
     size = (about.height, about.width)
     if kind == "geojson":
         return json.dumps(collection(found)).encode(), ".geojson", "application/geo+json"
-    grid = Grid((0.0, 0.0), 1.0, size, mpp)
+    grid = PixelGrid((0.0, 0.0), 1.0, size, mpp)
     if size[0] * size[1] <= LARGE:
         ending = ".png" if kind == "png" else ".tif"
         return label_file(found, grid, ending), ending, f"image/{kind}"
     if kind == "png":
         raise RefusedError(413, f"{size[1]} x {size[0]} pixels are too many for a PNG; export a TIFF, or GeoJSON")
     down = min((each.grid.downsample for each in found), default=4.0)
-    grid = Grid((0.0, 0.0), down, (int(size[0] / down), int(size[1] / down)), None if mpp is None else mpp * down)
+    grid = PixelGrid((0.0, 0.0), down, (int(size[0] / down), int(size[1] / down)), None if mpp is None else mpp * down)
     return _temporary(lambda path: pyramid_file(found, grid, path), ".tif"), ".tif", "image/tiff"
 
 

@@ -20,7 +20,7 @@ EDGE = 1e-6
 
 
 @dataclass(frozen=True)
-class Grid:
+class PixelGrid:
     """Pixels of a region at a scale.
 
     Attributes:
@@ -51,16 +51,16 @@ class Grid:
         return {"origin": self.origin, "downsample": self.downsample, "size": self.size, "mpp": self.mpp}
 
     @classmethod
-    def of_json(cls, values: dict[str, Any]) -> Grid:
+    def of_json(cls, values: dict[str, Any]) -> PixelGrid:
         """What `as_json` gave, also once it was written and read."""
         (x, y), (height, width) = values["origin"], values["size"]
         return cls((x, y), values["downsample"], (height, width), values["mpp"])
 
-    def part(self, rows: slice, columns: slice) -> Grid:
+    def part(self, rows: slice, columns: slice) -> PixelGrid:
         """These rows and columns alone."""
         x, y = self.origin
         origin = (x + columns.start * self.downsample, y + rows.start * self.downsample)
-        return Grid(origin, self.downsample, (rows.stop - rows.start, columns.stop - columns.start), self.mpp)
+        return PixelGrid(origin, self.downsample, (rows.stop - rows.start, columns.stop - columns.start), self.mpp)
 
     def within(self, given: Interaction) -> Interaction:
         """An interaction of the image as one of the grid's pixels.
@@ -87,7 +87,7 @@ class Grid:
 
 def grid_of(
     size: tuple[int, int], mpp: float | None, wanted: float | None, region: Region | None = None, fit: bool = False
-) -> Grid:
+) -> PixelGrid:
     """The pixels of a region, no finer than wanted; as fine as the image where either mpp is unknown.
 
     Args:
@@ -122,7 +122,7 @@ def grid_of(
     if down == 1:  # whole pixels, so that none is read between two
         x0, y0, x1, y1 = int(x0), int(y0), -int(-x1 // 1), -int(-y1 // 1)
     height, width = (max(1, int(side / down + EDGE)) for side in (y1 - y0, x1 - x0))
-    return Grid((x0, y0), down, (height, width), None if mpp is None else mpp * down)
+    return PixelGrid((x0, y0), down, (height, width), None if mpp is None else mpp * down)
 
 
 def _downsample(mpp: float | None, wanted: float | None) -> float:

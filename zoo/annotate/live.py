@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zoo.annotate.document import Document, Edit, Say, Turn
-from zoo.annotate.grid import MOST_PIXELS, Grid
+from zoo.annotate.document import Document, HandEdit, Say, Turn
+from zoo.annotate.grid import MOST_PIXELS, PixelGrid
 from zoo.annotate.models import Model
 from zoo.annotate.shapes import Mask, filled, mask_of
 from zoo.inference.session import Session
@@ -40,7 +40,7 @@ class Live:
         start: mask (H, W) to begin with.
     """
 
-    def __init__(self, model: Model, pixels: NDArray[np.uint8], grid: Grid, start: Mask | None) -> None:
+    def __init__(self, model: Model, pixels: NDArray[np.uint8], grid: PixelGrid, start: Mask | None) -> None:
         self.model, self.grid = model, grid
         self.seconds = 0.0
         self.session = Session(model.engine, model.device)
@@ -82,7 +82,7 @@ class Live:
             else:
                 mask = self._at(threshold)
         for number, turn in enumerate(document):
-            if isinstance(turn, Edit):
+            if isinstance(turn, HandEdit):
                 drawn = self._drawn(turn)
                 if not self._contradicted(turn, drawn, document[number + 1 :]):
                     mask[drawn] = turn.add
@@ -113,11 +113,11 @@ class Live:
     def _go_on(self, mask: Mask) -> None:
         self.session.go_on_from(torch.from_numpy(mask.astype(np.float32))[None, None])
 
-    def _drawn(self, edit: Edit) -> Mask:
+    def _drawn(self, edit: HandEdit) -> Mask:
         ring = (np.array(edit.polygon, np.float64) - np.array(self.grid.origin)) / self.grid.downsample
         return filled([ring], self.grid.size)
 
-    def _contradicted(self, edit: Edit, drawn: Mask, later: Document) -> bool:
+    def _contradicted(self, edit: HandEdit, drawn: Mask, later: Document) -> bool:
         for turn in later:
             for _, each in turn.said if isinstance(turn, Say) else ():
                 positive = isinstance(each, Box) or each.positive

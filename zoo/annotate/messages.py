@@ -39,7 +39,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=False, populate_by_name=True)
 
 
-class Click(_Body):
+class ClickBody(_Body):
     """A point; see `zoo.Click`."""
 
     type: Literal["click"]
@@ -53,7 +53,7 @@ class Click(_Body):
         return ClickGiven(self.x, self.y, self.positive)
 
 
-class Scribble(_Body):
+class ScribbleBody(_Body):
     """A line; see `zoo.Scribble`. Its width is in pixels of the image (level 0)."""
 
     type: Literal["scribble"]
@@ -67,7 +67,7 @@ class Scribble(_Body):
         return ScribbleGiven(tuple(self.points), self.positive, self.width)
 
 
-class BoxAround(_Body):
+class BoxBody(_Body):
     """A box around the object; see `zoo.Box`."""
 
     type: Literal["box"]
@@ -82,7 +82,7 @@ class BoxAround(_Body):
         return BoxGiven(self.x0, self.y0, self.x1, self.y1)
 
 
-Given = Annotated[Click | Scribble | BoxAround, Field(discriminator="type")]
+Given = Annotated[ClickBody | ScribbleBody | BoxBody, Field(discriminator="type")]
 Several = Annotated[list[Given], Field(min_length=1, max_length=MOST_TOGETHER)]
 
 

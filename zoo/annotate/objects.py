@@ -7,14 +7,14 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from zoo.annotate.document import Event, History, history_of
-from zoo.annotate.grid import Grid, grid_of
+from zoo.annotate.grid import PixelGrid, grid_of
 from zoo.annotate.journal import Journal, Kept
 from zoo.annotate.live import Live
 from zoo.annotate.models import Models
@@ -52,7 +52,7 @@ class New:
     """An object to be begun.
 
     Attributes:
-        made: with what; see `Objects.begin`.
+        made: with what; see `AnnotatedObjects.begin`.
         events: what is done to it at once.
         seen: what is answered of it, where its mask is known; else it is segmented.
         mask: this mask.
@@ -63,7 +63,7 @@ class New:
     mask: Mask | None = None
 
 
-class Objects:
+class AnnotatedObjects:
     """Objects as resources. Each has a lock, and what is done to one is on the disk before it is answered.
 
     Args:
@@ -89,7 +89,11 @@ class Objects:
 
     def of_image(self, image: str) -> list[dict[str, Any]]:
         """The answers of all objects of an image."""
-        return [self.get(identity) for identity in self.journal.of_image(image)]
+        found = []
+        for identity in self.journal.of_image(image):
+            with suppress(RefusedError):  # deleted meanwhile
+                found.append(self.get(identity))
+        return found
 
     def begin(self, new: Sequence[New]) -> list[dict[str, Any]]:
         """Begin objects, all or none.
@@ -140,7 +144,13 @@ class Objects:
             if not changes:
                 if entry.live is None or after.about["checkpoint"] != entry.live.model.name:
                     entry.live = self._live(kept, after)
-                kept = self._followed(kept, after, entry.live, began)
+                try:
+                    kept = self._followed(kept, after, entry.live, began)
+                except RefusedError:
+                    raise
+                except Exception:
+                    entry.live = None  # it may have stopped half way
+                    raise
             kept = replace(kept, number=kept.number + 1)
             try:
                 kept = replace(kept, revision=self.journal.append(kept, event))
@@ -165,10 +175,10 @@ class Objects:
             entry.live.follow(history.now)
             return png(np.rint(entry.live.probability * 255).astype(np.uint8)), kept.revision
 
-    def read(self, identity: str) -> tuple[Kept, History, Grid, Mask]:
+    def read(self, identity: str) -> tuple[Kept, History, PixelGrid, Mask]:
         """An object with where its mask lies, and the mask."""
         with self._open(identity) as (_, kept, history):
-            return kept, history, Grid.of_json(kept.seen["grid"]), read_mask(kept.mask)
+            return kept, history, PixelGrid.of_json(kept.seen["grid"]), read_mask(kept.mask)
 
     def geometry(self, identity: str) -> tuple[Kept, History, Geometry | None]:
         """The polygons of an object's mask; None where it is empty."""
@@ -222,7 +232,7 @@ class Objects:
         kept, events = found
         return kept, history_of(_about(kept.made), [each for each in events if each["do"] != "begin"])
 
-    def _grid(self, kept: Kept, history: History) -> Grid:
+    def _grid(self, kept: Kept, history: History) -> PixelGrid:
         """The pixels that the object's checkpoint sees of its region."""
         wanted = self.models.about(history.about["checkpoint"]).mpp
         with self.pictures.open(kept.image) as slide:
@@ -233,7 +243,7 @@ class Objects:
             )
         mpp = kept.made.get("mpp") if mpp is None else mpp
         if "grid" in kept.made and history.about["checkpoint"] == kept.made["checkpoint"]:
-            return Grid.of_json(kept.made["grid"])
+            return PixelGrid.of_json(kept.made["grid"])
         return grid_of(size, mpp, wanted, kept.made.get("region"), fit=kept.made.get("fit", False))
 
     def _live(self, kept: Kept, history: History) -> Live:
@@ -255,7 +265,7 @@ class Objects:
         mask = live.mask(history.now, history.about["threshold"])
         return self._seen(kept, history, live.grid, mask, model, time.perf_counter() - began)
 
-    def _check(self, checkpoint: str, grid: Grid, each: Interaction) -> None:
+    def _check(self, checkpoint: str, grid: PixelGrid, each: Interaction) -> None:
         about = self.models.about(checkpoint)
         if not about.takes(each.kind):
             kinds = ", ".join(about.interaction)
@@ -264,7 +274,7 @@ class Objects:
             )
         check(grid.within(each), grid.size)
 
-    def _seen(self, kept: Kept, history: History, grid: Grid, mask: Mask, model: float, whole: float) -> Kept:
+    def _seen(self, kept: Kept, history: History, grid: PixelGrid, mask: Mask, model: float, whole: float) -> Kept:
         threshold = history.about["threshold"]
         if threshold is None:
             threshold = self.models.threshold(history.about["checkpoint"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.shapes import bounds, mask_of
 from zoo.annotate.wholes import Whole
 from zoo.images.labels import write_labels
@@ -17,7 +17,7 @@ from zoo.images.pyramid import write_pyramid
 from zoo.images.raster import Place, Raster
 
 
-def painted(found: Sequence[Whole], grid: Grid) -> NDArray[np.int32]:
+def painted(found: Sequence[Whole], grid: PixelGrid) -> NDArray[np.int32]:
     """(H, W): object i has id i + 1; where two overlap, the later one has the pixel."""
     labels = np.zeros(grid.size, np.int32)
     for number, each in enumerate(found, 1):
@@ -26,7 +26,7 @@ def painted(found: Sequence[Whole], grid: Grid) -> NDArray[np.int32]:
     return labels
 
 
-def label_file(found: Sequence[Whole], grid: Grid, suffix: str) -> bytes:
+def label_file(found: Sequence[Whole], grid: PixelGrid, suffix: str) -> bytes:
     """The label image of a grid that fits into memory, as a file of this kind."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"labels{suffix}"
@@ -34,7 +34,7 @@ def label_file(found: Sequence[Whole], grid: Grid, suffix: str) -> bytes:
         return path.read_bytes()
 
 
-def pyramid_file(found: Sequence[Whole], grid: Grid, path: Path) -> None:
+def pyramid_file(found: Sequence[Whole], grid: PixelGrid, path: Path) -> None:
     """The label image of any grid as a pyramidal TIFF, tile by tile."""
     kind = np.uint8 if len(found) < 2**8 else np.uint16 if len(found) < 2**16 else np.int32
     with (
@@ -49,7 +49,7 @@ def pyramid_file(found: Sequence[Whole], grid: Grid, path: Path) -> None:
         write_pyramid(path, labels, grid.mpp, Path(folder))
 
 
-def _parts(each: Whole, grid: Grid) -> list[tuple[Place, NDArray[np.bool_]]]:
+def _parts(each: Whole, grid: PixelGrid) -> list[tuple[Place, NDArray[np.bool_]]]:
     """Rows and columns in which an object lies, and which of their pixels are its; nothing where it is outside."""
     geometry = each.geometry(exact=True)
     if geometry is None:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root, kind_of
 from zoo.slides.part import opened
@@ -37,7 +37,7 @@ class _Held:
 
 
 @dataclass(frozen=True)
-class About:
+class PictureFacts:
     """What is known of an image; see the API."""
 
     image: str
@@ -64,12 +64,12 @@ class Pictures:
         self._tile_bytes = 0
         self._lock = threading.Lock()
 
-    def about(self, name: str) -> About:
+    def about(self, name: str) -> PictureFacts:
         """Size, resolution and number of levels."""
         with self.open(name) as slide:
             width, height = slide.size
             kind = kind_of(self.root.file(name)) or "image"
-            return About(name, kind, width, height, slide.mpp, TILE, _levels(slide.size))
+            return PictureFacts(name, kind, width, height, slide.mpp, TILE, _levels(slide.size))
 
     def version(self, name: str) -> Version:
         """The file of an image as it is now."""
@@ -129,7 +129,7 @@ class Pictures:
         with self.open(name) as slide:
             return jpeg(slide.thumbnail(side)[0])
 
-    def read(self, name: str, grid: Grid) -> NDArray[np.uint8]:
+    def read(self, name: str, grid: PixelGrid) -> NDArray[np.uint8]:
         """(H, W, 3) of a region's pixels."""
         height, width = grid.size
         with self.open(name) as slide:

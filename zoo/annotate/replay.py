@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from zoo.annotate.document import History, history_of
-from zoo.annotate.grid import Grid, grid_of
+from zoo.annotate.grid import PixelGrid, grid_of
 from zoo.annotate.journal import Journal, Kept
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.root import Root
@@ -83,7 +83,7 @@ def write_replay(journal: Path, root: Path, checkpoints: Sequence[str], out: Pat
     return out / TABLE, [f"{count} objects of {len(images)} images", *notes]
 
 
-def _objects(kept: Journal, pictures: Pictures, left: dict[str, int]) -> Iterator[tuple[Kept, History, Grid]]:
+def _objects(kept: Journal, pictures: Pictures, left: dict[str, int]) -> Iterator[tuple[Kept, History, PixelGrid]]:
     """The objects that can be replayed; of others it is counted why not."""
     for identity in kept.of_image():
         read = kept.read(identity)
@@ -96,10 +96,12 @@ def _objects(kept: Journal, pictures: Pictures, left: dict[str, int]) -> Iterato
         elif not history.said:
             left["without interactions"] += 1
         else:
-            yield one, history, Grid.of_json(one.seen["grid"])
+            yield one, history, PixelGrid.of_json(one.seen["grid"])
 
 
-def _finer(one: Kept, history: History, grid: Grid, pictures: Pictures, finest: float | None) -> tuple[Whole, Grid]:
+def _finer(
+    one: Kept, history: History, grid: PixelGrid, pictures: Pictures, finest: float | None
+) -> tuple[Whole, PixelGrid]:
     """An object in the pixels of its region at the finest resolution that anybody asks for."""
     about = pictures.about(one.image)
     mpp = None if grid.mpp is None else grid.mpp / grid.downsample

@@ -21,7 +21,7 @@ Kind = Literal["folder", "image", "slide"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class Listed:
     """A line of a folder's list; `path` is relative to the root, with slashes."""
 
     name: str
@@ -66,7 +66,7 @@ class Root:
             )
         return path
 
-    def entries(self, name: str = "") -> list[Entry]:
+    def entries(self, name: str = "") -> list[Listed]:
         """The folders, and the images and slides, of a folder; hidden ones, and links that lead out, are left out.
 
         Raises:
@@ -86,10 +86,10 @@ class Root:
         found = [path for path in found if self._leads_inside(path) and kind_of(path) is not None and _is_text(path)]
         return sorted(map(self._entry, found[:MOST_ENTRIES]), key=lambda entry: entry.kind != "folder")
 
-    def _entry(self, path: Path) -> Entry:
+    def _entry(self, path: Path) -> Listed:
         kind = kind_of(path)
         assert kind is not None  # others are left out
-        return Entry(path.name, path.relative_to(self.folder).as_posix(), kind)
+        return Listed(path.name, path.relative_to(self.folder).as_posix(), kind)
 
     def _inside(self, name: str) -> Path:
         """A path that is below the root, also once links are followed."""

@@ -10,7 +10,7 @@ from fastapi import Depends, Query, Request
 
 from zoo.annotate.journal import Journal
 from zoo.annotate.models import Models
-from zoo.annotate.objects import Objects
+from zoo.annotate.objects import AnnotatedObjects
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.root import Root
 
@@ -32,7 +32,7 @@ class Service:
     pictures: Pictures
     models: Models
     journal: Journal
-    objects: Objects
+    objects: AnnotatedObjects
     classes: Sequence[tuple[str, str]]
 
 

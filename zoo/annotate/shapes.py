@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.refused import RefusedError
 from zoo.images.geojson import placed, polygons
 from zoo.images.simplify import simplified
@@ -50,7 +50,7 @@ def bounds(geometry: Geometry) -> tuple[float, float, float, float]:
     return x0, y0, x1, y1
 
 
-def mask_of(geometry: Geometry, grid: Grid) -> Mask:
+def mask_of(geometry: Geometry, grid: PixelGrid) -> Mask:
     """(H, W): the pixels whose centres lie in a checked geometry; of rings the even-odd rule."""
     rings = [(ring - np.array(grid.origin)) / grid.downsample for ring in _rings(geometry)]
     return filled(rings, grid.size)
@@ -76,7 +76,7 @@ def filled(rings: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> Mask:
     return inside
 
 
-def geometry_of(mask: Mask, grid: Grid, exact: bool = False) -> Geometry | None:
+def geometry_of(mask: Mask, grid: PixelGrid, exact: bool = False) -> Geometry | None:
     """The valid polygons of a mask (H, W); None of an empty one.
 
     Args:

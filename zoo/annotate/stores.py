@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.annotate.grid import MOST_PIXELS, Grid, grid_of
+from zoo.annotate.grid import MOST_PIXELS, PixelGrid, grid_of
 from zoo.annotate.paint import painted
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.wholes import Whole
@@ -63,7 +63,7 @@ def write_store(path: Path, pictures: Pictures, images: Mapping[str, Sequence[Wh
                 group.keep_interactions(said_in(found, labels, grid))
 
 
-def said_in(found: Sequence[Whole], labels: Any, grid: Grid) -> str:
+def said_in(found: Sequence[Whole], labels: Any, grid: PixelGrid) -> str:
     """What was said of the objects of a label image, in its pixels, in order of their ids, as JSON."""
     objects = [
         {"id": number, "interactions": [written(each) for each in said_of(found[number - 1], grid)]}
@@ -72,7 +72,7 @@ def said_in(found: Sequence[Whole], labels: Any, grid: Grid) -> str:
     return json.dumps({"schema": SCHEMA, "objects": objects}, allow_nan=False)
 
 
-def said_of(whole: Whole, grid: Grid) -> list[Interaction]:
+def said_of(whole: Whole, grid: PixelGrid) -> list[Interaction]:
     """What was said of an object in pixels of a grid, with turns from 0 on; what lies outside is left out."""
     said = []
     turns: dict[int, int] = {}
@@ -86,7 +86,7 @@ def said_of(whole: Whole, grid: Grid) -> list[Interaction]:
     return said
 
 
-def regions(found: Sequence[Whole], size: tuple[int, int], mpp: float | None) -> list[Grid]:
+def regions(found: Sequence[Whole], size: tuple[int, int], mpp: float | None) -> list[PixelGrid]:
     """What is stored of an image of width and height `size`: all, or what was worked on, at the finest resolution."""
     down = min((each.grid.downsample for each in found), default=1.0)
     wanted = None if mpp is None else mpp * down

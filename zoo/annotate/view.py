@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.annotate.document import History
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.journal import Kept
 from zoo.annotate.shapes import Mask, bounding_box
 from zoo.interactions.wire import written
 
 
-def seen_of(grid: Grid, mask: Mask, threshold: float, model: float, whole: float) -> dict[str, Any]:
+def seen_of(grid: PixelGrid, mask: Mask, threshold: float, model: float, whole: float) -> dict[str, Any]:
     """What is kept of a mask that was made at a threshold, and took the model and all together these seconds."""
     box = bounding_box(mask)
     bounds = None if box is None else list(grid.part(*box).region)
@@ -26,7 +26,7 @@ def seen_of(grid: Grid, mask: Mask, threshold: float, model: float, whole: float
 
 def answer(kept: Kept, history: History) -> dict[str, Any]:
     """An object as the API gives it."""
-    grid = Grid.of_json(kept.seen["grid"])
+    grid = PixelGrid.of_json(kept.seen["grid"])
     pixels = kept.seen["pixels"]
     return {
         "id": kept.id,

@@ -9,9 +9,9 @@ from math import ceil, floor
 import torch
 
 from zoo.annotate.document import History
-from zoo.annotate.grid import EDGE, MOST_PIXELS, Grid
+from zoo.annotate.grid import EDGE, MOST_PIXELS, PixelGrid
 from zoo.annotate.journal import Kept
-from zoo.annotate.objects import Objects
+from zoo.annotate.objects import AnnotatedObjects
 from zoo.annotate.shapes import Geometry, Mask, bounding_box, geometry_of, mask_of
 from zoo.inference.children import enlarged
 from zoo.ops.frame import Frame
@@ -31,7 +31,7 @@ class Whole:
 
     kept: Kept
     history: History
-    grid: Grid
+    grid: PixelGrid
     mask: Mask
     children: int = 0
 
@@ -46,10 +46,10 @@ class Whole:
         return geometry_of(self.mask, self.grid, exact)
 
 
-Read = tuple[Kept, History, Grid, Mask]
+Read = tuple[Kept, History, PixelGrid, Mask]
 
 
-def wholes(objects: Objects, image: str) -> list[Whole]:
+def wholes(objects: AnnotatedObjects, image: str) -> list[Whole]:
     """All objects of an image that are nobody's child, in the order in which they were begun."""
     read = {identity: objects.read(identity) for identity in objects.journal.of_image(image)}
     closer: dict[str, list[Read]] = {}
@@ -62,7 +62,7 @@ def wholes(objects: Objects, image: str) -> list[Whole]:
     ]
 
 
-def zoomed(mask: Mask, low: Grid, grid: Grid) -> Mask:
+def zoomed(mask: Mask, low: PixelGrid, grid: PixelGrid) -> Mask:
     """(H, W): a mask in the pixels of another grid, enlarged as ZoomISEG does it: cubic, then above 0.5.
 
     Beyond the region that the mask is of, nothing is set.
@@ -81,7 +81,7 @@ def zoomed(mask: Mask, low: Grid, grid: Grid) -> Mask:
     return found
 
 
-def covered(region: Grid, grid: Grid) -> tuple[slice, slice]:
+def covered(region: PixelGrid, grid: PixelGrid) -> tuple[slice, slice]:
     """The rows and columns of a grid whose pixels' centres lie in another one's region."""
     x, y, w, h = region.region
     found = []
@@ -117,7 +117,7 @@ def _joined(one: Read, closer: Sequence[Read]) -> Whole:
     return Whole(kept, history, target, whole, len(closer))
 
 
-def _around(regions: Sequence[tuple[float, float, float, float]], finest: Grid) -> Grid:
+def _around(regions: Sequence[tuple[float, float, float, float]], finest: PixelGrid) -> PixelGrid:
     """Pixels that go on from a grid's and hold all regions; coarser where these would be too many."""
     x0, y0 = (min(each[k] for each in regions) for k in (0, 1))
     x1, y1 = (max(each[k] + each[k + 2] for each in regions) for k in (0, 1))
@@ -127,4 +127,4 @@ def _around(regions: Sequence[tuple[float, float, float, float]], finest: Grid) 
     ]
     size = tuple(ceil((high - start) / down - EDGE) for high, start in zip((y1, x1), reversed(starts), strict=True))
     mpp = None if finest.mpp is None else finest.mpp / finest.downsample * down
-    return Grid((starts[0], starts[1]), down, (size[0], size[1]), mpp)
+    return PixelGrid((starts[0], starts[1]), down, (size[0], size[1]), mpp)

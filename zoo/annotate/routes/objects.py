@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from zoo.annotate.begin import begin, imported, many
 from zoo.annotate.document import say
 from zoo.annotate.exports import named_feature
-from zoo.annotate.grid import Grid
+from zoo.annotate.grid import PixelGrid
 from zoo.annotate.messages import Changes, Import, Lasso, Many, NewObject, Turn
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.service import Answer, Here, ImageName
@@ -124,7 +124,7 @@ def polygons(here: Here, identity: Identity) -> Answer:
     kept, history, geometry = here.objects.geometry(identity)
     if geometry is None:
         return {"type": "Feature", "id": kept.id, "geometry": None, "properties": {"objectType": "annotation"}}
-    grid = Grid.of_json(kept.seen["grid"])
+    grid = PixelGrid.of_json(kept.seen["grid"])
     return named_feature(kept.id, history.about["class"], geometry, kept.seen["pixels"], grid.downsample, grid.mpp)
 
 
