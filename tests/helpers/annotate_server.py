@@ -23,9 +23,9 @@ def main() -> None:
         if server == 0:
             print(os.getpid(), flush=True)
             listening = bound("127.0.0.1", 0)
-            address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            said = f"zoo annotate: http://127.0.0.1:{listening.getsockname()[1]}"
             with suppress(KeyboardInterrupt):
-                serve(create_app(root, Path(line.strip()), models), listening, address, None)
+                serve(create_app(root, Path(line.strip()), models), listening, said, None)
             os._exit(0)
         os.waitpid(server, 0)
         print("ended", flush=True)
