@@ -51,6 +51,7 @@ WRONG = {
     "leaderboard": ["--no-such-option"],
     "annotate": ["--no-such-option"],
     "new": ["encoder", "torch"],
+    "replay": ["--no-such-option"],
     "publish": ["a.ckpt"],
     "prep": ["no-such-data"],
 }
