@@ -35,7 +35,8 @@ def files_and_commands(page: str) -> tuple[dict[str, str], list[str]]:
             commands += [line for line in content.replace("\\\n", " ").splitlines() if line]
             continue
         before = text[: block.start()].strip().rpartition("\n\n")[2]
-        named = FILE.findall(content.splitlines()[0]) or FILE.findall(before)
+        first = content.splitlines()[0]
+        named = (FILE.findall(first) if first.startswith("#") else []) or FILE.findall(before)
         if named:
             files[named[-1]] = content
     return files, commands
