@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from zoo.errors import DataError
@@ -32,6 +33,30 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+def locked(path: Path, waiting: str) -> AbstractContextManager[object]:
+    """Until the context ends, no other process does what is done to `path`; makes its folder.
+
+    Args:
+        path: of a file or a folder.
+        waiting: what to say when another process has to be waited for.
+
+    Raises:
+        OSError: the place can't be written to, or knows no locks.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        try:
+            return lock.acquire(timeout=0)
+        except Timeout:
+            print(waiting, file=sys.stderr)
+            return lock.acquire()
+    except NotImplementedError:
+        raise OSError("it knows no locks") from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -41,6 +41,11 @@ def published(trained: Path, folder: Path, *further: object) -> int:
     return main(["publish", str(trained / "last.ckpt"), "--to", str(folder), *map(str, further)])
 
 
+def shown(folder: Path) -> list[str]:
+    """What a person sees of a folder; locks are hidden."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def test_a_training_becomes_a_folder_and_an_entry(trained, tmp_path, card):
     folder = tmp_path / "lab" / "tiny"
     assert published(trained, folder, "--card", card, "--metric", "AJI, Disks=0.5") == 0
@@ -58,7 +63,7 @@ def test_a_training_becomes_a_folder_and_an_entry(trained, tmp_path, card):
     session = zoo.load("tiny", index=str(tmp_path / "lab"))
     assert session.mpp == 0.25
     assert session.engine.window == 32
-    assert sorted(path.name for path in (tmp_path / "lab").iterdir()) == ["index.yaml", "tiny"]
+    assert shown(tmp_path / "lab") == ["index.yaml", "tiny"]
 
 
 def test_averaged_weights_are_published(trained, tmp_path):
@@ -124,7 +129,20 @@ def test_published_again(trained, tmp_path, card):
     # New ones replace them.
     assert main([*again, "--metric", "AJI, Disks=0.25"]) == 0
     assert entries(tmp_path / "lab" / "index.yaml")["tiny"].metrics == {"AJI, Disks": 0.25}
-    assert sorted(path.name for path in (tmp_path / "lab").iterdir()) == ["index.yaml", "tiny"]
+    assert shown(tmp_path / "lab") == ["index.yaml", "tiny"]
+
+
+def test_what_can_be_said_is_what_the_card_says_or_what_was_said_in_training(trained, tmp_path, card):
+    def said(*further: object) -> tuple[str, ...]:
+        assert published(trained, tmp_path / "x", *further) == 0
+        return entries(tmp_path / "index.yaml")["x"].interaction
+
+    assert said() == ("click",)
+    text = card.read_text()
+    card.write_text(text + "interaction: squiggle, click\n")
+    assert said("--card", card) == ("squiggle", "click")
+    card.write_text(text)
+    assert said("--card", card) == ("squiggle", "click")
 
 
 def changes_of(readme: Path) -> list[str]:
@@ -184,7 +202,7 @@ def test_what_fails_half_way_leaves_the_old_folder(trained, tmp_path, card, monk
     assert main(["publish", str(second_step(trained)), "--to", str(tmp_path / "y")]) == 2
     assert checksums(tmp_path / "x") == before
     assert (tmp_path / "index.yaml").read_text() == index
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.yaml", "index.yaml", "x"]
+    assert shown(tmp_path) == ["card.yaml", "index.yaml", "x"]
 
 
 def test_the_card_says_everything(trained, tmp_path, card):

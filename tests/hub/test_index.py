@@ -3,6 +3,8 @@
 import hashlib
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -226,7 +228,8 @@ def test_the_shipped_index_is_true():
         total = sum((folder / file).stat().st_size for file in entry.files)
         assert (total, total < 13e6) == (entry.size, True)
         card = yaml.safe_load((index.HERE / "cards" / f"{name}.yaml").read_text())
-        assert (card["task"], card["data"]) == (", ".join(entry.task), ", ".join(entry.data))
+        said = (entry.task, entry.interaction, entry.data)
+        assert (card["task"], card["interaction"], card["data"]) == tuple(map(", ".join, said))
         for measured, value in (entry.metrics or {}).items():
             what = measured.split(",")[0]
             rows = [line.split(" | ") for line in (folder / "README.md").read_text().splitlines() if line[:1] == "|"]
@@ -239,3 +242,14 @@ def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("ISEGZOO_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "isegzoo"
+
+
+def test_an_entry_of_each_of_many_processes(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from zoo.hub.index import Entry, write_entry\n"
+        "for k in range(10): write_entry(Path(sys.argv[1]), f'{sys.argv[2]}{k}', Entry('T', 'MIT', {'a': '0' * 64}))"
+    )
+    path = tmp_path / "lab" / "index.yaml"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in "ab"]
+    assert [each.wait(60) for each in both] == [0, 0]
+    assert sorted(entries(path)) == sorted(f"{name}{k}" for name in "ab" for k in range(10))

@@ -6,23 +6,20 @@ import hashlib
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from rich.progress import DownloadColumn, Progress
 
 from zoo.errors import CheckpointError
-from zoo.files import sha256
+from zoo.files import locked, sha256
 from zoo.hub.fetch import BrokenOffError, MissingError, fetch_file, fetch_text, not_writable
-from zoo.hub.index import CARD, CONFIG, DIGEST, LICENCE, WEIGHTS
+from zoo.hub.index import CARD, CONFIG, DIGEST, LICENCE, SUMS, WEIGHTS
 from zoo.progress import ProgressBar
 
 NEEDED, WELCOME = (CONFIG, WEIGHTS), (CARD, LICENCE)
 """Files of a checkpoint folder: without these it is none, these may be missing."""
-SUMS = "SHA256SUMS"
-"""Checksums of a folder, as `sha256sum` writes them."""
 
 
 def cache_folder() -> Path:
@@ -145,24 +142,11 @@ def filling(folder: Path) -> Iterator[tuple[Path | None, Progress]]:
             raise not_writable(work, error) from None
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
+def _locked(folder: Path) -> AbstractContextManager[object]:
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"{folder.name}: another process downloads it; waiting for it", file=sys.stderr)
-            lock.acquire()
-    except (OSError, NotImplementedError) as error:
-        raise not_writable(folder, error if isinstance(error, OSError) else OSError("it knows no locks")) from None
-    try:
-        yield
-    finally:
-        lock.release()
+        return locked(folder, f"{folder.name}: another process downloads it; waiting for it")
+    except OSError as error:
+        raise not_writable(folder, error) from None
 
 
 def verify(folder: Path, files: Mapping[str, str]) -> None:

@@ -30,6 +30,8 @@ class Card:
         limits: what it can't do, and where it fails.
         citation: what a publication has to cite.
         task: what it segments, for the index: `nuclei`, `glands`, `region`; several are separated by commas.
+        interaction: what can be said, for the index: `click`, `scribble`, `squiggle`, `box`, separated by commas; where
+            it is empty, what its users said in training.
         data: names of the data sets, for the index, separated by commas.
     """
 
@@ -40,12 +42,18 @@ class Card:
     limits: str = UNSTATED
     citation: str = ""
     task: str = ""
+    interaction: str = ""
     data: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """What it segments, one by one."""
         return _listed(self.task)
+
+    @property
+    def interactions(self) -> tuple[str, ...]:
+        """What can be said, one by one."""
+        return _listed(self.interaction)
 
     @property
     def data_sets(self) -> tuple[str, ...]:

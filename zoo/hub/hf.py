@@ -10,7 +10,8 @@ from pathlib import Path
 
 from zoo.errors import CheckpointError
 from zoo.files import sha256
-from zoo.hub.cache import NEEDED, SUMS, WELCOME, cache_folder, read_sums, verify
+from zoo.hub.cache import NEEDED, WELCOME, cache_folder, read_sums, verify
+from zoo.hub.index import SUMS
 
 SCHEME = "hf://"
 ADDRESS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([^/@]+))?((?:/[\w.-]+)*)/?")

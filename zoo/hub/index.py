@@ -10,13 +10,15 @@ from typing import Any
 
 import yaml
 
-from zoo.errors import CheckpointError
-from zoo.files import sha256, write_text
+from zoo.errors import CheckpointError, DataError
+from zoo.files import locked, sha256, write_text
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
 CONFIG, WEIGHTS, CARD, LICENCE = "config.yaml", "model.safetensors", "README.md", "LICENSE"
 """Files of a checkpoint's folder."""
+SUMS = "SHA256SUMS"
+"""Checksums of the others, as `sha256sum` writes them."""
 OWN = "isegzoo"
 """Name of the index that comes with the package."""
 PLAIN = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -133,14 +135,22 @@ def _entry(name: str, given: Any, source: object) -> Entry:
 
 
 def write_entry(path: Path, name: str, entry: Entry) -> None:
-    """Add an entry to an index file, or replace it; the others stay."""
-    content = yaml.safe_load(path.read_text()) if path.is_file() else None
+    """Add an entry to an index file, or replace it; the others stay, also those that another process adds meanwhile.
+
+    Raises:
+        DataError: the place can't be written to.
+    """
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(entry).items()}
-    content = {**(content or {}), name: given}
-    write_text(path, yaml.safe_dump(content, sort_keys=False))
+    try:
+        lock = locked(path, f"{path}: another process writes to it; waiting for it")
+    except OSError as error:
+        raise DataError(f"{path}: can't be written ({error.strerror or error}); choose another folder") from None
+    with lock:
+        content = yaml.safe_load(path.read_text()) if path.is_file() else None
+        write_text(path, yaml.safe_dump({**(content or {}), name: given}, sort_keys=False))
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """sha256 of each file of a folder."""
+    """sha256 of each file of a folder, except hidden ones and those that hold it."""
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
-    return {path.name: sha256(path) for path in files}
+    return {path.name: sha256(path) for path in files if path.name != SUMS}

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zoo.files import write_bytes, write_text
-from zoo.hub.cache import SUMS
-from zoo.hub.index import CARD, LICENCE
+from zoo.hub.index import CARD, LICENCE, SUMS
 from zoo.images.drawing import overlay
 from zoo.interactions import Interactions
 from zoo.publishing.checkpoint import Publication

@@ -17,10 +17,9 @@ from zoo.comparison.result import read
 from zoo.config.runs import CONFIG as EXPERIMENT
 from zoo.errors import CheckpointError
 from zoo.files import sha256, write_text
-from zoo.hub.cache import SUMS
 from zoo.hub.card import Card, section, title_of
 from zoo.hub.folder import save_folder
-from zoo.hub.index import CARD, CONFIG, HERE, LICENCE, PLAIN, SHIPPED, WEIGHTS, Entry, entries
+from zoo.hub.index import CARD, CONFIG, HERE, LICENCE, PLAIN, SHIPPED, SUMS, WEIGHTS, Entry, entries
 from zoo.publishing.changes import changes
 from zoo.publishing.place import write_sums
 from zoo.publishing.source import Source
@@ -77,7 +76,7 @@ class Replaced:
 def write_checkpoint(folder: Path, source: Source, said: Publication, before: Replaced) -> Entry:
     """Write a checkpoint's folder and return its entry for an index.
 
-    What an earlier entry says stays where nothing new is said of it: metrics, task, data and address.
+    What an earlier entry says stays where nothing new is said of it: metrics, task, interaction, data and address.
 
     Raises:
         CheckpointError: weights can't be stored as asked, or the file of the licence is not there.
@@ -97,6 +96,7 @@ def write_checkpoint(folder: Path, source: Source, said: Publication, before: Re
         write_text(folder / LICENCE, kept)
     files = write_sums(folder)
     old, card = before.entry, said.card
+    trained = () if source.gives is None else (source.gives,)
     return Entry(
         title=title_of(text),
         licence=licence,
@@ -104,7 +104,7 @@ def write_checkpoint(folder: Path, source: Source, said: Publication, before: Re
         mpp=source.mpp,
         url=said.url or (old.url if old else None),
         task=(card.tasks if card else ()) or (old.task if old else ()),
-        interaction=() if source.gives is None else (source.gives,),
+        interaction=(card.interactions if card else ()) or (old.interaction if old else ()) or trained,
         data=(card.data_sets if card else ()) or (old.data if old else ()),
         metrics=dict(said.metrics) or (old.metrics if old else None),
         size=sum((folder / file).stat().st_size for file in files),

@@ -15,8 +15,7 @@ from torch import nn
 
 from zoo.errors import ConfigError
 from zoo.files import write_bytes, write_text
-from zoo.hub.cache import SUMS
-from zoo.hub.index import CARD, LICENCE
+from zoo.hub.index import CARD, LICENCE, SUMS
 from zoo.inference.evaluating import evaluating
 from zoo.publishing.checkpoint import Publication
 from zoo.publishing.compared import check

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from zoo.errors import CheckpointError
 from zoo.files import write_text
-from zoo.hub.cache import SUMS
-from zoo.hub.index import checksums
+from zoo.hub.index import SUMS, checksums
 
 
 @contextmanager
@@ -49,6 +48,6 @@ def replacing_folder(folder: Path, ours: Collection[str]) -> Iterator[Path]:
 
 def write_sums(folder: Path) -> dict[str, str]:
     """Write the checksums of a folder's files beside them, as `sha256sum` does, and return them."""
-    found = {file: digest for file, digest in checksums(folder).items() if file != SUMS}
+    found = checksums(folder)
     write_text(folder / SUMS, "".join(f"{digest}  {file}\n" for file, digest in found.items()))
     return found

@@ -10,10 +10,10 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import sha256
-from zoo.hub.cache import NEEDED, SUMS, read_sums
+from zoo.hub.cache import NEEDED, read_sums
 from zoo.hub.card import UNSTATED, section, title_of
 from zoo.hub.folder import read_config
-from zoo.hub.index import CARD, CONFIG, DIGEST, LICENCE, Entry
+from zoo.hub.index import CARD, CONFIG, DIGEST, LICENCE, SUMS, Entry
 from zoo.hub.load import load
 from zoo.interactions import Click, Scribble
 from zoo.publishing.checkpoint import FILES
