@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.common import Row
 from zoo.hub.load import load
-from zoo.inference.coarse import Coarse
+from zoo.inference.layered import Layered
 from zoo.inference.session import Session
 from zoo.interactions import Click
 
@@ -88,8 +88,8 @@ def _watched(session: Session) -> Callable[[], float]:
 
 def _bytes(kept: Any) -> Iterator[int]:
     """Of all tensors in what is kept, a tensor in two places twice."""
-    if isinstance(kept, Coarse):
-        yield from _bytes([kept.seen, kept.windows])
+    if isinstance(kept, Layered):
+        yield from _bytes(kept.layers)
     elif isinstance(kept, torch.Tensor):
         yield kept.nbytes
     elif isinstance(kept, dict | list | tuple):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zoo.inference.bounds import positive_bounds
 from zoo.inference.change import Change, Edit, Edits, box_of, differing, overwrite, selected
-from zoo.inference.coarse import Coarse
 from zoo.inference.engine import Engine, State
+from zoo.inference.layered import Layered
 from zoo.inference.network_engine import COLUMNS, ROWS
-from zoo.inference.zoom_in import positive_bounds
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame, Slices
 from zoo.ops.places import holds
@@ -55,7 +55,7 @@ class KeptMask:
         self.back = None if frame is None else frame.inverse(size)
         self.place: Slices | None = None
         self.reach = engine.reach
-        if self.reach == "pixel" and ROWS in state and isinstance(state["probability"], Coarse):
+        if self.reach == "pixel" and ROWS in state and isinstance(state["probability"], Layered):
             self.reach = "objects"  # which holds all that is above the threshold: nobody reads the rest
         if self.reach == "objects" and ROWS not in state:
             self.reach = "image"

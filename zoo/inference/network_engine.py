@@ -9,22 +9,24 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
+from zoo.inference.bounds import bounds_of
 from zoo.inference.change import Edit, Edits
-from zoo.inference.coarse import Coarse, averaged, of_view
 from zoo.inference.engine import Change, Engine, State, pick
+from zoo.inference.layered import Layered, averaged
 from zoo.inference.looks import Looks
 from zoo.inference.precision import Precision, in_precision
 from zoo.inference.refiner import Refiner
 from zoo.inference.segmenter import Refinable, Segmenter
 from zoo.inference.view import FlippedView, View
 from zoo.inference.zoom import Zoom
-from zoo.inference.zoom_in import along
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 
 REFINER = "refiner."
 ROWS, COLUMNS = "rows", "columns"
-SEEN = "seen"
+SEEN, SEEN_SCALE = "seen", "seen_scale"
+NOWHERE = torch.tensor([[torch.inf, torch.inf, -torch.inf, -torch.inf]], dtype=torch.float64)
+"""Bounds of no pixel."""
 PIXELS_AT_ONCE = 320 * 1024
 """Of crops, on a CPU: twice 384x384. Beyond, the samples of a batch take longer together than one after another."""
 
@@ -34,8 +36,8 @@ class NetworkEngine(Engine):
 
     Beside the probability, a state holds the previous mask, the last frame, how many pixels of each row and column are
     above the method's threshold, so that nobody has to look for them, and what the refiner learned, under names that
-    begin with `refiner.`. Of an image that is scaled down to be seen whole it holds this view, and what was said of the
-    image in it as a `Coarse`.
+    begin with `refiner.`. Of an image that is scaled down to be seen first it holds the image at that scale, and what
+    the method says in crops as these crops, in a `Layered`; the counts are then 1 in a box around these pixels.
 
     Args:
         method: segments crops.
@@ -75,30 +77,27 @@ class NetworkEngine(Engine):
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The previous mask before the first turn is the first probability too."""
         previous = self.method.start(image, mask)
+        size = (image.shape[-2], image.shape[-1])
+        state = {"frame": torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)}
         above = previous[:, 0] > self.method.threshold
-        state = {"probability": previous, "previous": previous}
         state |= {ROWS: above.sum(2, dtype=torch.int32), COLUMNS: above.sum(1, dtype=torch.int32)}
-        state["frame"] = torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)
-        view = self._view(state, (image.shape[-2], image.shape[-1]))
-        if view is not None:
+        if (scale := self._seen_at(size)) is not None:
             # All of a large image is read here, and not when somebody clicks.
-            coarse = of_view(previous, view)
-            state |= {SEEN: averaged(image, view), "probability": coarse, "previous": coarse}
-        return state | self._fresh(len(image), (image.shape[-2], image.shape[-1]), image.device)
+            scales = torch.full((len(image),), scale, dtype=torch.float64, device=image.device)
+            nowhere = torch.zeros_like(scales)
+            height, width = (math.ceil(side * scale - 1e-6) for side in size)
+            state |= {SEEN: averaged(image, Frame(nowhere, nowhere, scales, (height, width))), SEEN_SCALE: scales}
+            previous = Layered.of(previous, around=math.ceil(2 / scale))
+        return state | {"probability": previous, "previous": previous} | self._fresh(len(image), size, image.device)
 
-    def _view(self, state: State, size: tuple[int, int]) -> Frame | None:
-        """The frame of the first view, where it shows the whole of large images at a lower scale."""
+    def _seen_at(self, size: tuple[int, int]) -> float | None:
+        """The scale of the first view of images of `size`; None where they are seen as they are."""
         if self.zoom.window is not None or math.prod(self.zoom.largest(size)) >= math.prod(size):
             return None
-        batch, device = len(state["frame"]), state["frame"].device
-        groups = self._frames(Interactions.empty(batch, size, device), state)
-        if len(groups) != 1:
-            return None
-        frame = groups[0][1]
-        height, width = frame.size
-        whole = (frame.x0 <= 0) & (frame.y0 <= 0) & (frame.scale < 1)
-        whole &= (frame.y0 + height / frame.scale >= size[0]) & (frame.x0 + width / frame.scale >= size[1])
-        return frame if bool(whole.all()) else None
+        nothing = Interactions.empty(1, size)
+        ((_, frame),) = self.zoom.frames(nothing, torch.zeros(1, 1, 1, 1), torch.zeros(1, 5).double(), NOWHERE)
+        scale = float(frame.scale)
+        return scale if scale < 1 else None
 
     def _fresh(self, batch: int, size: tuple[int, int], device: torch.device) -> State:
         """The refiner's state before anything was said, for images of `size`."""
@@ -115,7 +114,7 @@ class NetworkEngine(Engine):
         nothing = Interactions.empty(len(image), (image.shape[-2], image.shape[-1]), image.device)
         for index, frame in self._frames(nothing, state):
             with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
-                self.looks(state[SEEN][index] if SEEN in state else frame.crop(image[index]))
+                self.looks(_shown(frame, image[index], pick(state, index)))
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Run the method in each sample's frame; outside it the probability stays."""
@@ -137,11 +136,10 @@ class NetworkEngine(Engine):
 
     def _change(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> Change:
         before = state["previous"]
-        coarse = isinstance(before, Coarse) and before.made_in(frame)
         view = self.view(
             method=self.method,
-            image=state[SEEN] if coarse else frame.crop(image),
-            previous=before.crop(frame) if isinstance(before, Coarse) else frame.crop(before),
+            image=_shown(frame, image, state),
+            previous=before.crop(frame) if isinstance(before, Layered) else frame.crop(before),
             interactions=interactions.through(frame),
             said=interactions,
             frame=frame,
@@ -151,11 +149,13 @@ class NetworkEngine(Engine):
             probability, learned = self._run(view, state)
         carried = self.method.carry(probability, view.previous)
         size = interactions.size
-        if isinstance(before, Coarse) and coarse:
-            after = Coarse(probability, before.back)
-            values = {"probability": after}
-            values["previous"] = after if carried is probability else Coarse(carried, before.back)
-            return Change({"frame": frame.rows()} | learned | values | self._counts(after), {})
+        if isinstance(before, Layered):
+            now = state["probability"]
+            assert isinstance(now, Layered)  # both begin as one
+            after = now.covered(frame, probability)
+            same = carried is probability and now is before
+            values = {"probability": after, "previous": after if same else before.covered(frame, carried)}
+            return Change({"frame": frame.rows()} | learned | values | self._around(after, size), {})
         edits = {"probability": _edits(frame, probability, size)}
         edits["previous"] = edits["probability"] if carried is probability else _edits(frame, carried, size)
         edits |= self._counted(edits["probability"], state)
@@ -172,16 +172,14 @@ class NetworkEngine(Engine):
                 found[name].append(Edit(edit.sample, (place,), state[name][edit.sample, place] + more))
         return {name: tuple(each) for name, each in found.items()}
 
-    def _counts(self, coarse: Coarse) -> State:
-        """The numbers of pixels above the threshold in a map that was made in one view."""
-        size, device = coarse.back.size, coarse.device
-        rows, columns = (torch.zeros(len(coarse), side, dtype=torch.int32, device=device) for side in size)
-        for i in range(len(coarse)):
-            place = coarse.around(i, self.method.threshold)
-            if place is not None:
-                above = coarse[i, ..., *place][0] > self.method.threshold
-                rows[i, place[0]], columns[i, place[1]] = (above.sum(axis, dtype=torch.int32) for axis in (1, 0))
-        return {ROWS: rows, COLUMNS: columns}
+    def _around(self, probability: Layered, size: tuple[int, int]) -> State:
+        """Rows and columns that have a pixel above the threshold, and with them some around these."""
+        bounds = probability.bounds(self.method.threshold)
+        found = {}
+        for name, first, side in ((ROWS, 1, size[0]), (COLUMNS, 0, size[1])):
+            places = torch.arange(side, device=bounds.device)
+            found[name] = ((places >= bounds[:, first, None]) & (places < bounds[:, first + 2, None])).int()
+        return found
 
     def _run(self, view: View, state: State) -> tuple[Tensor, State]:
         """Probability in the crop and what the refiner learned."""
@@ -204,10 +202,12 @@ class NetworkEngine(Engine):
         return self.method.mask(state["probability"], interactions)
 
 
-def bounds_of(rows: Tensor, columns: Tensor) -> Tensor:
-    """(B, 4) float64 x0, y0, x1, y1 of all that is counted in rows (B, H) and columns (B, W); see `bounds`."""
-    (x0, x1), (y0, y1) = along(columns > 0), along(rows > 0)
-    return torch.stack([x0, y0, x1, y1], 1)
+def _shown(frame: Frame, image: Tensor, state: State) -> Tensor:
+    """What frames show of images; where they are scaled as the state has them, of these."""
+    if SEEN not in state or not torch.equal(frame.scale, state[SEEN_SCALE]):
+        return frame.crop(image)
+    scales = state[SEEN_SCALE]
+    return Frame(frame.x0 * scales, frame.y0 * scales, torch.ones_like(scales), frame.size).crop(state[SEEN])
 
 
 def _edits(frame: Frame, crops: Tensor, size: tuple[int, int]) -> Edits:

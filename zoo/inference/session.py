@@ -13,9 +13,9 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.inference.change import Change, owned
-from zoo.inference.coarse import Coarse
 from zoo.inference.engine import Engine, State, changed, pick
 from zoo.inference.kept_mask import Before, KeptMask
+from zoo.inference.layered import Layered
 from zoo.inference.remembered import Remembered
 from zoo.inference.resolution import working_frame
 from zoo.interactions import Interaction, Interactions
@@ -175,7 +175,7 @@ class Session:
     def probability(self) -> Tensor:
         """(B, 1, H, W) float32."""
         probability = self._now.state["probability"]
-        if isinstance(probability, Coarse):
+        if isinstance(probability, Layered):
             probability = probability.whole()
         if self._frame is None:
             return _lent(probability)

@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
+from zoo.inference.bounds import positive_bounds
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 
 MOST = 768
 """Twice the side of the windows that networks for regions are trained on."""
+SHRINK = 4
+"""Pixels of an image along one of a view of it, at most: objects are not to vanish."""
 
 
 class Zoom(ABC):
@@ -56,8 +59,9 @@ class WholeImage(Zoom):
     """The whole image, its right and bottom edges repeated up to a multiple of `multiple` pixels.
 
     An image of no more pixels than a square of side `most` is seen at its own scale. A larger one is scaled down to
-    that many, averaged by area: a network has not learned from more, and its time would grow with the image. None:
-    never.
+    that many, averaged by area: a network has not learned from more, and its time would grow with the image. An image
+    that would be scaled to less than a quarter is seen at a quarter in a window of four times `most`, around what was
+    said to be positive, or at what scale all of that can be seen. With `most` of None all are seen as they are.
     """
 
     def __init__(self, multiple: int = 32, most: int | None = MOST) -> None:
@@ -66,17 +70,35 @@ class WholeImage(Zoom):
         self.multiple, self.most = multiple, most
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
-        """The same frame for every sample."""
-        whole = Frame.whole(len(interactions), self.largest(interactions.size), interactions.device)
-        return replace(whole, scale=whole.scale * self._scale(interactions.size))
+        """The same frame for every sample, except in images that are seen in a window."""
+        size, crop = interactions.size, self.largest(interactions.size)
+        whole = Frame.whole(len(interactions), crop, interactions.device)
+        scale = self._scale(size)
+        if scale * SHRINK > 1 or all(side <= cells * SHRINK for side, cells in zip(size, crop, strict=True)):
+            return replace(whole, scale=whole.scale * scale)
+        limit, cells = whole.scale.new_tensor(size[::-1]), whole.scale.new_tensor(crop[::-1])
+        bounds = positive_bounds(interactions)
+        said = bounds[:, 2:] > bounds[:, :2]
+        low, high = torch.where(said, bounds[:, :2], 0.0), torch.where(said, bounds[:, 2:], limit)
+        extent = torch.where(said, high - low, 0.0)
+        scales = (cells / extent).amin(1).clamp(max=1 / SHRINK)
+        shown = cells / scales[:, None]
+        # On whole pixels of an image that is scaled down to a quarter.
+        start = (((low + high - shown) / 2 / SHRINK).round() * SHRINK).clamp(min=0)
+        last = ((limit - shown) / SHRINK).ceil() * SHRINK
+        start = torch.minimum(start, last.clamp(min=0))
+        return Frame(start[:, 0], start[:, 1], scales, crop)
 
     def largest(self, size: tuple[int, int]) -> tuple[int, int]:
         """The image, scaled where it is large, with its edges repeated."""
-        height, width = (up(math.ceil(side * self._scale(size) - 1e-6), self.multiple) for side in size)
-        return height, width
+        scale, most = self._scale(size), math.inf if self.most is None else up(self.most, self.multiple)
+        height, width = (up(math.ceil(side * scale - 1e-6), self.multiple) for side in size)
+        if scale * SHRINK > 1:
+            return height, width
+        return int(min(height, most)), int(min(width, most))
 
     def _scale(self, size: tuple[int, int]) -> float:
-        return 1.0 if self.most is None else min(1.0, self.most / math.sqrt(math.prod(size)))
+        return 1.0 if self.most is None else min(1.0, max(1 / SHRINK, self.most / math.sqrt(math.prod(size))))
 
 
 class InteractionWindow(Zoom):

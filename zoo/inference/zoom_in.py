@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
+from zoo.inference.bounds import bounds_of, positive_bounds
 from zoo.inference.zoom import WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
@@ -36,8 +37,9 @@ class ZoomIn(Zoom):
         threshold: on the probability.
         aspect: `square` crops fit in one batch; with `keep`, the box's own shape as in the papers (its short side up
             to a multiple of 32 crop pixels), only samples whose crops happen to be of one size are segmented together.
-        most: an image of more pixels than a square of this side is scaled down to that many where it is seen whole;
-            None: twice `side`, as networks are trained on windows of about `side` pixels.
+        most: an image of more pixels than a square of this side is scaled down to that many where it is seen whole, or
+            seen in a window (see `WholeImage`); None: twice `side`, as networks are trained on windows of about `side`
+            pixels.
     """
 
     threshold: float
@@ -94,8 +96,7 @@ class ZoomIn(Zoom):
     def _mask(self, probability: Tensor) -> Tensor:
         """(B, 4): bounds of the pixels above the threshold."""
         mask = (probability > self.threshold)[:, 0]
-        (x0, x1), (y0, y1) = along(mask.any(1)), along(mask.any(2))
-        return torch.stack([x0, y0, x1, y1], 1)
+        return bounds_of(mask.any(2), mask.any(1))
 
     def _boxes(self, interactions: Interactions, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 4) float64 x0, y0, x1, y1 in image pixels: what to look at, and around all pixels said to be positive.
@@ -136,28 +137,6 @@ class ZoomIn(Zoom):
         union = (new[:, 2:] - new[:, :2]).prod(1) + (before[:, 2:] - before[:, :2]).prod(1) - shared
         holds = (positive[:, :2] >= before[:, :2]).all(1) & (positive[:, 2:] <= before[:, 2:]).all(1)
         return (last[:, 2] > 0) & (last != whole).any(1) & holds & (shared >= self.keep * union)
-
-
-def positive_bounds(interactions: Interactions) -> Tensor:
-    """(B, 4) float64 x0, y0, x1, y1 of the pixels in the image under positive clicks and strokes; inf, -inf without."""
-    xy, label = interactions.points[..., :2].double().floor(), interactions.points[..., 2:3]
-    limit = xy.new_tensor(interactions.size[::-1])
-    inside = ((xy >= 0) & (xy < limit)).all(-1, keepdim=True) & (label == 1)
-    nothing = xy.new_full((len(xy), 1, 2), torch.inf)
-    low = torch.cat([torch.where(inside, xy, torch.inf), nothing], 1).amin(1)
-    high = torch.cat([torch.where(inside, xy + 1, -torch.inf), -nothing], 1).amax(1)
-    if interactions.strokes is not None:
-        drawn = interactions.strokes[:, 0]
-        (x0, x1), (y0, y1) = along(drawn.any(1)), along(drawn.any(2))
-        low = torch.minimum(low, torch.stack([x0, y0], 1))
-        high = torch.maximum(high, torch.stack([x1, y1], 1))
-    return torch.cat([low, high], 1)
-
-
-def along(used: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the used pixels of an axis (B, L) bool begin and end, (B,) float64; inf and -inf without any."""
-    place = torch.arange(used.shape[1], device=used.device, dtype=torch.float64)
-    return torch.where(used, place, torch.inf).amin(1), torch.where(used, place + 1, -torch.inf).amax(1)
 
 
 def _box(rows: Tensor) -> Tensor:

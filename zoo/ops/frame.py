@@ -171,6 +171,10 @@ class Frame:
         """
         return _overlap(float(self.x0[i]), float(self.y0[i]), float(self.scale[i]), self.size, image_size)
 
+    def reached(self, i: int, image_size: tuple[int, int]) -> Slices | None:
+        """Rows and columns of the image whose pixels' centres lie in sample i's window; None without any."""
+        return _reached(float(self.x0[i]), float(self.y0[i]), float(self.scale[i]), self.size, image_size)
+
     def _is_whole(self, image_size: tuple[int, int] | torch.Size) -> bool:
         """Whether every crop is its image as it is."""
         if self.size != tuple(image_size):
