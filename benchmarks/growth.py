@@ -51,7 +51,8 @@ def _measured(name: str, picture: np.ndarray) -> dict[str, float]:
         session.add(Click(centre + 3 * k, centre + k % 3 * 4, positive=k % 3 != 2))
         network.append(spent() - before)
         beside.append(time.process_time() - began - network[-1])
-    turns = [sum(_bytes(turn)) for turn in session._history]
+    seen: set[int] = set()
+    turns = [sum(_bytes(turn, seen)) for turn in session._history]
     kept = f"{turns[0] / 1e6:.2f} MB are kept of the first turn, {max(turns[1:]) / 1e6:.2f} of others"
     print(f"{name}, {len(picture)} px: {kept}", file=sys.stderr)
     began = time.process_time()
@@ -86,18 +87,20 @@ def _watched(session: Session) -> Callable[[], float]:
     return lambda: spent[0]
 
 
-def _bytes(kept: Any) -> Iterator[int]:
-    """Of all tensors in what is kept, a tensor in two places twice."""
+def _bytes(kept: Any, seen: set[int]) -> Iterator[int]:
+    """Of all tensors in what is kept that were not seen before."""
     if isinstance(kept, Layered):
-        yield from _bytes(kept.layers)
+        yield from _bytes(kept.layers, seen)
     elif isinstance(kept, torch.Tensor):
-        yield kept.nbytes
+        if id(kept) not in seen:
+            seen.add(id(kept))
+            yield kept.nbytes
     elif isinstance(kept, dict | list | tuple):
         for each in kept.values() if isinstance(kept, dict) else kept:
-            yield from _bytes(each)
+            yield from _bytes(each, seen)
     elif dataclasses.is_dataclass(kept):
         for field in dataclasses.fields(kept):
-            yield from _bytes(getattr(kept, field.name))
+            yield from _bytes(getattr(kept, field.name), seen)
 
 
 def _picture(side: int, disks: list[tuple[int, tuple[int, int, int]]]) -> np.ndarray:
