@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -16,14 +15,12 @@ from distributed.scheduler import KilledWorker
 
 from data_prep.outcomes import ShardOutcome
 from data_prep.shard import Job, carry_out, remove_leftovers
-from zoo.errors import ConfigError
+from zoo.cluster import connected
 
 # Every worker uses one core, also in the libraries that start threads of their own.
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")} | {
     "OPENCV_FOR_THREADS_NUM": "1"
 }
-
-TIMEOUT = 10.0  # seconds to wait for an existing scheduler
 
 
 def carry_out_all(jobs: Sequence[Job], workers: int, scheduler: str | None = None) -> Generator[ShardOutcome]:
@@ -52,7 +49,7 @@ def carry_out_all(jobs: Sequence[Job], workers: int, scheduler: str | None = Non
                     for job in left.values():
                         remove_leftovers(job)
     else:
-        with _silent(), _existing(scheduler) as client:
+        with _silent(), connected(scheduler) as client:
             yield from _carry_out(client, jobs, dict(enumerate(jobs)))
 
 
@@ -96,21 +93,6 @@ def _local(workers: int) -> Iterator[Client]:
             env=_ONE_THREAD,
         )
     with cluster, Client(cluster) as client:
-        yield client
-
-
-@contextmanager
-def _existing(address: str) -> Iterator[Client]:
-    try:
-        client = Client(address, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"--scheduler {address}: no Dask scheduler answers ({error}); start one with `dask scheduler`, or correct "
-            "the address (it may come from DASK_SCHEDULER_ADDRESS)"
-        ) from None
-    with client:
-        if not client.scheduler_info()["workers"]:
-            print(f"{address} has no workers yet: waiting for the first", file=sys.stderr)
         yield client
 
 

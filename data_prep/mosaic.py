@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -50,16 +49,6 @@ def stitch_labels(tiles: Sequence[Sequence[NDArray[np.integer]]]) -> NDArray[np.
     _, component = connected_components(graph, directed=False)
     joined: NDArray[np.int32] = component.astype(np.int32)[stitch(grid)]
     return joined
-
-
-def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Means over blocks of `factor` x `factor` pixels: (H // factor, W // factor, 3) uint8, rounded to the nearest.
-
-    What is left over on the right and at the bottom is dropped.
-    """
-    height, width = image.shape[0] // factor, image.shape[1] // factor
-    whole = np.ascontiguousarray(image[: height * factor, : width * factor])
-    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def shrink_region(region: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:

@@ -25,9 +25,10 @@ import numpy as np
 
 from data_prep.datasets import glas
 from data_prep.datasets.glas import Tile
-from data_prep.mosaic import shrink, shrink_region, stitch, stitch_labels
+from data_prep.mosaic import shrink_region, stitch, stitch_labels
 from data_prep.plan import Group, Patch, Plan, Shard
 from zoo.errors import DataError
+from zoo.images.blocks import shrink
 
 LAYOUT = glas.LAYOUT
 PART_OF = {

@@ -230,7 +230,7 @@ def test_a_sweep_on_a_dask_cluster(blobs, tmp_path):
 
 
 def test_no_cluster_at_the_address(blobs, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("zoo.comparison.sweep.workers.TIMEOUT", 0.2)
+    monkeypatch.setattr("zoo.cluster.TIMEOUT", 0.2)
     given = ["--out", str(tmp_path / "out"), "--scheduler", "tcp://127.0.0.1:9"]
     assert main(["sweep", str(blobs / "a.yaml"), *given]) == 2
     assert "no Dask scheduler answers" in capsys.readouterr().err

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.annotations import Polygons, read_geojson
-from data_prep.mosaic import shrink as prepared
 from data_prep.mosaic import shrink_region
 from data_prep.shard import Job, carry_out
 from data_prep.slides import add_slide_arguments, slide_shard
@@ -20,8 +19,9 @@ from tests.helpers.regions import TinyNet
 from tests.helpers.slides import mosaic, write_pyramid
 from zoo.data import PairedImages, PatchDataModule, Selection
 from zoo.data.batch import Sample, collate
-from zoo.data.pairs import shrink, shrink_label
+from zoo.data.pairs import shrink_label
 from zoo.errors import ConfigError, DataError
+from zoo.images.blocks import shrink
 from zoo.methods import RITM
 from zoo.store.reader import Store
 from zoo.store.schema import IGNORE
@@ -70,7 +70,6 @@ def test_low_pixels_are_blocks_of_high_ones(height, width, factor, seed):
             inside, known = inside + (label[block] == 2).sum(), factor**2 - known
             expected = IGNORE if 2 * known < factor**2 else int(2 * inside >= known)
             assert region[r, c] == expected
-    np.testing.assert_array_equal(low, prepared(image, factor))
     whole = np.where(label == IGNORE, 0, label)
     np.testing.assert_array_equal(shrink_label(whole, factor, regions=True), shrink_region(whole > 0, factor))
 

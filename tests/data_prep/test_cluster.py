@@ -76,7 +76,7 @@ def test_an_existing_cluster(raw, tmp_path, address, capfd, monkeypatch):
 
 
 def test_no_cluster_at_the_address(raw, monkeypatch):
-    monkeypatch.setattr("data_prep.cluster.TIMEOUT", 0.2)
+    monkeypatch.setattr("zoo.cluster.TIMEOUT", 0.2)
     for address in ("tcp://127.0.0.1:9", "nonsense://"):
         with pytest.raises(ConfigError, match=f"--scheduler {address}: no Dask scheduler answers"):
             cli.main([*write(raw, {"a": "good"}), "--scheduler", address])

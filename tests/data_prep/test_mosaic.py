@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from data_prep.mosaic import SEAM_SHARE, shrink, shrink_region, stitch, stitch_labels
+from data_prep.mosaic import SEAM_SHARE, shrink_region, stitch, stitch_labels
+from zoo.images.blocks import shrink
 
 
 def slow_stitch(tiles) -> np.ndarray:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from zoo.data.batch import Batch, Sample, collate
-from zoo.data.pairs import shrink, shrink_label
+from zoo.data.pairs import shrink_label
 from zoo.errors import ConfigError
 from zoo.evaluation import ZoomSimulation
 from zoo.evaluation.closest import NOTHING, nearest
 from zoo.evaluation.speed import TimedEngine, measure
 from zoo.evaluation.zoomed import tiles
+from zoo.images.blocks import shrink
 from zoo.inference.children import ParentSession
 from zoo.inference.engine import Engine, Scales, State
 from zoo.interactions import Box, Click, Interactions

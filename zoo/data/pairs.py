@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from zoo.data.batch import Sample
 from zoo.data.datasets import Pixels, Selection, StoreDataset, chunks
 from zoo.errors import ConfigError, DataError
+from zoo.images.blocks import shrink
 from zoo.store.reader import Store
 from zoo.store.schema import IGNORE, GroupInfo
 
@@ -205,13 +206,6 @@ class PairedImages(StoreDataset):
             image[rows, columns] = pixels[: rows.stop - y, : columns.stop - x]
             label[rows, columns] = ids[: rows.stop - y, : columns.stop - x]
         return image, label
-
-
-def shrink(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Means over blocks of `factor` x `factor` pixels (H // factor, W // factor, 3), rounded to the nearest."""
-    height, width = image.shape[0] // factor, image.shape[1] // factor
-    whole = np.ascontiguousarray(image[: height * factor, : width * factor])
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def shrink_label(label: NDArray[np.integer], factor: int, regions: bool) -> NDArray[np.uint8]:

@@ -14,12 +14,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from zoo.cluster import connected
 from zoo.comparison.sweep.plan import Run
-from zoo.errors import ConfigError
 
 LOG = "log.txt"
 MEMBER = "zoo.comparison.sweep.member"
-TIMEOUT = 10.0  # seconds to wait for an existing scheduler
 Outcome = tuple[Run, str]
 """A run and why it failed; empty where it did not."""
 
@@ -138,20 +137,9 @@ def _on_worker(run: Run, cwd: str) -> str:
 
 
 def _on_cluster(runs: Sequence[Run], scheduler: str) -> Generator[Outcome]:
-    # Only here: it takes a second.
-    from distributed import Client
-    from distributed import as_completed as completed
+    from distributed import as_completed as completed  # only here: it takes a second
 
-    try:
-        client = Client(scheduler, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"--scheduler {scheduler}: no Dask scheduler answers ({error}); start one with `dask scheduler` or correct "
-            "the address"
-        ) from None
-    with client:
-        if not client.scheduler_info()["workers"]:
-            print(f"{scheduler} has no workers yet: waiting for the first", file=sys.stderr)
+    with connected(scheduler) as client:
         task: Callable[[Run], str] = partial(_on_worker, cwd=os.getcwd())
         futures = client.map(task, runs, pure=False)
         known = dict(zip((future.key for future in futures), runs, strict=True))
