@@ -23,7 +23,7 @@ ABOUT_IT = {
 
 
 @dataclass(frozen=True)
-class Layer:
+class KeptCrop:
     """What one crop says of one sample.
 
     Attributes:
@@ -42,7 +42,7 @@ class Layer:
         """(C, h, w) of these rows and columns, in its place, of an image of `size`."""
         return self.frame.inverse(size).crop(self.values[None], part=place)[0]
 
-    def bounds(self, threshold: float, later: Sequence[Layer]) -> Slices | None:
+    def bounds(self, threshold: float, later: Sequence[KeptCrop]) -> Slices | None:
         """Rows and columns beyond which no pixel is above a threshold that later layers don't hide; a little large."""
         above = (self.values > threshold).any(0)
         for each in later:
@@ -88,10 +88,10 @@ class Layered(Tensor):
         like: its dtype and device are the map's.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[KeptCrop, ...]
 
     @staticmethod
-    def __new__(cls, shape: Sequence[int], layers: Sequence[Layer], like: Tensor) -> Layered:  # noqa: D102
+    def __new__(cls, shape: Sequence[int], layers: Sequence[KeptCrop], like: Tensor) -> Layered:  # noqa: D102
         made = Tensor._make_wrapper_subclass(cls, tuple(shape), dtype=like.dtype, device=like.device)  # type: ignore[attr-defined]
         new: Layered = made
         new.layers = tuple(layers)
@@ -113,7 +113,7 @@ class Layered(Tensor):
             sides = (rows.stop - rows.start, columns.stop - columns.start)
             y0, x0 = torch.tensor([[rows.start], [columns.start]], dtype=torch.float64, device=values.device)
             frame = Frame(x0, y0, torch.ones_like(x0), sides)
-            layers.append(Layer(i, frame, (rows, columns), each[:, rows, columns].clone()))
+            layers.append(KeptCrop(i, frame, (rows, columns), each[:, rows, columns].clone()))
         return cls(values.shape, layers, values)
 
     def covered(self, frame: Frame, crops: Tensor) -> Layered:
@@ -124,7 +124,7 @@ class Layered(Tensor):
             if place is not None:
                 layers = tuple(each for each in layers if each.sample != i or not holds(place, each.place))
                 one = frame.select(torch.tensor([i], device=frame.x0.device))
-                layers = (*layers, Layer(i, one, place, values))
+                layers = (*layers, KeptCrop(i, one, place, values))
         return Layered(self.shape, layers, self)
 
     def whole(self) -> Tensor:
@@ -179,7 +179,7 @@ class Layered(Tensor):
     def _image(self) -> tuple[int, int]:
         return self.shape[-2], self.shape[-1]
 
-    def _of(self, sample: int) -> list[Layer]:
+    def _of(self, sample: int) -> list[KeptCrop]:
         return [layer for layer in self.layers if layer.sample == sample]
 
     def clone(self, **arguments: Any) -> Layered:
@@ -239,7 +239,7 @@ def averaged(image: Tensor, frame: Frame) -> Tensor:
     return Frame(frame.x0 / block, frame.y0 / block, frame.scale * block, frame.size).crop(blocks)
 
 
-def _seen(layers: list[Layer], place: Slices) -> list[Layer]:
+def _seen(layers: list[KeptCrop], place: Slices) -> list[KeptCrop]:
     """Those of a place that are not hidden by a later one that holds all of it."""
     last = max((k for k, layer in enumerate(layers) if holds(layer.place, place)), default=0)
     return layers[last:]
