@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.interactions import Interactions
+from zoo.ops.rows import ends, rows_of
 
 
 def along(used: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,6 +31,11 @@ def positive_bounds(interactions: Interactions) -> Tensor:
     high = torch.cat([torch.where(inside, xy + 1, -torch.inf), -nothing], 1).amax(1)
     if interactions.strokes is not None:
         drawn = interactions.strokes[:, 0]
-        around = bounds_of(drawn.any(2), drawn.any(1))
+        rows = rows_of(drawn)
+        # Columns only of the rows in which there is something, of any sample.
+        (first, last), columns = ends(rows.any(0)), torch.zeros_like(drawn[:, 0])
+        if first < last:
+            columns = drawn[:, first:last].any(1)
+        around = bounds_of(rows, columns)
         low, high = torch.minimum(low, around[:, :2]), torch.maximum(high, around[:, 2:])
     return torch.cat([low, high], 1)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.ops.rows import box_in
+
 State = dict[str, Tensor]
 """Tensors with leading dimension B; at least `probability` (B, 1, H, W) float32 in image pixels."""
 
@@ -54,20 +56,11 @@ def overwrite(tensor: Tensor, edits: Iterable[Edit]) -> Edits:
 def differing(before: Tensor, after: Tensor) -> Edits:
     """For each sample of (B, C, H, W) the box of all pixels that differ, as it is `after`; none where all agree."""
     found = []
-    for i, differs in enumerate((before != after).any(1)):
-        place = box_of(differs.any(1), differs.any(0))
+    for i, differs in enumerate(before != after):
+        place = box_in(differs)
         if place is not None:
             found.append(Edit(i, place, after[i, :, *place].clone()))
     return tuple(found)
-
-
-def box_of(rows: Tensor, columns: Tensor) -> tuple[slice, slice] | None:
-    """From the first to the last row (H,) and column (W,) that is not 0; None without any."""
-    along = [axis.nonzero()[:, 0] for axis in (rows, columns)]
-    if not all(len(places) for places in along):
-        return None
-    first, last = (slice(int(places[0]), int(places[-1]) + 1) for places in along)
-    return first, last
 
 
 @dataclass(frozen=True)

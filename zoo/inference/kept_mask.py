@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from zoo.inference.bounds import positive_bounds
-from zoo.inference.change import Change, Edit, Edits, box_of, differing, overwrite, selected
+from zoo.inference.change import Change, Edit, Edits, differing, overwrite, selected
 from zoo.inference.engine import Engine, State
 from zoo.inference.layered import Layered
 from zoo.inference.network_engine import COLUMNS, ROWS
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame, Slices
 from zoo.ops.places import holds
+from zoo.ops.rows import ends
 
 TOUCH = 2
 """Pixels beyond a box that bilinear interpolation sees, and one for rounding."""
@@ -152,15 +153,15 @@ class KeptMask:
 
 def _around(state: State, said: Interactions) -> Slices | None:
     """A box that holds all samples' pixels above the threshold and positive ones, with a pixel around, in the image."""
-    place = box_of(state[ROWS].sum(0), state[COLUMNS].sum(0))
+    above = [ends(state[name].any(0)) for name in (ROWS, COLUMNS)]
     bounds = positive_bounds(said)
     low, high = bounds[:, :2].amin(0).tolist(), bounds[:, 2:].amax(0).tolist()
     found = []
     for k, length in enumerate(said.size):
         starts, stops = [low[1 - k]], [high[1 - k]]
-        if place is not None:
-            starts.append(place[k].start)
-            stops.append(place[k].stop)
+        if above[k][0] < above[k][1]:
+            starts.append(above[k][0])
+            stops.append(above[k][1])
         first, last = min(starts), max(stops)
         if last <= first:
             return None

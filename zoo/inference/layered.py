@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from zoo.inference.change import box_of
 from zoo.ops.frame import Frame, Slices
 from zoo.ops.places import holds, shared
+from zoo.ops.rows import box_in
 
 # Answered from the size, without the numbers.
 ABOUT_IT = {
@@ -47,7 +47,7 @@ class KeptCrop:
         above = (self.values > threshold).any(0)
         for each in later:
             above[self._within(each.place)] = False
-        cells = box_of(above.any(1), above.any(0))
+        cells = box_in(above)
         if cells is None:
             return None
         found = []
@@ -102,8 +102,7 @@ class Layered(Tensor):
         """One layer for each sample of (B, C, H, W) that is 0 almost everywhere: what is not 0, and pixels around."""
         size, layers = (values.shape[-2], values.shape[-1]), []
         for i, each in enumerate(values):
-            given = (each != 0).any(0)
-            found = box_of(given.any(1), given.any(0))
+            found = box_in(each != 0)
             if found is None:
                 continue
             rows, columns = (

@@ -14,6 +14,7 @@ from zoo.inference.engine import Change, Engine, State
 from zoo.interactions import PADDING, Interactions
 from zoo.ops.frame import Frame, Slices
 from zoo.ops.places import shared
+from zoo.ops.rows import ends, rows_of
 
 At = tuple[Tensor, Tensor]
 """Sample and tile indices (n,) of n tiles."""
@@ -179,8 +180,10 @@ class Tiles:
         amount = amount.view(len(interactions), -1)
         if interactions.strokes is None:
             return amount
+        # All but the rows in which something was drawn adds nothing.
+        first, last = ends(rows_of(interactions.strokes).flatten(0, 1).any(0))
         rows, columns = (self._covered(axis).to(index.device) for axis in (0, 1))
-        drawn = rows @ interactions.strokes.double() @ columns.mT
+        drawn = rows[:, first:last] @ (interactions.strokes[..., first:last, :].double() @ columns.mT)
         return amount + drawn.sum(1).flatten(1).long()
 
     def within(self, interactions: Interactions, at: At) -> Interactions:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zoo.errors import InteractionError
 from zoo.interactions.single import Box, Click, Interaction, Scribble, check
+from zoo.ops.rows import rows_of
 
 if TYPE_CHECKING:
     from zoo.ops.frame import Frame
@@ -98,7 +99,7 @@ class Interactions:
     def spoken(self) -> Tensor:
         """(B,) bool: whether anything was given for the sample."""
         said = (self.points[..., 2] >= 0).any(1) | (self.boxes[..., 4] >= 0).any(1)
-        return said if self.strokes is None else said | self.strokes.flatten(1).any(1)
+        return said if self.strokes is None else said | rows_of(self.strokes).flatten(1).any(1)
 
     def pixels(self, label: int, strokes: bool = True) -> Tensor:
         """(B, H, W) bool: the pixels under clicks of a label (1 positive, 0 negative) and under its strokes.
