@@ -21,6 +21,7 @@ from zoo.inference.view import FlippedView, View
 from zoo.inference.zoom import Zoom
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
+from zoo.ops.rows import box_in
 
 REFINER = "refiner."
 ROWS, COLUMNS = "rows", "columns"
@@ -79,8 +80,7 @@ class NetworkEngine(Engine):
         previous = self.method.start(image, mask)
         size = (image.shape[-2], image.shape[-1])
         state = {"frame": torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)}
-        above = previous[:, 0] > self.method.threshold
-        state |= {ROWS: above.sum(2, dtype=torch.int32), COLUMNS: above.sum(1, dtype=torch.int32)}
+        state |= _counts(previous[:, 0] > self.method.threshold)
         if (scale := self._seen_at(size)) is not None:
             # All of a large image is read here, and not when somebody clicks.
             scales = torch.full((len(image),), scale, dtype=torch.float64, device=image.device)
@@ -200,6 +200,15 @@ class NetworkEngine(Engine):
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The method's own way from probability to mask."""
         return self.method.mask(state["probability"], interactions)
+
+
+def _counts(above: Tensor) -> State:
+    """How many pixels of each row and column are true in (B, H, W) bool."""
+    rows, columns = (torch.zeros(len(above), n, dtype=torch.int32, device=above.device) for n in above.shape[1:])
+    if (place := box_in(above)) is not None:
+        part = above[:, *place]
+        rows[:, place[0]], columns[:, place[1]] = (part.sum(axis, dtype=torch.int32) for axis in (2, 1))
+    return {ROWS: rows, COLUMNS: columns}
 
 
 def _shown(frame: Frame, image: Tensor, state: State) -> Tensor:

@@ -29,7 +29,7 @@ Image = np.ndarray[Any, np.dtype[np.uint8]]
 def as_images(image: Tensor | Image) -> Tensor:
     """(B, 3, H, W) float32 in 0..1 from (H, W, 3) uint8, or from (B, 3, H, W) uint8 or float."""
     pixels = as_tensor(image)
-    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+    return pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()
 
 
 def as_tensor(image: Tensor | Image) -> Tensor:
