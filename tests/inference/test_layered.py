@@ -229,8 +229,18 @@ def test_bounds_hold_all_pixels_above_and_little_more(data: st.DataObject):
     rows, columns = (above.any(axis).nonzero()[:, 0] for axis in (1, 0))
     assert x0 <= columns[0] <= columns[-1] < x1
     assert y0 <= rows[0] <= rows[-1] < y1
-    if len(drawn.layers) == 1 and drawn.layers[0].frame.scale == 1:
-        assert max(columns[0] - x0, x1 - 1 - columns[-1], rows[0] - y0, y1 - 1 - rows[-1]) <= 1
+
+
+def test_bounds_are_a_pixel_large_at_most_at_the_image_s_scale_and_two_of_the_crop_s_else():
+    for scale in (1, 0.5, 0.25):
+        crop = torch.zeros(1, 1, 12, 12)
+        crop[..., 4:7, 3:9] = 1
+        drawn = Layered((1, 1, 80, 80), [], crop).covered(frame_of(8, 12, scale, 12), crop)
+        cell = 1 / scale
+        around = torch.tensor([8 + 3 * cell, 12 + 4 * cell, 8 + 9 * cell, 12 + 7 * cell])
+        assert ((drawn.bounds(0.5)[0] - around).abs() <= max(1, cell / 2)).all()
+        above = drawn.whole()[0, 0] > 0.5
+        assert abs(int(above.any(0).sum()) - 6 * cell) <= cell
 
 
 def test_a_very_large_image_is_seen_in_a_window_around_what_was_said():
