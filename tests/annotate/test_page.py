@@ -32,7 +32,7 @@ NONE = "no Chromium here: install chromium and chromium-driver to test the annot
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(None in (BINARY, DRIVER), reason=NONE)]
 
 SIDE = 512
-NAMES = ("click", "scribble", "again", "export", "tabs", "error", "many", "narrow", "labels", "keys")
+NAMES = ("click", "scribble", "again", "export", "tabs", "error", "many", "narrow", "labels", "keys", "box")
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +142,29 @@ def test_scribble_undo_and_taking_a_single_interaction_back(page):
     assert page.covered(260, 310)
     (kept,) = page.objects("scribble.png")
     assert [each["type"] for each in kept["interactions"]] == ["scribble"]
+
+
+def test_a_box_shows_the_object_in_it(page):
+    page.open("box.png")
+    page.press("5")
+    page.drag((60, 60), (140, 140))
+    until(lambda: page.covered(100, 100), "the mask")
+    assert not page.covered(65, 65)
+    page.press("n")
+    page.drag((300, 300), (330, 400))  # narrower than what the network makes of a click
+    until(lambda: page.covered(315, 350), "the next object's mask")
+    assert page.covered(315, 350 + RADIUS - 5)
+    assert not page.covered(315 + RADIUS - 5, 350)
+    page.press("z")
+    until(lambda: not page.covered(315, 350), "its end")
+    page.press("y")
+    until(lambda: page.covered(315, 350), "it again")
+    page.press("8")
+    page.click(300, 320)  # on the box's edge
+    until(lambda: not page.covered(315, 350), "its end")
+    first, second = page.objects("box.png")
+    assert [each["type"] for each in first["interactions"]] == ["box"]
+    assert second["interactions"] == []
 
 
 def test_a_reload_finds_everything(page):
@@ -328,8 +351,9 @@ def test_a_tool_that_the_checkpoint_does_not_take_says_why(page):
     chosen.select_by_value("nuclei")
     try:
         assert scribble.get_attribute("aria-disabled") == "true"
-        assert scribble.get_attribute("title") == "nuclei does not take scribbles: it takes clicks."
-        assert page.find("#rail [data-tool='click+']").get_attribute("aria-disabled") == "false"
+        assert scribble.get_attribute("title") == "nuclei does not take scribbles: it takes clicks and boxes."
+        for name in ("click+", "click-", "box"):
+            assert page.find(f"#rail [data-tool='{name}']").get_attribute("aria-disabled") == "false"
     finally:
         chosen.select_by_value(own)
     assert scribble.get_attribute("aria-disabled") == "false"

@@ -1,8 +1,9 @@
 /** What a person does to objects: each a call of the server, whose answer becomes the page's state. */
 import * as api from "./api.js";
+import { clamped, inBox, pointsOf } from "./geometry.js";
 import * as notice from "./notice.js";
 import { measure } from "./overlay.js";
-import { chosen, read, set, state } from "./state.js";
+import { chosen, read, set, state, whole } from "./state.js";
 import * as sync from "./sync.js";
 import { inTurn } from "./turns.js";
 import { visible } from "./viewer.js";
@@ -19,10 +20,15 @@ function put(objects, target) {
   set({ objects: all, target: state.target });
 }
 
-/** Where a new object is worked on: undefined for the whole of one that is not large. */
-function place() {
+/** Where a new object is worked on: the part in view, and what was said elsewhere; undefined for all of a small image. */
+function place(interactions = []) {
   const { image } = state;
-  return image.width * image.height <= WHOLE ? undefined : (visible(image) ?? undefined);
+  if (image.width * image.height <= WHOLE) return undefined;
+  const [x, y, width, height] = visible(image) ?? whole();
+  const points = interactions.flatMap(pointsOf).map((point) => clamped(point, whole()));
+  const [us, vs] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  const [x0, y0] = [Math.floor(Math.min(x, ...us)), Math.floor(Math.min(y, ...vs))];
+  return [x0, y0, Math.ceil(Math.max(x + width, ...us)) - x0, Math.ceil(Math.max(y + height, ...vs)) - y0];
 }
 
 /** What every new object has. */
@@ -32,45 +38,43 @@ function begun() {
   return { image: image.image, checkpoint, class: klass ?? undefined, mpp };
 }
 
-/** Whether an interaction begins in a box. */
-function begins({ x, y, x0, y0, points }, [left, top, width, height]) {
-  const [u, v] = points?.[0] ?? [x ?? x0, y ?? y0];
-  return u >= left && v >= top && u <= left + width && v <= top + height;
+/** Whether an interaction belongs to what is worked on in a box: a line where it begins, a box as a whole. */
+function begins({ x, y, x0, y0, x1, y1, points }, region) {
+  if (x0 !== undefined) return inBox([x0, y0], region) && inBox([x1, y1], region);
+  return inBox(points?.[0] ?? [x, y], region);
 }
 
-/** An interaction with what leaves a box brought to its edge. */
-function clipped(each, [left, top, width, height]) {
-  const [u, v] = [(x) => Math.min(Math.max(x, left), left + width), (y) => Math.min(Math.max(y, top), top + height)];
-  const { x, y, x0, y0, x1, y1, points } = each;
-  if (points) return { ...each, points: points.map(([a, b]) => [u(a), v(b)]) };
-  return x0 === undefined ? { ...each, x: u(x), y: v(y) } : { ...each, x0: u(x0), y0: v(y0), x1: u(x1), y1: v(y1) };
+/** A line with what leaves a box brought to its edge; the rest as it is. */
+function clipped(each, region) {
+  return each.points ? { ...each, points: each.points.map((point) => clamped(point, region)) } : each;
 }
 
-/** Give interactions in one turn: to the chosen object, or to a new one. */
+/** Give interactions in one turn: to the chosen object, or to a new one. Resolves to whether they were taken. */
 export function give(interactions) {
   const start = performance.now();
   let { target } = state;
   const known = state.objects.get(target.id);
   if (known && !begins(interactions[0], known.region)) {
     if (interactions[0].positive === false) {
-      return notice.show("That lies outside the dashed part in which this object is worked on; nothing can be taken away there.", { kind: "note", seconds: 8 });
+      notice.show("That lies outside the dashed part in which this object is worked on; nothing can be taken away there.", { kind: "note", seconds: 8 });
+      return true; // it says nothing
     }
     set({ target: (target = { id: null }) }); // another place, so another object
   }
-  const region = place();
+  const region = place(interactions);
   return inTurn(async () => {
     const old = state.objects.get(target.id);
-    const whole = [0, 0, state.image.width, state.image.height];
-    const given = interactions.map((each) => clipped(each, old?.region ?? region ?? whole));
+    const given = interactions.map((each) => clipped(each, old?.region ?? region ?? whole()));
     const object = old
       ? await api.interact(old.id, given)
       : await api.create({ ...begun(), region, interactions: given });
     measure(start, object);
     put([object], target);
+    return true;
   });
 }
 
-/** Begin one object a click, all in one run. */
+/** Begin one object a click, all in one run. Resolves to whether they were taken. */
 export function giveMany(clicks) {
   const start = performance.now();
   const { target } = state;
@@ -78,6 +82,7 @@ export function giveMany(clicks) {
     const { objects } = await api.many({ ...begun(), clicks: clicks.map(({ x, y }) => [x, y]) });
     if (objects.length) measure(start, objects.at(-1));
     put(objects, target);
+    return true;
   });
 }
 

@@ -1,8 +1,9 @@
 /** The narrow rail: a button for each tool, then undo, redo and a new object. */
 import { choose, redo, undo } from "./actions.js";
 import { by, iconButton, make } from "./dom.js";
+import { pointsOf } from "./geometry.js";
 import { icon } from "./icons.js";
-import { pointsOf, discard, run } from "./queue.js";
+import { around, discard, run } from "./queue.js";
 import { chosen, on, set, state } from "./state.js";
 import { TOOLS, refusal, settle, tool } from "./tools/index.js";
 
@@ -58,7 +59,7 @@ function show() {
 
 function hint(used) {
   if (state.concealed) return "All masks and marks are concealed; V shows them.";
-  if (state.mode === "many" && used.hintMany && (used.id === "box" || state.queue.length)) return used.hintMany;
+  if (used.hintMany && around()) return used.hintMany;
   if (state.mode === "many" && used.id === "click+") return "Each click is an object of its own. Shift collects, Enter runs all at once.";
   if (state.queue.length) return `${state.queue.length} collected (${state.queue.flatMap(pointsOf).length} points). Enter: run. Esc: discard.`;
   return used.hint;
