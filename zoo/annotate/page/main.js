@@ -85,7 +85,7 @@ function bar() {
   });
 }
 
-async function begin() {
+function begin() {
   notice.begin(by("notice"));
   theme.begin();
   bar();
@@ -107,15 +107,20 @@ async function begin() {
   files.begin();
   sync.begin();
   window.addEventListener("hashchange", () => named() && named() !== state.image?.image && open(named()));
+  // At the same time: the image is there before the checkpoints are known.
+  return Promise.all([learn(), named() ? open(named()) : pick()]);
+}
+
+/** What the server offers. */
+async function learn() {
   try {
     const about = await api.about();
     const known = about.checkpoints.some(({ name }) => name === state.checkpoint);
     set({ about, checkpoint: known ? state.checkpoint : (about.default ?? about.checkpoints[0]?.name) });
     classes.begin();
   } catch (error) {
-    return notice.show(error.message);
+    notice.show(error.message);
   }
-  return named() ? open(named()) : pick();
 }
 
 begin();
