@@ -120,10 +120,8 @@ def test_a_mask_is_on_the_screen_soon_after_the_model_made_it(page):
     after = [duration - model for duration, model in told]
     ratio = median(duration / model for duration, model in told)
     print(f"\na mask takes {server:.0f} ms of the server's CPU and {screen:.0f} ms of the page's")
-    print(
-        f"it is on the screen {min(after):.0f} to {max(after):.0f} ms after the model's own time, of which the time from"
-    )
-    print(f"the click to the screen is {ratio:.1f} times as much")
+    print(f"it is on the screen {min(after):.0f} to {max(after):.0f} ms after the model's own time")
+    print(f"from the click to the screen it takes {ratio:.1f} times the model's own time")
     assert told
     # Seconds of the clock are those of whatever else runs on the machine, so the limit is in time of the CPU, that of
     # the small network included.
