@@ -9,6 +9,7 @@ import { inTurn } from "./turns.js";
 import { visible } from "./viewer.js";
 
 const WHOLE = 2048 * 2048; // pixels of an image that is worked on whole; of larger ones, the part in view
+const MOST = 4000 * 4000; // pixels that a checkpoint is shown at once; the server's limit is a little higher
 const UNDO_SECONDS = 10;
 
 /** Take objects from the server into the state; `target` is chosen if it is still what the person works on. */
@@ -20,15 +21,33 @@ function put(objects, target) {
   set({ objects: all, target: state.target });
 }
 
-/** Where a new object is worked on: the part in view, and what was said elsewhere; undefined for all of a small image. */
-function place(interactions = []) {
+/**
+ * Where a new object is worked on: undefined for all of a small image; of a large one the part in view, if it is not too
+ * large for the checkpoint, and what was said elsewhere.
+ */
+function place(points = []) {
   const { image } = state;
   if (image.width * image.height <= WHOLE) return undefined;
-  const [x, y, width, height] = visible(image) ?? whole();
-  const points = interactions.flatMap(pointsOf).map((point) => clamped(point, whole()));
-  const [us, vs] = [0, 1].map((axis) => points.map((point) => point[axis]));
-  const [x0, y0] = [Math.floor(Math.min(x, ...us)), Math.floor(Math.min(y, ...vs))];
-  return [x0, y0, Math.ceil(Math.max(x + width, ...us)) - x0, Math.ceil(Math.max(y + height, ...vs)) - y0];
+  const view = visible(image) ?? whole();
+  const most = Math.sqrt(MOST) * seen();
+  const given = points.map((point) => clamped(point, whole()));
+  const span = [0, 1].map((axis) => {
+    const [at, length] = [view[axis], view[axis + 2]];
+    const values = given.map((point) => point[axis]);
+    const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [at + length / 2, at + length / 2];
+    const side = view[2] * view[3] > most ** 2 ? Math.min(length, most) : length;
+    const start = Math.min(Math.max(at, (low + high - side) / 2), at + length - side);
+    return [Math.floor(Math.min(start, low)), Math.ceil(Math.max(start + side, high))];
+  });
+  const [[x0, x1], [y0, y1]] = span;
+  return [x0, y0, x1 - x0, y1 - y0];
+}
+
+/** Pixels of the image that are one as the checkpoint sees it, a side. */
+function seen() {
+  const model = state.about?.checkpoints.find(({ name }) => name === state.checkpoint);
+  const mpp = state.image.mpp ?? read(`isegzoo.mpp ${state.image.image}`, null);
+  return model?.mpp && mpp ? model.mpp / mpp : 1;
 }
 
 /** What every new object has. */
@@ -61,7 +80,7 @@ export function give(interactions) {
     }
     set({ target: (target = { id: null }) }); // another place, so another object
   }
-  const region = place(interactions);
+  const region = place(interactions.flatMap(pointsOf));
   return inTurn(async () => {
     const old = state.objects.get(target.id);
     const given = interactions.map((each) => clipped(each, old?.region ?? region ?? whole()));
@@ -119,7 +138,7 @@ export function forget(id, number) {
 /** Add a polygon to the chosen object by hand, or take it away; without an object, adding begins one. */
 export function edit(polygon, add) {
   const { target } = state;
-  const region = place();
+  const region = place(polygon);
   if (!target.id && !add) return notice.show("Choose an object to take something away from.", { kind: "note", seconds: 6 });
   return inTurn(async () => {
     const geometry = { type: "Polygon", coordinates: [[...polygon, polygon[0]]] };

@@ -57,8 +57,8 @@ function list() {
     item.firstElementChild.setAttribute("aria-current", String(own));
   });
   by("list-title").textContent = all.length ? `Objects: ${all.length}` : "Objects";
-  by("more").hidden = rows.length >= all.length;
-  by("more").textContent = `and ${all.length - rows.length} more in the image`;
+  by("more").hidden = all.length > 0 && rows.length >= all.length;
+  by("more").textContent = all.length ? `and ${all.length - rows.length} more in the image` : "None yet.";
 }
 
 function row(object, number) {

@@ -26,7 +26,7 @@ const named = () => new URLSearchParams(location.hash.slice(1)).get("image");
 async function open(path) {
   try {
     const image = await api.image(path);
-    set({ image, objects: new Map(), target: { id: null }, queue: [] });
+    set({ image, objects: new Map(), target: { id: null }, queue: [], saved: "" });
     history.replaceState(null, "", `#${new URLSearchParams({ image: path })}`);
     document.title = `${path.split("/").at(-1)} · isegzoo`;
     by("open").textContent = path.split("/").at(-1);
@@ -50,6 +50,8 @@ async function pick() {
     notice.show(error.message);
   }
 }
+
+let pointed = false; // the mouse was used last, not the keyboard
 
 /** After a click with the mouse keys are the image's again, so that Space moves it. */
 function release({ detail, target }) {
@@ -104,6 +106,9 @@ function begin() {
   );
   keys.begin(pick);
   document.addEventListener("click", release);
+  document.addEventListener("change", ({ target }) => target.matches("select") && pointed && target.blur());
+  document.addEventListener("pointerdown", () => (pointed = true), true);
+  document.addEventListener("keydown", () => (pointed = false), true);
   files.begin();
   sync.begin();
   window.addEventListener("hashchange", () => named() && named() !== state.image?.image && open(named()));
