@@ -364,6 +364,56 @@ def test_a_tool_that_the_checkpoint_does_not_take_says_why(page):
     assert scribble.get_attribute("aria-disabled") == "false"
 
 
+def test_keys_work_after_a_checkpoint_was_chosen_by_mouse(page):
+    page.open("keys.png")
+    chosen = page.find("#checkpoint")
+    own = chosen.get_attribute("value")
+    chosen.click()
+    chosen.find_element("css selector", "option[value='nuclei']").click()
+    page.press("2")
+    try:
+        assert page.state("state.checkpoint") == "nuclei"
+        assert page.state("state.tool") == "click-"
+    finally:
+        Select(page.find("#checkpoint")).select_by_value(own)
+
+
+def test_what_was_collected_waits_again_if_the_server_refuses(page):
+    page.open("error.png")
+    page.press("1", "n")
+    page.click(400, 100, held=Keys.SHIFT)
+    page.click(440, 100, held=Keys.SHIFT)
+    page.browser.execute_script("window.own = window.fetch; window.fetch = () => Promise.reject(new Error('away'));")
+    page.press(Keys.ENTER)
+    page.quiet()
+    assert page.find("#notice p").text.startswith("The server does not answer.")
+    assert page.state("state.queue.length") == 2
+    page.browser.execute_script("window.fetch = window.own;")
+    page.press(Keys.ENTER)
+    until(lambda: page.covered(440, 110), "the mask")
+    assert page.state("state.queue.length") == 0
+    assert [len(each["interactions"]) for each in page.objects("error.png")][-1] == 2
+
+
+def test_what_is_brought_back_stays_in_its_image(page):
+    page.open("export.png")
+    page.press("1", "n")
+    page.click(450, 450)
+    page.quiet()
+    before = len(page.objects("export.png"))
+    page.press(Keys.DELETE)
+    page.quiet()
+    page.press("i")
+    until(lambda: page.find("#picker").is_displayed(), "the list")
+    page.find("[data-path='again.png']").click()
+    until(lambda: page.state("state.image.image") == "again.png", "the other image")
+    page.quiet()
+    page.find("#notice .action").click()
+    page.quiet()
+    until(lambda: len(page.objects("export.png")) == before, "the object again")
+    assert page.state("[...state.objects.values()].every(({ image }) => image === 'again.png')")
+
+
 def test_a_deleted_object_can_be_had_back(page):
     page.open("keys.png")
     page.press("1", "n")

@@ -13,11 +13,12 @@ const MOST = 4000 * 4000; // pixels that a checkpoint is shown at once; the serv
 const UNDO_SECONDS = 10;
 
 /** Take objects from the server into the state; `target` is chosen if it is still what the person works on. */
-function put(objects, target) {
+function put(given, target) {
+  const objects = given.filter(({ image }) => image === state.image.image); // another one may have been opened meanwhile
   const all = new Map(state.objects);
   for (const object of objects) all.set(object.id, object);
   if (objects.length) sync.mine(objects.at(-1).revision);
-  if (target && objects.length) target.id = objects.at(-1).id;
+  if (target && given.length) target.id = given.at(-1).id;
   set({ objects: all, target: state.target });
 }
 
@@ -57,6 +58,11 @@ function begun() {
   return { image: image.image, checkpoint, class: klass ?? undefined, mpp };
 }
 
+/** The id of the object that something is for when its turn comes; null: a new one, also where it was deleted meanwhile. */
+function still(target, { image }) {
+  return state.image.image === image && !state.objects.has(target.id) ? null : target.id;
+}
+
 /** Whether an interaction belongs to what is worked on in a box: a line where it begins, a box as a whole. */
 function begins({ x, y, x0, y0, x1, y1, points }, region) {
   if (x0 !== undefined) return inBox([x0, y0], region) && inBox([x1, y1], region);
@@ -80,13 +86,13 @@ export function give(interactions) {
     }
     set({ target: (target = { id: null }) }); // another place, so another object
   }
-  const region = place(interactions.flatMap(pointsOf));
+  const made = { ...begun(), region: place(interactions.flatMap(pointsOf)) };
+  const all = whole();
   return inTurn(async () => {
-    const old = state.objects.get(target.id);
-    const given = interactions.map((each) => clipped(each, old?.region ?? region ?? whole()));
-    const object = old
-      ? await api.interact(old.id, given)
-      : await api.create({ ...begun(), region, interactions: given });
+    const id = still(target, made);
+    const { region } = state.objects.get(id) ?? known ?? made;
+    const given = interactions.map((each) => clipped(each, region ?? all));
+    const object = id ? await api.interact(id, given) : await api.create({ ...made, interactions: given });
     measure(start, object);
     put([object], target);
     return true;
@@ -97,8 +103,9 @@ export function give(interactions) {
 export function giveMany(clicks) {
   const start = performance.now();
   const { target } = state;
+  const made = { ...begun(), clicks: clicks.map(({ x, y }) => [x, y]) };
   return inTurn(async () => {
-    const { objects } = await api.many({ ...begun(), clicks: clicks.map(({ x, y }) => [x, y]) });
+    const { objects } = await api.many(made);
     if (objects.length) measure(start, objects.at(-1));
     put(objects, target);
     return true;
@@ -138,13 +145,14 @@ export function forget(id, number) {
 /** Add a polygon to the chosen object by hand, or take it away; without an object, adding begins one. */
 export function edit(polygon, add) {
   const { target } = state;
-  const region = place(polygon);
+  const made = { ...begun(), region: place(polygon) };
   if (!target.id && !add) return notice.show("Choose an object to take something away from.", { kind: "note", seconds: 6 });
   return inTurn(async () => {
     const geometry = { type: "Polygon", coordinates: [[...polygon, polygon[0]]] };
-    const object = state.objects.has(target.id)
-      ? await api.edit(target.id, polygon, add)
-      : await api.create({ ...begun(), region, geometry });
+    const id = still(target, made);
+    const object = id
+      ? await api.edit(id, polygon, add)
+      : await api.create({ ...made, geometry });
     put([object], target);
   });
 }
@@ -156,10 +164,8 @@ export function child() {
   if (!region) return undefined;
   const target = { id: null };
   set({ target });
-  return inTurn(async () => {
-    const made = { ...begun(), class: parent.class ?? undefined, region, parent: parent.id };
-    put([await api.create(made)], target);
-  });
+  const made = { ...begun(), class: parent.class ?? undefined, region, parent: parent.id };
+  return inTurn(async () => put([await api.create(made)], target));
 }
 
 /** Choose an object; null: the next interaction begins a new one. */
@@ -184,8 +190,9 @@ export function remove(id = state.target.id) {
 
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */
 export function bring(geojson) {
+  const made = { ...begun(), geojson };
   return inTurn(async () => {
-    const { objects } = await api.bring({ ...begun(), geojson });
+    const { objects } = await api.bring(made);
     put(objects);
     notice.show(`${objects.length} ${objects.length === 1 ? "object" : "objects"} imported.`, { kind: "note", seconds: 6 });
   });

@@ -50,8 +50,11 @@ function list() {
   const rows = numbered.slice(0, MOST);
   const own = numbered.find(([{ id }]) => id === state.target.id);
   if (own && !rows.includes(own)) rows.unshift(own);
-  const shown = ([{ id, class: name, parent, ...object }, number]) => [id, number, name, colourOf(name), parent, area(object)];
-  fill(by("list"), rows, shown, ([object, number]) => row(object, number), (item, [{ id }]) => {
+  const numbers = new Map(numbered.map(([{ id }, number]) => [id, number]));
+  const title = ({ class: name, parent }, number) =>
+    [numbers.has(parent) ? `${number} in ${numbers.get(parent)}` : number, name].filter(Boolean).join(" · ");
+  const shown = ([object, number]) => [object.id, title(object, number), colourOf(object.class), area(object)];
+  fill(by("list"), rows, shown, ([object, number]) => row(object, number, title(object, number)), (item, [{ id }]) => {
     const own = id === state.target.id;
     item.classList.toggle("chosen", own);
     item.firstElementChild.setAttribute("aria-current", String(own));
@@ -61,8 +64,7 @@ function list() {
   by("more").textContent = all.length ? `and ${all.length - rows.length} more in the image` : "None yet.";
 }
 
-function row(object, number) {
-  const name = `${number}${object.class ? ` · ${object.class}` : ""}${object.parent ? " · refined" : ""}`;
+function row(object, number, name) {
   const swatch = make("i", { class: "swatch" });
   swatch.style.background = colourOf(object.class);
   const choose = make(

@@ -23,9 +23,13 @@ import * as viewer from "./viewer.js";
 /** The image named in the address, so that a reload opens it again. */
 const named = () => new URLSearchParams(location.hash.slice(1)).get("image");
 
+let asked = 0;
+
 async function open(path) {
+  const number = ++asked;
   try {
     const image = await api.image(path);
+    if (number !== asked) return; // another one was asked for meanwhile
     set({ image, objects: new Map(), target: { id: null }, queue: [], saved: "" });
     history.replaceState(null, "", `#${new URLSearchParams({ image: path })}`);
     document.title = `${path.split("/").at(-1)} · isegzoo`;

@@ -89,7 +89,7 @@ function one(context, object, at, own) {
     context.fill(outline, "evenodd");
   }
   context.lineJoin = "round";
-  context.globalAlpha = state.style === "fill" ? Math.min(1, state.opacity + 0.45) : Math.max(0.3, state.opacity);
+  context.globalAlpha = Math.min(1, state.opacity + 0.45);
   if (own) {
     context.globalAlpha = Math.min(1, context.globalAlpha + 0.2);
     context.strokeStyle = "rgba(255, 255, 255, .85)";
@@ -97,7 +97,7 @@ function one(context, object, at, own) {
     context.stroke(outline);
   }
   context.strokeStyle = colour;
-  context.lineWidth = (own ? 2.2 : 1.5) / scale;
+  context.lineWidth = (own ? 2.2 : state.style === "fill" ? 1.5 : 2) / scale;
   context.stroke(outline);
   context.restore();
 }
