@@ -74,7 +74,7 @@ def test_points_give_the_mask_pixel_by_pixel(client):
 
 @pytest.mark.parametrize("box", [[[40, 50], [101, 111]], [40, 50, 101, 111], [[101, 111], [40, 50]]])
 def test_a_box_in_each_form(client, box):
-    np.testing.assert_array_equal(asked(client, payload(box=box)), ring(SIZE, (70.5, 80.5)))
+    np.testing.assert_array_equal(asked(client, payload(box=box)), ring(SIZE, (70.5, 80.5), box=(40, 50, 101, 111)))
 
 
 def test_asked_at_its_port_the_default_answers(client):

@@ -92,7 +92,7 @@ def test_the_background_takes_away(client):
 
 def test_a_rectangle_is_a_box(client):
     (feature,) = asked(client, prompt(box=(40, 50, 101, 111)))
-    assert iou(raster(feature["geometry"], SIZE), ring(SIZE, (70.5, 80.5))) > 0.98
+    assert iou(raster(feature["geometry"], SIZE), ring(SIZE, (70.5, 80.5), box=(40, 50, 101, 111))) > 0.98
 
 
 @pytest.mark.parametrize("box", [(70, 80, 70, 80), (71, 81, 70, 80), (-500, -500, 640, 660)])

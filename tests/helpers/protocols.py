@@ -48,8 +48,13 @@ class Rings(Disks):
         return {"probability": out}
 
 
-def ring(size: tuple[int, int], *centres: tuple[float, float], gone: tuple[tuple[float, float], ...] = ()) -> Any:
-    """(H, W) that `Rings` gives to clicks."""
+def ring(
+    size: tuple[int, int],
+    *centres: tuple[float, float],
+    gone: tuple[tuple[float, float], ...] = (),
+    box: tuple[int, int, int, int] | None = None,
+) -> Any:
+    """(H, W) that `Rings` gives to clicks, or of it what lies in a box x0, y0, x1, y1."""
     y, x = np.mgrid[: size[0], : size[1]] + 0.5
     out = np.zeros(size, bool)
     for u, v in centres:
@@ -57,6 +62,8 @@ def ring(size: tuple[int, int], *centres: tuple[float, float], gone: tuple[tuple
         out |= (d > INNER) & (d <= OUTER)
     for u, v in gone:
         out &= np.hypot(x - u, y - v) > WEAK
+    if box is not None:
+        out &= (x > box[0]) & (y > box[1]) & (x < box[2]) & (y < box[3])
     return out
 
 

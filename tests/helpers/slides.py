@@ -52,6 +52,31 @@ def halved(image: NDArray[np.uint8], levels: int) -> list[NDArray[np.uint8]]:
     return pyramid
 
 
+def write_large(path: Path, side: int, mpp: float = 0.25, tile: int = 512) -> None:
+    """Write a pyramidal TIFF of any size in seconds: plain squares, each level a quarter of the last a side."""
+    grey = np.full((tile, tile, 3), 200, np.uint8)
+    plain = [cv2.imencode(".jpg", grey + np.uint8(k))[1].tobytes() for k in range(0, 50, 5)]
+    with tifffile.TiffWriter(path, bigtiff=True) as writer:
+        for level in range(0, 32, 2):
+            length = side >> level
+            across = -(-length // tile)
+            writer.write(
+                (plain[(row * 7 + column * 3) % len(plain)] for row in range(across) for column in range(across)),
+                shape=(length, length, 3),
+                dtype=np.uint8,
+                photometric="ycbcr",
+                subsampling=(2, 2),
+                compression="jpeg",
+                tile=(tile, tile),
+                subfiletype=1 if level else 0,
+                resolution=(1e4 / mpp / 2**level,) * 2,
+                resolutionunit="CENTIMETER",
+                metadata=None,
+            )
+            if length < 1024:
+                break
+
+
 def write_pyramid(
     path: Path,
     image: NDArray[np.uint8],

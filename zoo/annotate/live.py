@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 import torch
@@ -31,7 +32,8 @@ class Live:
     """The pixels, the session and the mask of one object.
 
     What a person drew by hand holds: the session goes on from it, and later turns leave it as it was drawn, until
-    something is said within it that contradicts it.
+    something is said within it that contradicts it. A model that reads no boxes is told the centre of each; nothing
+    around them belongs to the object then, unless something positive is said there.
 
     Args:
         model: what segments. Its lock is taken for as long as it works.
@@ -53,6 +55,7 @@ class Live:
             warnings.simplefilter("ignore")  # of an unknown mpp, which the object's answer says
             self.session.set_image(pixels, None if start is None else start.astype(np.uint8), grid.mpp)
         self._taken: list[_Taken] = []
+        self._from_nothing = start is None
 
     @property
     def pixels(self) -> int:
@@ -81,6 +84,9 @@ class Live:
                 mask = self.session.mask[0, 0].cpu().numpy().copy()
             else:
                 mask = self._at(threshold)
+        around = self._around_boxes(document)
+        if around is not None:
+            mask[around] = False
         for number, turn in enumerate(document):
             if isinstance(turn, HandEdit):
                 drawn = self._drawn(turn)
@@ -124,6 +130,18 @@ class Live:
                 if positive != edit.add and any(drawn[_place(x, y, drawn)] for x, y in _points(self.grid.within(each))):
                     return True
         return False
+
+    def _around_boxes(self, document: Document) -> Mask | None:
+        """(H, W): what lies outside of all boxes; None where this tells nothing."""
+        said = [self.grid.within(each) for turn in document if isinstance(turn, Say) for _, each in turn.said]
+        boxes = [each for each in said if isinstance(each, Box)]
+        if not boxes or self.model.engine.boxes or not self._from_nothing:
+            return None
+        outside = np.ones(self.grid.size, bool)
+        for box in boxes:
+            outside[floor(box.y0) : ceil(box.y1), floor(box.x0) : ceil(box.x1)] = False
+        positive = [point for each in said if isinstance(each, Box) or each.positive for point in _points(each)]
+        return None if any(outside[_place(x, y, outside)] for x, y in positive) else outside
 
     def _at(self, threshold: float) -> Mask:
         """The model's way from probability to mask, with another threshold: that which it leads to its own."""

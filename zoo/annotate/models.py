@@ -16,13 +16,13 @@ from zoo.hub.load import load
 from zoo.inference.engine import Engine
 
 EVERY = ("click", "scribble", "box")
-"""Kinds that are taken of a checkpoint that no index describes."""
+"""Kinds that a checkpoint is told that no index describes."""
 STROKES = ("scribble", "squiggle")
 
 
 @dataclass(frozen=True)
 class About:
-    """What a person chooses a checkpoint by; `interaction` are the kinds that it is told."""
+    """What a person chooses a checkpoint by; `interaction` are the kinds that its index names."""
 
     name: str
     title: str
@@ -31,9 +31,19 @@ class About:
     mpp: float | None
     licence: str
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The kinds of interactions that it can be told, by their names in JSON.
+
+        A method of clicks that reads no boxes takes a box too: sessions tell it a click at the centre of each.
+        """
+        own = set(self.interaction)
+        taken = {"click": {"click"}, "scribble": set(STROKES), "box": {"box", "click"}}
+        return tuple(kind for kind, words in taken.items() if own & words)
+
     def takes(self, kind: str) -> bool:
-        """Whether it is told interactions of this kind, by their name in JSON."""
-        return kind in self.interaction or (kind == "scribble" and any(each in STROKES for each in self.interaction))
+        """Whether it can be told interactions of this kind."""
+        return kind in self.told
 
 
 @dataclass
@@ -78,7 +88,7 @@ class Models:
             warnings.simplefilter("ignore")  # of indices that can't be reached
             listed = Indices(index).listed()
         known = {
-            name: About(name, e.title, e.task, _kinds(e.interaction), e.mpp, e.licence)
+            name: About(name, e.title, e.task, e.interaction, e.mpp, e.licence)
             for name, e in ((name, found.entry) for name, found in listed.items())
             if e.interaction
         }
@@ -126,8 +136,3 @@ class Models:
                     session = load(name, self._device, trust_code=trust, index=self._index)
                 self._models[name] = Model(name, session.engine, session.device)
             return self._models[name]
-
-
-def _kinds(given: tuple[str, ...]) -> tuple[str, ...]:
-    """With `scribble`, as JSON calls them, where strokes are taken."""
-    return (*given, "scribble") if "squiggle" in given and "scribble" not in given else given

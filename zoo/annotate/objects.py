@@ -268,7 +268,7 @@ class AnnotatedObjects:
     def _check(self, checkpoint: str, grid: PixelGrid, each: Interaction) -> None:
         about = self.models.about(checkpoint)
         if not about.takes(each.kind):
-            kinds = ", ".join(about.interaction)
+            kinds = ", ".join(about.told)
             raise RefusedError(
                 422, f"{checkpoint} is told {kinds}, no {each.kind}; give that, or choose another checkpoint"
             )

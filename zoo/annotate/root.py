@@ -60,7 +60,7 @@ class Root:
         path = self._inside(name)
         if not path.is_file() or (self.only is not None and path != self.folder / self.only):
             raise RefusedError(404, f"there is no image {name!r}; GET /api/images lists those there are")
-        if kind_of(path) is None:
+        if not _is_picture(path):
             raise RefusedError(
                 404, f"{name!r} is no image; those end in {', '.join((*IMAGE_SUFFIXES, *SLIDE_SUFFIXES))}"
             )
@@ -83,7 +83,11 @@ class Root:
             raise RefusedError(
                 403, f"the folder {name!r} can't be read ({error.strerror}); ask for its permissions"
             ) from None
-        found = [path for path in found if self._leads_inside(path) and kind_of(path) is not None and _is_text(path)]
+        found = [
+            path
+            for path in found
+            if self._leads_inside(path) and (path.is_dir() or _is_picture(path)) and _is_text(path)
+        ]
         return sorted(map(self._entry, found[:MOST_ENTRIES]), key=lambda entry: entry.kind != "folder")
 
     def _entry(self, path: Path) -> Listed:
@@ -115,10 +119,14 @@ def kind_of(path: Path) -> Kind | None:
     """What a path of the disk is; None: nothing that is shown."""
     if path.is_dir():
         return "folder"
-    suffix = path.suffix.lower()
-    if suffix not in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES) or not path.is_file():
+    if not _is_picture(path):
         return None
-    return "slide" if is_slide(path) else "image"
+    return "slide" if is_slide(path) else "image"  # which opens some files
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a path is a file that is taken for an image or slide, by its name alone: asked for each tile."""
+    return path.suffix.lower() in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES) and path.is_file()
 
 
 def _is_text(path: Path) -> bool:

@@ -1,28 +1,54 @@
 /** What a person does to objects: each a call of the server, whose answer becomes the page's state. */
 import * as api from "./api.js";
+import { clamped, inBox, pointsOf } from "./geometry.js";
 import * as notice from "./notice.js";
 import { measure } from "./overlay.js";
-import { chosen, read, set, state } from "./state.js";
+import { chosen, read, set, state, whole } from "./state.js";
 import * as sync from "./sync.js";
 import { inTurn } from "./turns.js";
 import { visible } from "./viewer.js";
 
 const WHOLE = 2048 * 2048; // pixels of an image that is worked on whole; of larger ones, the part in view
+const MOST = 4000 * 4000; // pixels that a checkpoint is shown at once; the server's limit is a little higher
 const UNDO_SECONDS = 10;
 
 /** Take objects from the server into the state; `target` is chosen if it is still what the person works on. */
-function put(objects, target) {
+function put(given, target) {
+  const objects = given.filter(({ image }) => image === state.image.image); // another one may have been opened meanwhile
   const all = new Map(state.objects);
   for (const object of objects) all.set(object.id, object);
   if (objects.length) sync.mine(objects.at(-1).revision);
-  if (target && objects.length) target.id = objects.at(-1).id;
+  if (target && given.length) target.id = given.at(-1).id;
   set({ objects: all, target: state.target });
 }
 
-/** Where a new object is worked on: undefined for the whole of one that is not large. */
-function place() {
+/**
+ * Where a new object is worked on: undefined for all of a small image; of a large one the part in view, if it is not too
+ * large for the checkpoint, and what was said elsewhere.
+ */
+function place(points = []) {
   const { image } = state;
-  return image.width * image.height <= WHOLE ? undefined : (visible(image) ?? undefined);
+  if (image.width * image.height <= WHOLE) return undefined;
+  const view = visible(image) ?? whole();
+  const most = Math.sqrt(MOST) * seen();
+  const given = points.map((point) => clamped(point, whole()));
+  const span = [0, 1].map((axis) => {
+    const [at, length] = [view[axis], view[axis + 2]];
+    const values = given.map((point) => point[axis]);
+    const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [at + length / 2, at + length / 2];
+    const side = view[2] * view[3] > most ** 2 ? Math.min(length, most) : length;
+    const start = Math.min(Math.max(at, (low + high - side) / 2), at + length - side);
+    return [Math.floor(Math.min(start, low)), Math.ceil(Math.max(start + side, high))];
+  });
+  const [[x0, x1], [y0, y1]] = span;
+  return [x0, y0, x1 - x0, y1 - y0];
+}
+
+/** Pixels of the image that are one as the checkpoint sees it, a side. */
+function seen() {
+  const model = state.about?.checkpoints.find(({ name }) => name === state.checkpoint);
+  const mpp = state.image.mpp ?? read(`isegzoo.mpp ${state.image.image}`, null);
+  return model?.mpp && mpp ? model.mpp / mpp : 1;
 }
 
 /** What every new object has. */
@@ -32,52 +58,57 @@ function begun() {
   return { image: image.image, checkpoint, class: klass ?? undefined, mpp };
 }
 
-/** Whether an interaction begins in a box. */
-function begins({ x, y, x0, y0, points }, [left, top, width, height]) {
-  const [u, v] = points?.[0] ?? [x ?? x0, y ?? y0];
-  return u >= left && v >= top && u <= left + width && v <= top + height;
+/** The id of the object that something is for when its turn comes; null: a new one, also where it was deleted meanwhile. */
+function still(target, { image }) {
+  return state.image.image === image && !state.objects.has(target.id) ? null : target.id;
 }
 
-/** An interaction with what leaves a box brought to its edge. */
-function clipped(each, [left, top, width, height]) {
-  const [u, v] = [(x) => Math.min(Math.max(x, left), left + width), (y) => Math.min(Math.max(y, top), top + height)];
-  const { x, y, x0, y0, x1, y1, points } = each;
-  if (points) return { ...each, points: points.map(([a, b]) => [u(a), v(b)]) };
-  return x0 === undefined ? { ...each, x: u(x), y: v(y) } : { ...each, x0: u(x0), y0: v(y0), x1: u(x1), y1: v(y1) };
+/** Whether an interaction belongs to what is worked on in a box: a line where it begins, a box as a whole. */
+function begins({ x, y, x0, y0, x1, y1, points }, region) {
+  if (x0 !== undefined) return inBox([x0, y0], region) && inBox([x1, y1], region);
+  return inBox(points?.[0] ?? [x, y], region);
 }
 
-/** Give interactions in one turn: to the chosen object, or to a new one. */
+/** A line with what leaves a box brought to its edge; the rest as it is. */
+function clipped(each, region) {
+  return each.points ? { ...each, points: each.points.map((point) => clamped(point, region)) } : each;
+}
+
+/** Give interactions in one turn: to the chosen object, or to a new one. Resolves to whether they were taken. */
 export function give(interactions) {
   const start = performance.now();
   let { target } = state;
   const known = state.objects.get(target.id);
   if (known && !begins(interactions[0], known.region)) {
     if (interactions[0].positive === false) {
-      return notice.show("That lies outside the dashed part in which this object is worked on; nothing can be taken away there.", { kind: "note", seconds: 8 });
+      notice.show("That lies outside the dashed part in which this object is worked on; nothing can be taken away there.", { kind: "note", seconds: 8 });
+      return true; // it says nothing
     }
     set({ target: (target = { id: null }) }); // another place, so another object
   }
-  const region = place();
+  const made = { ...begun(), region: place(interactions.flatMap(pointsOf)) };
+  const all = whole();
   return inTurn(async () => {
-    const old = state.objects.get(target.id);
-    const whole = [0, 0, state.image.width, state.image.height];
-    const given = interactions.map((each) => clipped(each, old?.region ?? region ?? whole));
-    const object = old
-      ? await api.interact(old.id, given)
-      : await api.create({ ...begun(), region, interactions: given });
+    const id = still(target, made);
+    const { region } = state.objects.get(id) ?? known ?? made;
+    const given = interactions.map((each) => clipped(each, region ?? all));
+    const object = id ? await api.interact(id, given) : await api.create({ ...made, interactions: given });
     measure(start, object);
     put([object], target);
+    return true;
   });
 }
 
-/** Begin one object a click, all in one run. */
+/** Begin one object a click, all in one run. Resolves to whether they were taken. */
 export function giveMany(clicks) {
   const start = performance.now();
   const { target } = state;
+  const made = { ...begun(), clicks: clicks.map(({ x, y }) => [x, y]) };
   return inTurn(async () => {
-    const { objects } = await api.many({ ...begun(), clicks: clicks.map(({ x, y }) => [x, y]) });
+    const { objects } = await api.many(made);
     if (objects.length) measure(start, objects.at(-1));
     put(objects, target);
+    return true;
   });
 }
 
@@ -114,13 +145,14 @@ export function forget(id, number) {
 /** Add a polygon to the chosen object by hand, or take it away; without an object, adding begins one. */
 export function edit(polygon, add) {
   const { target } = state;
-  const region = place();
+  const made = { ...begun(), region: place(polygon) };
   if (!target.id && !add) return notice.show("Choose an object to take something away from.", { kind: "note", seconds: 6 });
   return inTurn(async () => {
     const geometry = { type: "Polygon", coordinates: [[...polygon, polygon[0]]] };
-    const object = state.objects.has(target.id)
-      ? await api.edit(target.id, polygon, add)
-      : await api.create({ ...begun(), region, geometry });
+    const id = still(target, made);
+    const object = id
+      ? await api.edit(id, polygon, add)
+      : await api.create({ ...made, geometry });
     put([object], target);
   });
 }
@@ -132,10 +164,8 @@ export function child() {
   if (!region) return undefined;
   const target = { id: null };
   set({ target });
-  return inTurn(async () => {
-    const made = { ...begun(), class: parent.class ?? undefined, region, parent: parent.id };
-    put([await api.create(made)], target);
-  });
+  const made = { ...begun(), class: parent.class ?? undefined, region, parent: parent.id };
+  return inTurn(async () => put([await api.create(made)], target));
 }
 
 /** Choose an object; null: the next interaction begins a new one. */
@@ -160,8 +190,9 @@ export function remove(id = state.target.id) {
 
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */
 export function bring(geojson) {
+  const made = { ...begun(), geojson };
   return inTurn(async () => {
-    const { objects } = await api.bring({ ...begun(), geojson });
+    const { objects } = await api.bring(made);
     put(objects);
     notice.show(`${objects.length} ${objects.length === 1 ? "object" : "objects"} imported.`, { kind: "note", seconds: 6 });
   });

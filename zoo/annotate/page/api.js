@@ -65,6 +65,6 @@ export async function mask(id, kind) {
 /** A file of all objects of an image, and the name that the server gives it. */
 export async function exported(name, format) {
   const answer = await call("GET", "export", { query: { image: name, format } });
-  const told = /filename="?([^";]+)"?/.exec(answer.headers.get("Content-Disposition") ?? "");
-  return { blob: await answer.blob(), name: told?.[1] };
+  const told = /filename\*=utf-8''([^;]+)/.exec(answer.headers.get("Content-Disposition") ?? "");
+  return { blob: await answer.blob(), name: told ? decodeURIComponent(told[1]) : format };
 }

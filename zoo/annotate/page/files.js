@@ -22,7 +22,7 @@ export function begin() {
   stage.addEventListener("dragover", (event) => event.preventDefault());
   stage.addEventListener("drop", (event) => {
     event.preventDefault();
-    if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+    if (state.image && event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
   });
 }
 
@@ -31,9 +31,7 @@ async function save(format) {
   const file = await inTurn(() => api.exported(image, format));
   if (!file) return;
   const href = URL.createObjectURL(file.blob);
-  const ending = { geojson: ".geojson", png: ".png", tiff: ".tiff", store: ".h5" }[format];
-  const stem = image.split("/").at(-1).replace(/\.[^.]*$/, "");
-  make("a", { href, download: file.name ?? `${stem}${ending}` }).click();
+  make("a", { href, download: file.name }).click();
   setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 
@@ -55,7 +53,7 @@ async function features(file) {
     throw new Error("this is not JSON; give GeoJSON, as QuPath exports it, or a mask as PNG.");
   }
   if (Array.isArray(read)) return { type: "FeatureCollection", features: read };
-  return read.type === "Feature" ? { type: "FeatureCollection", features: [read] } : read;
+  return read?.type === "Feature" ? { type: "FeatureCollection", features: [read] } : read;
 }
 
 /** A mask or label image of the whole image as polygons. */

@@ -1,4 +1,4 @@
-/** Points and polygons, as lists of [x, y]. */
+/** Points and polygons, as lists of [x, y], and boxes [x, y, width, height]. */
 
 /** Whether a point lies in a polygon, by the crossings of a ray. */
 export function within(polygon, [x, y]) {
@@ -8,6 +8,14 @@ export function within(polygon, [x, y]) {
     if (y0 > y !== y1 > y && x < ((x1 - x0) * (y - y0)) / (y1 - y0) + x0) inside = !inside;
   }
   return inside;
+}
+
+/** Whether a point lies in a box [x, y, width, height]. */
+export const inBox = ([x, y], [left, top, width, height]) => x >= left && y >= top && x <= left + width && y <= top + height;
+
+/** The nearest point in a box. */
+export function clamped([x, y], [left, top, width, height]) {
+  return [Math.min(Math.max(x, left), left + width), Math.min(Math.max(y, top), top + height)];
 }
 
 /** The area of a closed ring; below 0 where it runs against the clock, as seen on the screen. */
@@ -20,4 +28,11 @@ export function fromLine([x, y], [x0, y0], [x1, y1]) {
   const [dx, dy] = [x1 - x0, y1 - y0];
   const share = Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy || 1)));
   return Math.hypot(x - x0 - share * dx, y - y0 - share * dy);
+}
+
+/** The points of an interaction, as [x, y]. */
+export function pointsOf({ type, x, y, points, x0, y0, x1, y1 }) {
+  if (type === "click") return [[x, y]];
+  if (type === "box") return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+  return points;
 }

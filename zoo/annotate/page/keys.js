@@ -32,7 +32,7 @@ const GROUPS = (open) => [
     [["g"], "Refine in the part in view", actions.child],
     [["r"], "Reset", actions.reset],
     [["Delete", "Backspace"], "Delete", () => actions.remove()],
-    [["Shift+1", "Shift+9"], "Class 1 to 9", null],
+    [["Shift+1…9"], "Class", null],
   ]],
   ["Several at once", [
     [["m"], "One object, or an object per click", () => set({ mode: state.mode === "many" ? "object" : "many" })],
@@ -63,7 +63,7 @@ export function begin(open) {
   for (const [title, rows] of GROUPS(open)) {
     const body = rows.map(([keys, label, act]) => {
       if (act) for (const key of keys) acts.set(key, act);
-      return make("div", {}, make("dt", {}, ...keys.map((key) => make("kbd", {}, key.length === 1 ? key.toUpperCase() : key))), make("dd", {}, label));
+      return make("div", {}, make("dt", {}, ...keys.map((key) => make("kbd", {}, key.replace(/(^|\+)[a-z]$/, (last) => last.toUpperCase())))), make("dd", {}, label));
     });
     by("sheet").append(make("section", {}, make("h2", {}, title), make("dl", {}, ...body)));
   }

@@ -1,7 +1,7 @@
 /** The list of objects, and the classes with their colours. */
 import * as actions from "./actions.js";
 import { colourOf, put } from "./classes.js";
-import { by, iconButton, make } from "./dom.js";
+import { by, fill, iconButton, make } from "./dom.js";
 import { area } from "./format.js";
 import { icon } from "./icons.js";
 import { chosen, on, set, state } from "./state.js";
@@ -50,36 +50,41 @@ function list() {
   const rows = numbered.slice(0, MOST);
   const own = numbered.find(([{ id }]) => id === state.target.id);
   if (own && !rows.includes(own)) rows.unshift(own);
-  by("list").replaceChildren(...rows.map(([object, number]) => row(object, number)));
+  const numbers = new Map(numbered.map(([{ id }, number]) => [id, number]));
+  const title = ({ class: name, parent }, number) =>
+    [numbers.has(parent) ? `${number} in ${numbers.get(parent)}` : number, name].filter(Boolean).join(" · ");
+  const shown = ([object, number]) => [object.id, title(object, number), colourOf(object.class), area(object)];
+  fill(by("list"), rows, shown, ([object, number]) => row(object, number, title(object, number)), (item, [{ id }]) => {
+    const own = id === state.target.id;
+    item.classList.toggle("chosen", own);
+    item.firstElementChild.setAttribute("aria-current", String(own));
+  });
   by("list-title").textContent = all.length ? `Objects: ${all.length}` : "Objects";
-  by("more").hidden = rows.length >= all.length;
-  by("more").textContent = `and ${all.length - rows.length} more in the image`;
+  by("more").hidden = all.length > 0 && rows.length >= all.length;
+  by("more").textContent = all.length ? `and ${all.length - rows.length} more in the image` : "None yet.";
 }
 
-function row(object, number) {
-  const name = `${number}${object.class ? ` · ${object.class}` : ""}${object.parent ? " · refined" : ""}`;
+function row(object, number, name) {
   const swatch = make("i", { class: "swatch" });
   swatch.style.background = colourOf(object.class);
   const choose = make(
     "button",
-    { type: "button", class: "row quiet", onclick: () => actions.choose(object.id), ondblclick: () => look(object), title: "Choose; twice: look at it" },
+    { type: "button", class: "row quiet", onclick: () => actions.choose(object.id), ondblclick: () => look(state.objects.get(object.id)), title: "Choose; twice: look at it" },
     swatch, make("span", {}, name), make("span", { class: "space" }), make("span", { class: "faint" }, area(object)),
   );
   const item = make("li", {}, choose, iconButton(icon("close"), `Delete object ${number}`, () => actions.remove(object.id)));
   item.dataset.id = object.id;
-  if (object.id === state.target.id) {
-    item.className = "chosen";
-    choose.setAttribute("aria-current", "true");
-  }
   return item;
 }
 
 function classes() {
   const own = chosen()?.class ?? state.klass;
-  by("classes").replaceChildren(...(state.classes ?? []).map(({ name, colour }, i) => {
+  const named = (state.classes ?? []).map((each, i) => ({ ...each, key: i < 9 ? `Shift+${i + 1}` : "" }));
+  fill(by("classes"), named, (each) => each, ({ name, colour, key }) => {
     const picker = make("input", { type: "color", value: colour, "aria-label": `Colour of ${name}`, onchange: ({ target }) => put(name, target.value) });
-    const key = i < 9 ? `Shift+${i + 1}` : "";
-    const choose = make("button", { type: "button", class: "row quiet", title: key, "aria-pressed": String(name === own), onclick: () => take(name) }, name);
-    return make("li", { class: name === own ? "chosen" : "" }, picker, choose);
-  }));
+    return make("li", {}, picker, make("button", { type: "button", class: "row quiet", title: key, onclick: () => take(name) }, name));
+  }, (item, { name }) => {
+    item.classList.toggle("chosen", name === own);
+    item.lastElementChild.setAttribute("aria-pressed", String(name === own));
+  });
 }

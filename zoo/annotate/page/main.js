@@ -23,10 +23,14 @@ import * as viewer from "./viewer.js";
 /** The image named in the address, so that a reload opens it again. */
 const named = () => new URLSearchParams(location.hash.slice(1)).get("image");
 
+let asked = 0;
+
 async function open(path) {
+  const number = ++asked;
   try {
     const image = await api.image(path);
-    set({ image, objects: new Map(), target: { id: null }, queue: [] });
+    if (number !== asked) return; // another one was asked for meanwhile
+    set({ image, objects: new Map(), target: { id: null }, queue: [], saved: "" });
     history.replaceState(null, "", `#${new URLSearchParams({ image: path })}`);
     document.title = `${path.split("/").at(-1)} · isegzoo`;
     by("open").textContent = path.split("/").at(-1);
@@ -50,6 +54,8 @@ async function pick() {
     notice.show(error.message);
   }
 }
+
+let pointed = false; // the mouse was used last, not the keyboard
 
 /** After a click with the mouse keys are the image's again, so that Space moves it. */
 function release({ detail, target }) {
@@ -85,7 +91,7 @@ function bar() {
   });
 }
 
-async function begin() {
+function begin() {
   notice.begin(by("notice"));
   theme.begin();
   bar();
@@ -104,18 +110,26 @@ async function begin() {
   );
   keys.begin(pick);
   document.addEventListener("click", release);
+  document.addEventListener("change", ({ target }) => target.matches("select") && pointed && target.blur());
+  document.addEventListener("pointerdown", () => (pointed = true), true);
+  document.addEventListener("keydown", () => (pointed = false), true);
   files.begin();
   sync.begin();
   window.addEventListener("hashchange", () => named() && named() !== state.image?.image && open(named()));
+  // At the same time: the image is there before the checkpoints are known.
+  return Promise.all([learn(), named() ? open(named()) : pick()]);
+}
+
+/** What the server offers. */
+async function learn() {
   try {
     const about = await api.about();
     const known = about.checkpoints.some(({ name }) => name === state.checkpoint);
     set({ about, checkpoint: known ? state.checkpoint : (about.default ?? about.checkpoints[0]?.name) });
     classes.begin();
   } catch (error) {
-    return notice.show(error.message);
+    notice.show(error.message);
   }
-  return named() ? open(named()) : pick();
 }
 
 begin();

@@ -1,4 +1,5 @@
 /** The canvas with interactions, what is being drawn, and the ring of the brush: over the masks. */
+import { redrawing } from "./dom.js";
 import { clear } from "./overlay.js";
 import { chosen, on, state } from "./state.js";
 import { mark } from "./strokes.js";
@@ -6,9 +7,8 @@ import { refusal, tool } from "./tools/index.js";
 import { frame } from "./viewer.js";
 
 let canvas = null;
-let asked = false;
 let pointer = null; // where the mouse is, in CSS pixels of the viewer
-let lit = null; // the interaction that the panel points at
+let lit = null; // the id of the interaction that the panel points at
 
 /** Begin to draw on the canvas, and again whenever something changed. */
 export function begin(element) {
@@ -17,14 +17,7 @@ export function begin(element) {
 }
 
 /** Draw before the next picture of the screen. */
-export function redraw() {
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(() => {
-    asked = false;
-    draw();
-  });
-}
+export const redraw = redrawing(draw);
 
 /** The mouse is here now; null: it left. */
 export function hover(at) {
@@ -32,9 +25,9 @@ export function hover(at) {
   if (tool().brush) redraw();
 }
 
-/** Draw one interaction larger; null: none. */
-export function light(interaction) {
-  lit = interaction;
+/** Draw the interaction of the chosen object with this id larger; null: none. */
+export function light(id) {
+  lit = id;
   redraw();
 }
 
@@ -44,10 +37,11 @@ function draw() {
   if (!at || !state.image) return;
   const own = chosen();
   if (own && !state.concealed) {
-    for (const each of own.interactions) mark(context, each, at, { lit: each === lit });
-    if (own.edits?.includes(lit)) mark(context, { type: "edit", ...lit }, at);
+    for (const each of own.interactions) mark(context, each, at, { lit: each.id === lit });
+    const edit = own.edits.find(({ id }) => id === lit);
+    if (edit) mark(context, { type: "edit", ...edit }, at);
   }
-  for (const each of state.queue) mark(context, each, at, { waiting: true, lit: each === lit });
+  for (const each of state.queue) mark(context, each, at, { waiting: true });
   const used = tool();
   used.draw?.(context, at);
   if (used.brush && pointer && !refusal(used)) ring(context);

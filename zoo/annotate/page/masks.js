@@ -10,7 +10,7 @@ let loading = 0;
 let arrived = () => {};
 let heat = { key: "" };
 
-/** Begin; `redraw` is called when a mask came. */
+/** Begin; `redraw` is called when a mask came, or is to be asked for again. */
 export function begin(redraw) {
   arrived = redraw;
 }
@@ -68,8 +68,11 @@ async function load(object, entry) {
     }
     arrived(object);
   } catch {
-    // Deleted meanwhile, or the server is away: what is drawn stays, and the next redraw but one asks again.
-    setTimeout(() => entry.wanted === key && (entry.wanted = null), 2000);
+    // Deleted meanwhile, or the server is away: what is drawn stays, and what is still in view is asked for again.
+    setTimeout(() => {
+      if (entry.wanted === key) entry.wanted = null;
+      arrived(object);
+    }, 2000);
   }
 }
 
@@ -108,7 +111,12 @@ export function probability(object) {
   const key = keyOf(object);
   if (heat.key !== key && heat.wanted !== key) {
     heat.wanted = key;
-    colour(object, key).catch(() => setTimeout(() => (heat.wanted = null), 2000));
+    colour(object, key).catch(() => {
+      setTimeout(() => {
+        if (heat.wanted === key) heat.wanted = null;
+        arrived(object);
+      }, 2000);
+    });
   }
   return heat.id === object.id ? heat.canvas : null;
 }

@@ -1,5 +1,6 @@
 /** The canvas with the masks, over the image. */
 import { colourOf } from "./classes.js";
+import { redrawing } from "./dom.js";
 import * as masks from "./masks.js";
 import { chosen, on, state } from "./state.js";
 import { frame } from "./viewer.js";
@@ -8,7 +9,6 @@ const LEAST = 3; // an object of fewer pixels of the screen is drawn as a dot
 const measures = []; // of updates whose mask is not on the screen yet
 
 let canvas = null;
-let asked = false;
 let parents = new Set(); // ids of those that others refine, which are drawn as outlines
 
 /** Begin to draw on the canvas, and again whenever something changed. */
@@ -19,14 +19,7 @@ export function begin(element) {
 }
 
 /** Draw before the next picture of the screen. */
-export function redraw() {
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(() => {
-    asked = false;
-    draw();
-  });
-}
+export const redraw = redrawing(draw);
 
 /** Measure the time from `start` until the mask of this object is on the screen. */
 export function measure(start, object) {
@@ -96,7 +89,7 @@ function one(context, object, at, own) {
     context.fill(outline, "evenodd");
   }
   context.lineJoin = "round";
-  context.globalAlpha = state.style === "fill" ? Math.min(1, state.opacity + 0.45) : Math.max(0.3, state.opacity);
+  context.globalAlpha = Math.min(1, state.opacity + 0.45);
   if (own) {
     context.globalAlpha = Math.min(1, context.globalAlpha + 0.2);
     context.strokeStyle = "rgba(255, 255, 255, .85)";
@@ -104,7 +97,7 @@ function one(context, object, at, own) {
     context.stroke(outline);
   }
   context.strokeStyle = colour;
-  context.lineWidth = (own ? 2.2 : 1.5) / scale;
+  context.lineWidth = (own ? 2.2 : state.style === "fill" ? 1.5 : 2) / scale;
   context.stroke(outline);
   context.restore();
 }

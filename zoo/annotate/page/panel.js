@@ -1,6 +1,6 @@
 /** The panel: model, chosen object, view. */
 import * as actions from "./actions.js";
-import { by, iconButton, make } from "./dom.js";
+import { by, fill, iconButton, make } from "./dom.js";
 import { area, time } from "./format.js";
 import { icon } from "./icons.js";
 import { light } from "./marks.js";
@@ -72,7 +72,7 @@ function object() {
   }
   const said = [...own.interactions, ...(own.edits ?? [])].sort((a, b) => a.id - b.id);
   by("said").querySelector("summary").textContent = `Interactions: ${said.length}`;
-  by("interactions").replaceChildren(...said.map((each) => line(own, each)));
+  fill(by("interactions"), said, (each) => [own.id, each.id], (each) => line(own, each));
 }
 
 const NAMES = { click: ["Click in", "Click outside"], scribble: ["Scribble in", "Scribble outside"], box: ["Box", "Box"], edit: ["Added by hand", "Taken away by hand"] };
@@ -81,7 +81,7 @@ function line(own, each) {
   const negative = each.positive === false || each.add === false;
   const name = NAMES[each.polygon ? "edit" : each.type][negative ? 1 : 0];
   const remove = iconButton(icon("close"), `Take back: ${name}`, () => actions.forget(own.id, each.id));
-  const glow = { onpointerenter: () => light(each), onpointerleave: () => light(null) };
+  const glow = { onpointerenter: () => light(each.id), onpointerleave: () => light(null) };
   return make("li", { class: negative ? "negative" : "positive", ...glow }, make("span", {}, name), remove);
 }
 

@@ -26,12 +26,21 @@ export async function show(folder = parent(state.image?.image ?? "")) {
   return entries;
 }
 
+/** Go to another folder of the list that is shown. */
+async function go(folder) {
+  try {
+    await show(folder);
+  } catch (error) {
+    by("entries").replaceChildren(make("li", { class: "faint" }, error.message));
+  }
+}
+
 const parent = (path) => path.split("/").slice(0, -1).join("/");
 
 function crumbs(folder) {
   const names = folder ? folder.split("/") : [];
   const all = [["Images", ""], ...names.map((name, i) => [name, names.slice(0, i + 1).join("/")])];
-  return all.map(([name, path]) => make("button", { type: "button", class: "quiet", onclick: () => show(path) }, name));
+  return all.map(([name, path]) => make("button", { type: "button", class: "quiet", onclick: () => go(path) }, name));
 }
 
 function entry({ name, path, kind, objects }) {
@@ -41,7 +50,7 @@ function entry({ name, path, kind, objects }) {
       : make("img", { class: "thumbnail", alt: "", loading: "lazy", src: api.address("thumbnail", { image: path, side: 320 }) });
   const notes = kind === "folder" ? "" : [kind === "slide" ? "slide" : "", objects ? `${objects} ${objects === 1 ? "object" : "objects"}` : ""].filter(Boolean).join(" · ");
   const open = () => {
-    if (kind === "folder") return void show(path);
+    if (kind === "folder") return void go(path);
     by("picker").close();
     chosen(path);
   };

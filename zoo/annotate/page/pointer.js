@@ -43,18 +43,21 @@ export function begin(viewer) {
   viewer.addHandler("canvas-nonprimary-release", ({ button, position, originalEvent }) => {
     if (button === 2) tap(position, originalEvent);
   });
-  viewer.addHandler("canvas-pinch", () => {
-    // The first of two fingers had begun to draw.
-    stroke?.cancel();
-    stroke = null;
-    redraw();
-  });
+  viewer.addHandler("canvas-pinch", cancel); // the first of two fingers had begun to draw
+  viewer.element.addEventListener("pointercancel", cancel); // the system took the pointer, for a gesture of its own
   viewer.element.addEventListener("contextmenu", (event) => event.preventDefault());
   viewer.element.addEventListener("pointermove", ({ clientX, clientY, pointerType }) => {
     const { left, top } = viewer.element.getBoundingClientRect();
     hover(pointerType === "touch" ? null : { x: clientX - left, y: clientY - top });
   });
   viewer.element.addEventListener("pointerleave", () => hover(null));
+}
+
+/** Let go of what is being drawn. */
+function cancel() {
+  stroke?.cancel();
+  stroke = null;
+  redraw();
 }
 
 /** With a pen at hand, fingers move the image. */

@@ -1,5 +1,6 @@
 /** Interactions on their way: given at once, or collected until Enter. */
 import { give, giveMany } from "./actions.js";
+import { pointsOf } from "./geometry.js";
 import { set, state } from "./state.js";
 
 /** Give an interaction, or put it to those that wait if Shift is held or collecting is on. */
@@ -8,34 +9,35 @@ export function offer(interaction, event) {
   else send([interaction]);
 }
 
-/** Run all that wait in one turn; with `within`, only those whose points lie there. */
-export function run(within = () => true) {
+/** Run all that wait in one turn; with `within`, only those whose points lie there. What is refused waits again. */
+export async function run(within = () => true) {
+  const { image } = state;
   const [now, later] = [[], []];
   for (const each of state.queue) (pointsOf(each).every(within) ? now : later).push(each);
   set({ queue: later });
-  if (now.length) send(now);
+  const refused = now.length ? await send(now) : [];
+  if (refused.length && state.image === image) set({ queue: [...refused, ...state.queue] });
 }
+
+/** Whether a box or a lasso goes around collected clicks, to run these. */
+export const around = () => state.mode === "many" && state.queue.length > 0;
 
 /** Let go of all that wait. */
 export function discard() {
   set({ queue: [] });
 }
 
-function send(interactions) {
+/** Resolves to those that the server did not take. */
+async function send(interactions) {
   const alone = ({ type, positive }) => type === "click" && positive;
-  if (state.mode === "object") return void give(interactions);
+  if (state.mode === "object") return (await give(interactions)) ? [] : interactions;
   const clicks = interactions.filter(alone);
-  if (clicks.length) giveMany(clicks);
+  const sent = clicks.length ? [[clicks, giveMany(clicks)]] : [];
   for (const each of interactions.filter((one) => !alone(one))) {
-    // A squiggle is an object of its own too; what takes away corrects the last one.
+    // A squiggle or a box is an object of its own too; what takes away corrects the last one.
     if (each.positive !== false) set({ target: { id: null } });
-    give([each]);
+    sent.push([[each], give([each])]);
   }
-}
-
-/** The points of an interaction, as [x, y]. */
-export function pointsOf({ type, x, y, points, x0, y0, x1, y1 }) {
-  if (type === "click") return [[x, y]];
-  if (type === "box") return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
-  return points;
+  const taken = await Promise.all(sent.map(([, turn]) => turn));
+  return sent.flatMap(([given], i) => (taken[i] ? [] : given));
 }

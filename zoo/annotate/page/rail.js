@@ -1,11 +1,12 @@
-/** The narrow rail: a button for each tool, then undo, redo and a new object. */
+/** The rail: a button for each tool, then undo, redo and a new object. */
 import { choose, redo, undo } from "./actions.js";
 import { by, iconButton, make } from "./dom.js";
 import { icon } from "./icons.js";
-import { pointsOf, discard, run } from "./queue.js";
+import { around, discard, run } from "./queue.js";
 import { chosen, on, set, state } from "./state.js";
 import { TOOLS, refusal, settle, tool } from "./tools/index.js";
 
+const touched = window.matchMedia("(pointer: coarse)").matches; // there may be no keys
 const buttons = new Map();
 let steps = [];
 
@@ -51,15 +52,15 @@ function show() {
   by("brush").querySelector("output").textContent = `${state.width} px`;
   const { length } = state.queue;
   by("run").hidden = by("unqueue").hidden = !length;
-  by("run").textContent = `Run ${length} (Enter)`;
+  by("run").textContent = touched ? `Run ${length}` : `Run ${length} (Enter)`;
   by("hint").textContent = hint(used);
   document.body.dataset.tool = used.id;
 }
 
 function hint(used) {
   if (state.concealed) return "All masks and marks are concealed; V shows them.";
-  if (state.mode === "many" && used.hintMany && (used.id === "box" || state.queue.length)) return used.hintMany;
-  if (state.mode === "many" && used.id === "click+") return "Each click is an object of its own. Shift collects, Enter runs all at once.";
-  if (state.queue.length) return `${state.queue.length} collected (${state.queue.flatMap(pointsOf).length} points). Enter: run. Esc: discard.`;
-  return used.hint;
+  if (used.hintMany && around()) return used.hintMany;
+  if (state.queue.length) return `${state.queue.length} collected.${touched ? "" : " Enter: run. Esc: discard."}`;
+  const own = state.mode === "many" && used.id === "click+" ? "Each click is an object of its own." : used.hint;
+  return touched || !used.keys ? own : `${own} ${used.keys}`;
 }

@@ -49,6 +49,9 @@ export function chosen() {
   return state.objects.get(state.target.id) ?? null;
 }
 
+/** The opened image as a box. */
+export const whole = () => [0, 0, state.image.width, state.image.height];
+
 /** Something kept in this browser; a browser that keeps nothing gives `otherwise`. */
 export function read(name, otherwise) {
   try {

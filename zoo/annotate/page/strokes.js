@@ -1,6 +1,5 @@
 /** How interactions are drawn, and which lies under a point. */
-import { fromLine } from "./geometry.js";
-import { pointsOf } from "./queue.js";
+import { fromLine, pointsOf } from "./geometry.js";
 import { frame, toScreen } from "./viewer.js";
 
 export const POSITIVE = "#14825a";

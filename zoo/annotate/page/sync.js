@@ -7,6 +7,7 @@ import { turns } from "./turns.js";
 const SECONDS = 2;
 let seen = -1;
 let away = false;
+let looking = false;
 
 /** Fetch all objects of the opened image; left as it is if something was changed here meanwhile. */
 export async function refresh() {
@@ -37,8 +38,9 @@ export function begin() {
 }
 
 async function look() {
-  if (!state.image || document.hidden || state.busy) return;
+  if (!state.image || document.hidden || state.busy || looking) return;
   const { image } = state.image;
+  looking = true;
   try {
     const { revision } = await api.revision(image);
     if (away) notice.settle();
@@ -47,5 +49,7 @@ async function look() {
   } catch (error) {
     if (!away) notice.show(error.message);
     away = true;
+  } finally {
+    looking = false;
   }
 }

@@ -1,25 +1,25 @@
-/** Light or dark: as the system says, unless the person chose. */
-import { read, set, write } from "./state.js";
+/** Light or dark: as the system says, unless the person chose. What is shown first is early.js'. */
+import { set, write } from "./state.js";
 
-const NAME = "isegzoo.theme";
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const { isegzoo } = window;
+const current = () => document.documentElement.dataset.theme;
 
-/** Begin with what was chosen before. */
+/** Begin to follow the system, and other tabs. */
 export function begin() {
-  show(read(NAME, null));
-  dark.addEventListener("change", () => set({ theme: current() }));
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  window.addEventListener("storage", ({ key }) => key === isegzoo.THEME && show());
+  set({ theme: current() });
 }
 
 /** Go to the other one, and remember it. */
 export function toggle() {
   const next = current() === "dark" ? "light" : "dark";
-  write(NAME, next);
-  show(next);
+  document.documentElement.dataset.theme = next; // also where nothing can be kept
+  write(isegzoo.THEME, next);
+  set({ theme: next });
 }
 
-const current = () => document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
-
-function show(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
+function show() {
+  isegzoo.showTheme();
   set({ theme: current() });
 }

@@ -81,7 +81,7 @@ export function fit(box) {
   if (!item) return;
   if (!box) return void viewer.viewport.goHome();
   const [x, y, width, height] = box;
-  const room = 0.75 * Math.max(width, height, 24);
+  const room = 0.75 * Math.max(width, height, 64);
   viewer.viewport.fitBounds(item.imageToViewportRectangle(x - room, y - room, width + 2 * room, height + 2 * room));
 }
 

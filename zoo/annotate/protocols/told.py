@@ -16,6 +16,8 @@ LEAST = 3
 """Points of a line."""
 MOST_CLICKS = 12
 """Of a line, for checkpoints that are told no lines."""
+LEAST_SIDE = 2.0
+"""Pixels of a box; a smaller one is a point."""
 
 
 def told(
@@ -36,7 +38,7 @@ def told(
     inside = list(positive)
     if box is not None:
         x0, y0, x1, y1 = box
-        if x0 < x1 and y0 < y1 and any(about.takes(kind) for kind in ("box", "click")):
+        if min(x1 - x0, y1 - y0) >= LEAST_SIDE and about.takes("box"):
             out.append(Box(x0, y0, x1, y1))
         else:
             inside.insert(0, ((x0 + x1) / 2, (y0 + y1) / 2))

@@ -20,8 +20,8 @@ KEEP = "private, max-age=3600"
 def about(here: Here) -> Answer:
     """Version, checkpoints and classes."""
     checkpoints = [
-        {"name": e.name, "title": e.title, "task": e.task, "interaction": e.interaction, "mpp": e.mpp,
-         "licence": e.licence}
+        {"name": e.name, "title": e.title, "task": e.task, "interaction": e.interaction, "told": e.told,
+         "mpp": e.mpp, "licence": e.licence}
         for e in here.models.known.values()
     ]  # fmt: skip
     classes = [{"name": name, "colour": colour} for name, colour in here.classes]

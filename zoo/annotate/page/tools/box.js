@@ -1,6 +1,7 @@
-/** A box around the object; where each click is an object, it runs the collected clicks inside. */
-import { offer, run } from "../queue.js";
-import { state } from "../state.js";
+/** A box around the object; where each click is an object, it runs the clicks inside that were collected. */
+import { clamped } from "../geometry.js";
+import { around, offer, run } from "../queue.js";
+import { whole } from "../state.js";
 import { frame, toScreen } from "../viewer.js";
 
 const LEAST = 4; // pixels of the screen
@@ -20,10 +21,11 @@ export const box = () => {
     },
     end(event) {
       if (!from) return;
+      [from, to] = [clamped(from, whole()), clamped(to, whole())];
       const [x0, y0, x1, y1] = corners();
       from = null;
       if (Math.min(x1 - x0, y1 - y0) * frame().scale < LEAST) return;
-      if (state.mode === "many") run(([x, y]) => x >= x0 && x <= x1 && y >= y0 && y <= y1);
+      if (around()) run(([x, y]) => x >= x0 && x <= x1 && y >= y0 && y <= y1);
       else offer({ type: "box", x0, y0, x1, y1 }, event);
     },
     cancel() {

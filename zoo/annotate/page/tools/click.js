@@ -2,9 +2,8 @@
 import { offer } from "../queue.js";
 
 export const click = (positive) => ({
-  hint: positive
-    ? "Click in the object; right button: outside. Shift collects, Enter runs."
-    : "Click where the mask goes too far; right button: in the object. Shift collects.",
+  hint: positive ? "Click in the object." : "Click where the mask goes too far.",
+  keys: `Right button: ${positive ? "outside" : "in the object"}. Shift collects, Enter runs.`,
   tap([x, y], event) {
     offer({ type: "click", x, y, positive: positive !== (event.button === 2 || event.altKey) }, event);
   },

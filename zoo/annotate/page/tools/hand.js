@@ -3,7 +3,8 @@ import { choose } from "../actions.js";
 import { objectAt } from "../overlay.js";
 
 export const hand = () => ({
-  hint: "Drag to move, wheel or two fingers to zoom. Click on an object to choose it. Space moves with any tool.",
+  hint: "Drag to move, click on an object to choose it.",
+  keys: "The wheel zooms. Space moves with any tool.",
   tap(point) {
     choose(objectAt(point)?.id ?? null);
   },

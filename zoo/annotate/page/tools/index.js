@@ -1,4 +1,5 @@
 /** The tools, in the order of the rail: what each is called, its key, and what it takes of a checkpoint. */
+import { around } from "../queue.js";
 import { set, state } from "../state.js";
 import { box } from "./box.js";
 import { click } from "./click.js";
@@ -19,8 +20,6 @@ export const TOOLS = [
   { id: "eraser", label: "Take one interaction back", key: "8", ...eraser() },
 ];
 
-/** Kinds of interaction that a checkpoint's words stand for. */
-const KINDS = { click: "click", scribble: "scribble", squiggle: "scribble", box: "box" };
 const PLURAL = { click: "clicks", scribble: "scribbles", box: "boxes" };
 
 /** The tool in use. */
@@ -38,14 +37,11 @@ export function checkpoint() {
 export function refusal({ id, kind }) {
   const model = checkpoint();
   if (!kind || !model) return "";
-  if (id === "box" && state.mode === "many") return "";
-  const words = [model.interaction ?? []].flat();
-  const kinds = words.map((word) => KINDS[word]);
-  if (!kinds.includes(kind)) {
-    const taken = [...new Set(kinds)].map((each) => PLURAL[each]).join(" and ");
-    return `${model.name} does not take ${PLURAL[kind]}: ${taken ? `it takes ${taken}` : "it segments by itself"}.`;
+  if (id === "box" && around()) return "";
+  if (!model.told.includes(kind)) {
+    return `${model.name} does not take ${PLURAL[kind]}: it takes ${model.told.map((each) => PLURAL[each]).join(" and ")}.`;
   }
-  if (id === "scribble-" && words.includes("squiggle")) return `${model.name} takes squiggles in the object only.`;
+  if (id === "scribble-" && model.interaction.includes("squiggle")) return `${model.name} takes squiggles in the object only.`;
   return "";
 }
 

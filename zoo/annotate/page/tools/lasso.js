@@ -1,8 +1,8 @@
 /** A line drawn by hand whose inside is added or taken away; around collected clicks it runs them. */
 import { edit } from "../actions.js";
-import { within } from "../geometry.js";
-import { run } from "../queue.js";
-import { state } from "../state.js";
+import { clamped, within } from "../geometry.js";
+import { around, run } from "../queue.js";
+import { whole } from "../state.js";
 import { lassoOf } from "../strokes.js";
 import { frame } from "../viewer.js";
 
@@ -24,9 +24,8 @@ export const lasso = (add) => {
       const drawn = line ?? [];
       line = null;
       if (drawn.length < 3) return;
-      if (state.mode === "many" && state.queue.length) return void run((point) => within(drawn, point));
-      const { width, height } = state.image;
-      edit(drawn.map(([x, y]) => [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)]), add);
+      if (around()) return void run((point) => within(drawn, point));
+      edit(drawn.map((point) => clamped(point, whole())), add);
     },
     cancel() {
       line = null;

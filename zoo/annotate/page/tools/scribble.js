@@ -10,7 +10,8 @@ export const scribble = (positive) => {
   let drawn = null;
   return {
     brush: true,
-    hint: positive ? "Draw along the inside of the object. [ and ]: width." : "Draw over what is not the object. [ and ]: width.",
+    hint: positive ? "Draw along the inside of the object." : "Draw over what is not the object.",
+    keys: "[ and ]: width.",
     begin(point) {
       drawn = { type: "scribble", points: [point], positive, width: Math.max(1, state.width / frame().scale) };
     },
