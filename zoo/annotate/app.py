@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from zoo.errors import ZooError
 PAGE = Path(__file__).parent / "page"
 SWEEP = 30.0
 """Seconds."""
+LONGEST = 1000
+"""Characters of an answer that says what is wrong."""
 CLASSES = (
     ("Tumor", "#c80000"),
     ("Stroma", "#96c896"),
@@ -116,7 +118,7 @@ async def _sweep(objects: AnnotatedObjects) -> None:
 def _refused(request: Request, error: Exception) -> JSONResponse:
     """An error that a person can mend, as 4xx."""
     status = error.status if isinstance(error, RefusedError) else 422
-    return JSONResponse({"detail": _readable(str(error), request)}, status)
+    return _said(_readable(str(error), request), status)
 
 
 def _malformed(request: Request, error: Exception) -> JSONResponse:
@@ -124,16 +126,22 @@ def _malformed(request: Request, error: Exception) -> JSONResponse:
     found: Any = error.errors()[0]
     if found["type"] == "json_invalid":
         why = f"{found.get('ctx', {}).get('error', 'malformed')} at character {found['loc'][-1]}"
-        return JSONResponse({"detail": f"the request holds no JSON: {why}"[:500]}, 422)
+        return _said(f"the request holds no JSON: {why}", 422)
     where = ".".join(str(part) for part in found["loc"] if part not in ("body", "query", "path"))
     message = found["msg"].removeprefix("Value error, ")
-    return JSONResponse({"detail": f"{where or 'the request'}: {message[:1].lower()}{message[1:]}"[:500]}, 422)
+    return _said(f"{where or 'the request'}: {message[:1].lower()}{message[1:]}", 422)
 
 
 def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     sentence = f"{request.method} {request.url.path[:200]}: {error.detail}; /api/openapi.json describes the API"
-    return JSONResponse({"detail": sentence}, error.status_code, error.headers)
+    return _said(sentence, error.status_code, error.headers)
+
+
+def _said(sentence: str, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A sentence that may quote what was asked, and so hold letters that can't be sent."""
+    sendable = sentence.encode(errors="backslashreplace").decode()
+    return JSONResponse({"detail": sendable[:LONGEST]}, status, headers)
 
 
 def _readable(sentence: str, request: Request) -> str:
