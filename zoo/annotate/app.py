@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from os import PathLike, stat_result
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -22,7 +24,7 @@ from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.annotate.routes import exports, images, objects
 from zoo.annotate.service import Service
-from zoo.annotate.trust import Trust
+from zoo.annotate.trust import Scope, Trust
 from zoo.errors import ZooError
 
 PAGE = Path(__file__).parent / "page"
@@ -66,7 +68,7 @@ def create_app(
         DataError: there is no such path, or nothing can be kept there.
     """
     app = create_api(path, save, models or Models(), mpp, classes, idle)
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    app.mount("/", PageFiles(directory=PAGE, html=True))
     return Trust(app, token)
 
 
@@ -84,29 +86,56 @@ def create_api(
     journal = Journal(save or root.folder / "isegzoo.sqlite")
     service = Service(root, pictures, models, journal, AnnotatedObjects(journal, pictures, models, idle), classes)
 
-    @asynccontextmanager
-    async def living(app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep(service.objects))
-        yield
-        sweeping.cancel()
-        pictures.close()
-        journal.close()
-
-    app = bare("isegzoo annotator", lifespan=living)
+    app = bare("isegzoo annotator", models, _working(service))
     app.state.service = service
     for each in (images.router, objects.router, exports.router):
         app.include_router(each)
     return app
 
 
-def bare(title: str, **options: Any) -> FastAPI:
-    """An application that answers nothing yet, and says each error in a sentence."""
+def bare(title: str, models: Models, within: AbstractAsyncContextManager[None] | None = None) -> FastAPI:
+    """An application that answers nothing yet, and says each error in a sentence.
+
+    Args:
+        title: of its description.
+        models: of which the default one is loaded when the application starts, while it already answers.
+        within: what it lives in; None: nothing.
+    """
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        # A daemon, which nobody waits for when the server ends.
+        threading.Thread(target=models.prepare, daemon=True).start()
+        async with within or nullcontext():
+            yield
+
     # No pages of documentation: theirs come from another server.
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **options)
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=living)
     app.add_exception_handler(ZooError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _plain)
     return app
+
+
+class PageFiles(StaticFiles):
+    """The page's files. Browsers keep them, and ask each time whether they changed: after an upgrade all are new."""
+
+    def file_response(
+        self, full_path: PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """A file with its `ETag`, or 304 where the browser has it."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+@asynccontextmanager
+async def _working(service: Service) -> AsyncIterator[None]:
+    sweeping = asyncio.create_task(_sweep(service.objects))
+    yield
+    sweeping.cancel()
+    service.pictures.close()
+    service.journal.close()
 
 
 async def _sweep(objects: AnnotatedObjects) -> None:
