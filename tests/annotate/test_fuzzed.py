@@ -55,7 +55,7 @@ def ask(fuzzed, count):
             if there:  # mostly: what names nothing is refused at the door
                 _name(case, identity, image, model)
             asked = {k: v for k, v in case.as_transport_kwargs(base_url=ADDRESS).items() if k in KNOWN}
-            if "files" in asked:
+            if asked.get("files"):
                 asked["files"] = [(key, (name, _bytes(value))) for key, (name, value, *_) in asked["files"]]
             try:
                 request = client.build_request(**asked)

@@ -18,7 +18,7 @@ What to enter where:
   QuPath 0.5 and later, extension SAM (samapi)
       Server: http://localhost:{PORT}/sam/ (as it comes). Choose weights by the magnification that the viewer shows:
       the picture that QuPath sends does not say it. Points and lines say what belongs to an object, a rectangle holds
-      it; the classes that QuPath ignores (with *) say what does not. Auto mask looks for all objects in the view.
+      it; the classes that QuPath ignores (with *) say what does not. Auto mask looks for all nuclei in the view.
   QuPath 0.3 and 0.4, extension MONAI Label
       Server URL: http://127.0.0.1:{PORT}. Slides below FOLDER are read here, at all magnifications; what lies elsewhere
       is sent. Points in a rectangle: of nuclei each is an object, else those of class Positive and Negative are told.
