@@ -121,7 +121,7 @@ class PageFiles(StaticFiles):
     """The page's files. Browsers keep them, and ask each time whether they changed: after an upgrade all are new."""
 
     def file_response(
-        self, full_path: PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         """A file with its `ETag`, or 304 where the browser has it."""
         response = super().file_response(full_path, stat_result, scope, status_code)
