@@ -8,6 +8,8 @@ import yaml
 
 from data_prep.annotations import Polygons, read_geojson
 from tests.helpers.annotator import begin, click, done, mask_of, refused, said
+from tests.helpers.outlines import check_valid
+from tests.helpers.protocols import iou, raster
 from tests.helpers.tiny import tiny_experiment
 from zoo.cli import main
 from zoo.images.labels import read_labels
@@ -60,6 +62,41 @@ def test_geojson_comes_in_again(client, two, tmp_path):
     assert [each["bounds"] for each in objects] == [each["bounds"] for each in two]
     assert said(client, objects[0]["id"], click(30.5, 90.5))["area"] != objects[0]["area"]
     refused(client.post("/api/import", json={"image": "a.png", "geojson": {"type": "Point"}}), 422, "GeoJSON")
+
+
+def blob(x, y, radius, waves):
+    angle = np.linspace(0, 2 * np.pi, 60)
+    far = radius * (1 + 0.2 * np.sin(waves * angle))
+    return np.stack([x + far * np.cos(angle), y + far * np.sin(angle)], -1).tolist()
+
+
+def rastered(geometry):
+    return raster(geometry, (1200, 1500))
+
+
+def test_outlines_come_back_as_fine_as_they_were(client, tmp_path):
+    """Their checkpoint sees every second pixel of the slide."""
+    cross = [[300, 300], [340, 330], [340, 300], [300, 330], [300, 300]]  # is valid once it is two triangles
+    given = [
+        {"type": "Polygon", "coordinates": [blob(100.3, 90.6, 11, 5)]},
+        {"type": "Polygon", "coordinates": [blob(200, 120, 40, 7), blob(195, 121, 9, 3)]},
+        {"type": "Polygon", "coordinates": [blob(2, 500, 14, 4)]},
+        {"type": "Polygon", "coordinates": [cross]},
+    ]
+    content = [{"type": "Feature", "geometry": each, "properties": {}} for each in given]
+    made = done(client.post("/api/import", json={"image": "slide.svs", "geojson": content}))["objects"]
+    assert all(each["mpp"] == 0.5 for each in made)
+    found = json.loads(export(client, "geojson", tmp_path / "a.geojson", "slide.svs").read_text())["features"]
+    labels = read_labels(export(client, "png", tmp_path / "a.png", "slide.svs"))
+    for number, (before, after) in enumerate(zip(given, found, strict=True), 1):
+        wanted, shapes = rastered(before), after["geometry"]["coordinates"]
+        check_valid(shapes if after["geometry"]["type"] == "MultiPolygon" else [shapes])
+        assert iou(wanted, rastered(after["geometry"])) > 0.98
+        assert after["properties"]["measurements"]["Area px^2"] == wanted.sum()
+        np.testing.assert_array_equal(labels == number, wanted)
+    changed = said(client, made[1]["id"], click(200.5, 120.5))
+    found = json.loads(export(client, "geojson", tmp_path / "b.geojson", "slide.svs").read_text())["features"]
+    assert found[1]["properties"]["measurements"]["Area px^2"] == changed["area"]
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("png", ".png"), ("tiff", ".tif")])

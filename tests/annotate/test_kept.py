@@ -17,8 +17,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.helpers.annotator import ADDRESS, begin, click, client_of, done, mask_of, refused, said
+from zoo.annotate import pictures
 from zoo.annotate.document import History, history_of
 from zoo.annotate.journal import Journal
+from zoo.annotate.root import Root
 from zoo.errors import DataError
 
 FIRST, SECOND = click(16.5, 14.5), click(60.5, 70.5, positive=False)
@@ -51,6 +53,41 @@ def test_many_pixels_push_the_oldest_out(originals, models, tmp_path, monkeypatc
         made = [begin(client, FIRST) for _ in range(4)]
         assert service(client).objects.in_memory == 2
         assert [said(client, each["id"], SECOND)["undo"] for each in made] == [2] * 4
+
+
+def test_a_new_object_has_one_lock_also_when_it_is_found_at_once(client, monkeypatch):
+    objects = service(client).objects
+    inserted = objects.journal.begin
+
+    def found_at_once(new):
+        revision = inserted(new)
+        for kept, _ in new:
+            objects.get(kept.id)
+            found.append(objects._entries[kept.id])
+        return revision
+
+    found: list[object] = []
+    monkeypatch.setattr(objects.journal, "begin", found_at_once)
+    made = begin(client, FIRST)
+    assert objects._entries[made["id"]] is found[0]
+    assert said(client, made["id"], SECOND)["undo"] == 2
+
+
+def test_tiles_that_two_ask_for_at_once_are_counted_once(originals, monkeypatch):
+    """Else the cache would shrink with each of them, and at last have nothing to let go of."""
+    both, made = threading.Barrier(2, timeout=60), pictures.jpeg
+
+    def together(pixels):
+        both.wait()
+        return made(pixels)
+
+    monkeypatch.setattr(pictures, "jpeg", together)
+    opened = pictures.Pictures(Root(originals))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: opened.tile("a.png", 8, 0, 0), range(2))
+    assert first == second
+    assert opened._tile_bytes == len(first)
+    opened.close()
 
 
 def test_everything_is_there_after_a_restart(originals, models, tmp_path):
@@ -221,13 +258,16 @@ def start(originals, index):
         process.stdin.write(f"{save}\n")
         process.stdin.flush()
         server = int(process.stdout.readline())
+        said_last: list[str] = []
         try:
             with httpx2.Client(base_url=process.stdout.readline().split()[2], timeout=100) as client:
-                yield server, client
+                yield server, client, said_last
         finally:
             with suppress(ProcessLookupError):
                 os.kill(server, signal.SIGKILL)
-            assert process.stdout.readline() == "ended\n"
+            while not (said_last and said_last[-1].startswith("ended")):
+                said_last.append(process.stdout.readline().strip())
+                assert said_last[-1], "the process that starts servers has ended"
 
     yield started
     process.stdin.close()
@@ -238,14 +278,14 @@ def start(originals, index):
 def kill_while_working(start, save, kills):
     """Kill a server that many times at random moments, and look for everything that was answered."""
     drawn, answered = random.Random(kills), []
-    with start(save) as (_, client):
+    with start(save) as (_, client, _):
         identity = begin(client)["id"]
         began = time.monotonic()
         for _ in range(4):
             say_one_more(client, identity, answered)
         each = (time.monotonic() - began) / 4
     for _ in range(kills):
-        with start(save) as (server, client):
+        with start(save) as (server, client, _):
             check(client, identity, answered)
             say_one_more(client, identity, answered)  # the first one takes longer
             timer = threading.Timer(drawn.uniform(0, 4 * each), os.kill, [server, signal.SIGKILL])
@@ -254,7 +294,7 @@ def kill_while_working(start, save, kills):
                 while True:
                     say_one_more(client, identity, answered)
             timer.join()
-    with start(save) as (_, client):
+    with start(save) as (_, client, _):
         check(client, identity, answered)
     assert len(answered) >= 4 + kills
 
@@ -290,11 +330,12 @@ def wait_for_end(server):
 
 
 def test_ctrl_c_ends_a_server_that_kept_everything(start, tmp_path):
-    with start(tmp_path / "a.sqlite") as (server, client):
+    with start(tmp_path / "a.sqlite") as (server, client, said_last):
         made = begin(client, FIRST)
         client.close()
         os.kill(server, signal.SIGINT)
         wait_for_end(server)
+    assert said_last == ["everything is kept", "ended 0"]
     assert not (tmp_path / "a.sqlite-wal").exists()  # all is in the one file
     journal = Journal(tmp_path / "a.sqlite")
     assert journal.of_image("a.png") == [made["id"]]

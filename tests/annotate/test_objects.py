@@ -163,6 +163,16 @@ def test_a_checkpoint_is_told_only_what_it_takes(shared):
     assert done(shared.get(f"/api/objects/{made['id']}")) == made
 
 
+def test_a_checkpoint_that_is_refused_leaves_the_probability_as_it_was(shared):
+    """`fine` takes no scribbles, and sees four times the pixels."""
+    line = {"type": "scribble", "points": [[420, 420], [470, 450]]}
+    made = begin(shared, line, image="slide.svs", region=[400, 400, 100, 100])
+    shown = f"/api/objects/{made['id']}/mask.png?kind=probability"
+    before = shared.get(shown).content
+    refused(shared.patch(f"/api/objects/{made['id']}", json={"checkpoint": "fine"}), 422, "scribble")
+    assert shared.get(shown).content == before
+
+
 def test_a_mask_that_somebody_outlined_is_begun_with(shared):
     ring = [[20, 20], [60, 20], [60, 60], [20, 60], [20, 20]]
     hole = [[30, 30], [40, 30], [40, 40], [30, 40], [30, 30]]

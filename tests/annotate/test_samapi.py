@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +28,9 @@ SIZE = (150, 200)
 
 @pytest.fixture(scope="module")
 def made():
-    return models(disks=Disks(radius=20.0, window=64), far=_far())
+    made = models(far=_far(), nuclear=Disks(radius=10.0, window=64))
+    made.known["nuclear"] = replace(made.known["nuclear"], task=("nuclei",), mpp=0.5)
+    return made
 
 
 def _far():
@@ -228,20 +231,36 @@ def test_a_further_prompt_goes_on_with_the_same_picture(client, made):
     assert len(engine.starts) == begun + 1
 
 
-def test_all_objects_from_a_grid_of_points(client):
-    more = {"points_per_side": 2, "points_per_batch": 64, "pred_iou_thresh": 0.88, "stability_score_thresh": 0.95,
-            "box_nms_thresh": 0.2, "min_mask_region_area": 0, "output_type": "Single Mask",
-            "include_image_edge": False}  # fmt: skip
-    body = {"type": "vit_b", "b64img": base64_of(file(photo(*SIZE))), "checkpoint_url": "disks"} | more
-    found = asked(client, body, "/sam/automask/")
-    total = np.sum([raster(each["geometry"], SIZE) for each in found], axis=0)
-    assert len(found) == 4
-    assert total.max() == 1
-    assert all(each["properties"]["quality"] == pytest.approx(1) for each in found)
-    nothing = body | {"min_mask_region_area": 5000}
-    assert asked(client, nothing, "/sam/automask/") == []
-    sentence(client.post("/sam/automask/", json=body | {"points_per_side": 500}), 413, "at most 32")
-    sentence(client.post("/sam/automask/", json=body | {"checkpoint_url": "rings", "points_per_side": 16}), 413, "10")
+def nuclei(*places):
+    """Spots of haematoxylin, 20 px wide, in a picture of eosin; and these alone."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]] + 0.5
+    spots = np.array([np.hypot(x - u, y - v) <= 10 for u, v in places])
+    return np.where(spots.any(0)[..., None], (90, 60, 150), (235, 190, 215)).astype(np.uint8), spots
+
+
+def test_auto_mask_finds_each_nucleus(client):
+    pixels, spots = nuclei((40, 40), (70, 45), (150, 90), (8, 120))
+    body = {"type": "vit_b", "b64img": base64_of(file(pixels)), "checkpoint_url": "nuclear@0.5"}
+    # As the client sends it.
+    body |= {"points_per_side": 64, "points_per_batch": 64, "pred_iou_thresh": 0.88, "stability_score_thresh": 0.95,
+             "box_nms_thresh": 0.2, "min_mask_region_area": 0, "output_type": "Single Mask",
+             "include_image_edge": False}  # fmt: skip
+    for more, wanted in (({}, spots[:3]), ({"include_image_edge": True}, spots)):
+        found = [raster(each["geometry"], SIZE) for each in asked(client, body | more, "/sam/automask/")]
+        assert len(found) == len(wanted)
+        assert np.sum(found, axis=0).max() == 1
+        assert all(max(iou(each, spot) for each in found) > 0.8 for spot in wanted)
+    assert asked(client, body | {"min_mask_region_area": 5000}, "/sam/automask/") == []
+    assert asked(client, body | {"b64img": base64_of(file(nuclei((900, 900))[0]))}, "/sam/automask/") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "word"), [("rings", "weights for nuclei"), ("nuclear@0.01", "resolution"), ("nuclear@90", "resolution")]
+)
+def test_auto_mask_says_what_to_use_where_it_finds_nothing(client, url, word):
+    """At a wrong resolution not before the picture was enlarged beyond all memory."""
+    body = {"b64img": base64_of(file(nuclei((40, 40))[0])), "checkpoint_url": url}
+    sentence(client.post("/sam/automask/", json=body), 422, word)
 
 
 PNG = base64_of(file(photo(20, 20)))

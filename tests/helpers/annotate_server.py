@@ -1,17 +1,16 @@
 """Starts real servers with the small checkpoints, which can be killed: one for each line, which names what it keeps.
 
-Each prints its id and its address, and `ended` is printed when it has ended. They are forks of this process, which has
-loaded everything: that takes longer than all the rest.
+Each prints its id and its address, and `ended` with its exit code is printed when it has ended. They are forks of this
+process, which has loaded everything: that takes longer than all the rest.
 """
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from tests.helpers.annotator import models_of
 from zoo.annotate.app import create_app
-from zoo.commands.annotate import bound, serve
+from zoo.commands.http_server import bound, serve
 
 
 def main() -> None:
@@ -24,11 +23,9 @@ def main() -> None:
             print(os.getpid(), flush=True)
             listening = bound("127.0.0.1", 0)
             said = f"zoo annotate: http://127.0.0.1:{listening.getsockname()[1]}"
-            with suppress(KeyboardInterrupt):
-                serve(create_app(root, Path(line.strip()), models), listening, said, None)
-            os._exit(0)
-        os.waitpid(server, 0)
-        print("ended", flush=True)
+            os._exit(serve(create_app(root, Path(line.strip()), models), listening, said, "everything is kept"))
+        _, status = os.waitpid(server, 0)
+        print("ended", os.waitstatus_to_exitcode(status), flush=True)
 
 
 if __name__ == "__main__":

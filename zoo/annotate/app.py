@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from os import PathLike, stat_result
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -22,12 +24,14 @@ from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.annotate.routes import exports, images, objects
 from zoo.annotate.service import Service
-from zoo.annotate.trust import Trust
+from zoo.annotate.trust import Scope, Trust
 from zoo.errors import ZooError
 
 PAGE = Path(__file__).parent / "page"
 SWEEP = 30.0
 """Seconds."""
+LONGEST = 1000
+"""Characters of an answer that says what is wrong."""
 CLASSES = (
     ("Tumor", "#c80000"),
     ("Stroma", "#96c896"),
@@ -64,7 +68,7 @@ def create_app(
         DataError: there is no such path, or nothing can be kept there.
     """
     app = create_api(path, save, models or Models(), mpp, classes, idle)
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    app.mount("/", PageFiles(directory=PAGE, html=True))
     return Trust(app, token)
 
 
@@ -82,29 +86,56 @@ def create_api(
     journal = Journal(save or root.folder / "isegzoo.sqlite")
     service = Service(root, pictures, models, journal, AnnotatedObjects(journal, pictures, models, idle), classes)
 
-    @asynccontextmanager
-    async def living(app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep(service.objects))
-        yield
-        sweeping.cancel()
-        pictures.close()
-        journal.close()
-
-    app = bare("isegzoo annotator", lifespan=living)
+    app = bare("isegzoo annotator", models, _working(service))
     app.state.service = service
     for each in (images.router, objects.router, exports.router):
         app.include_router(each)
     return app
 
 
-def bare(title: str, **options: Any) -> FastAPI:
-    """An application that answers nothing yet, and says each error in a sentence."""
+def bare(title: str, models: Models, within: AbstractAsyncContextManager[None] | None = None) -> FastAPI:
+    """An application that answers nothing yet, and says each error in a sentence.
+
+    Args:
+        title: of its description.
+        models: of which the default one is loaded when the application starts, while it already answers.
+        within: what it lives in; None: nothing.
+    """
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        # A daemon, which nobody waits for when the server ends.
+        threading.Thread(target=models.prepare, daemon=True).start()
+        async with within or nullcontext():
+            yield
+
     # No pages of documentation: theirs come from another server.
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", **options)
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=living)
     app.add_exception_handler(ZooError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _plain)
     return app
+
+
+class PageFiles(StaticFiles):
+    """The page's files. Browsers keep them, and ask each time whether they changed: after an upgrade all are new."""
+
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """A file with its `ETag`, or 304 where the browser has it."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+@asynccontextmanager
+async def _working(service: Service) -> AsyncIterator[None]:
+    sweeping = asyncio.create_task(_sweep(service.objects))
+    yield
+    sweeping.cancel()
+    service.pictures.close()
+    service.journal.close()
 
 
 async def _sweep(objects: AnnotatedObjects) -> None:
@@ -116,7 +147,7 @@ async def _sweep(objects: AnnotatedObjects) -> None:
 def _refused(request: Request, error: Exception) -> JSONResponse:
     """An error that a person can mend, as 4xx."""
     status = error.status if isinstance(error, RefusedError) else 422
-    return JSONResponse({"detail": _readable(str(error), request)}, status)
+    return _said(_readable(str(error), request), status)
 
 
 def _malformed(request: Request, error: Exception) -> JSONResponse:
@@ -124,16 +155,22 @@ def _malformed(request: Request, error: Exception) -> JSONResponse:
     found: Any = error.errors()[0]
     if found["type"] == "json_invalid":
         why = f"{found.get('ctx', {}).get('error', 'malformed')} at character {found['loc'][-1]}"
-        return JSONResponse({"detail": f"the request holds no JSON: {why}"[:500]}, 422)
+        return _said(f"the request holds no JSON: {why}", 422)
     where = ".".join(str(part) for part in found["loc"] if part not in ("body", "query", "path"))
     message = found["msg"].removeprefix("Value error, ")
-    return JSONResponse({"detail": f"{where or 'the request'}: {message[:1].lower()}{message[1:]}"[:500]}, 422)
+    return _said(f"{where or 'the request'}: {message[:1].lower()}{message[1:]}", 422)
 
 
 def _plain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     sentence = f"{request.method} {request.url.path[:200]}: {error.detail}; /api/openapi.json describes the API"
-    return JSONResponse({"detail": sentence}, error.status_code, error.headers)
+    return _said(sentence, error.status_code, error.headers)
+
+
+def _said(sentence: str, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A sentence that may quote what was asked, and so hold letters that can't be sent."""
+    sendable = sentence.encode(errors="backslashreplace").decode()
+    return JSONResponse({"detail": sendable[:LONGEST]}, status, headers)
 
 
 def _readable(sentence: str, request: Request) -> str:

@@ -71,7 +71,7 @@ def many(here: Service, body: Many) -> list[Answer]:
     side = side_around(model, mpp)
     grid = grid_of(size, mpp, model.engine.mpp, body.box or region_around(body.clicks, side))
     here_clicks = [grid.within(Click(x, y)) for x, y in body.clicks]
-    labels = together(model, here.pictures.read(body.image, grid), grid, here_clicks)
+    labels, _ = together(model, here.pictures.read(body.image, grid), grid, here_clicks)
     new = []
     for number, (x, y) in enumerate(body.clicks, 1):
         mask = labels == number

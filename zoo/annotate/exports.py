@@ -12,7 +12,7 @@ from zoo.annotate.grid import PixelGrid
 from zoo.annotate.paint import label_file, pyramid_file
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.service import Service
-from zoo.annotate.shapes import Geometry
+from zoo.annotate.shapes import Geometry, geometry_of
 from zoo.annotate.stores import write_store
 from zoo.annotate.wholes import Whole, wholes
 from zoo.images.geojson import feature
@@ -84,10 +84,12 @@ def collection(found: list[Whole]) -> dict[str, Any]:
     """The objects as QuPath reads them; those whose mask is empty are left out."""
     features = []
     for each in found:
-        geometry = each.geometry()
+        mask, grid = each.finest()
+        geometry = geometry_of(mask, grid)
         if geometry is not None:
-            pixels, grid = int(each.mask.sum()), each.grid
-            features.append(named_feature(each.kept.id, each.name, geometry, pixels, grid.downsample, grid.mpp))
+            features.append(
+                named_feature(each.kept.id, each.name, geometry, int(mask.sum()), grid.downsample, grid.mpp)
+            )
     return {"type": "FeatureCollection", "features": features}
 
 

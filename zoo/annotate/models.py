@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,11 @@ class Models:
             return self._load(name)
         except ZooError as error:
             raise RefusedError(424, f"the checkpoint {name!r} can't be loaded: {error}") from None
+
+    def prepare(self) -> None:
+        """Load the default one, so that nobody waits for it; what is wrong with it is told when it is asked for."""
+        with suppress(RefusedError):
+            self.get(self.default)
 
     def _load(self, name: str) -> Model:
         with self._lock:

@@ -54,8 +54,7 @@ class New:
     Attributes:
         made: with what; see `AnnotatedObjects.begin`.
         events: what is done to it at once.
-        seen: what is answered of it, where its mask is known; else it is segmented.
-        mask: this mask.
+        mask: (H, W) that comes of these, where it is known; else it is segmented.
     """
 
     made: dict[str, Any]
@@ -123,9 +122,10 @@ class AnnotatedObjects:
         with self._lock:
             for kept, history, live, _ in made:
                 if live is not None:
-                    self._entries[kept.id] = _Entry(
-                        used=time.monotonic(), kept=replace(kept, revision=revision), history=history, live=live
-                    )
+                    kept = replace(kept, revision=revision)
+                    entry = _Entry(used=time.monotonic(), kept=kept, history=history, live=live)
+                    # Who lists the image's objects may have found it already: an object has one lock.
+                    self._entries.setdefault(kept.id, entry)
         self.sweep()
         return [answer(replace(kept, revision=revision), history) for kept, history, _, _ in made]
 
@@ -142,15 +142,17 @@ class AnnotatedObjects:
                 raise RefusedError(409, "so much was done to this object that it takes no more; begin another one")
             changes = event["do"] in ("delete", "restore") or set(event.get("about", ())) == {"class"}
             if not changes:
-                if entry.live is None or after.about["checkpoint"] != entry.live.model.name:
-                    entry.live = self._live(kept, after)
+                live = entry.live
+                if live is None or after.about["checkpoint"] != live.model.name:
+                    live = self._live(kept, after)
                 try:
-                    kept = self._followed(kept, after, entry.live, began)
+                    kept = self._followed(kept, after, live, began)
                 except RefusedError:
-                    raise
+                    raise  # with the session that it had: another checkpoint's would show another probability
                 except Exception:
                     entry.live = None  # it may have stopped half way
                     raise
+                entry.live = live
             kept = replace(kept, number=kept.number + 1)
             try:
                 kept = replace(kept, revision=self.journal.append(kept, event))
@@ -189,7 +191,8 @@ class AnnotatedObjects:
         """Let objects go that nobody used for a while, and those unused for the longest time where there are many."""
         now = time.monotonic()
         with self._lock:
-            live = sum(entry.live.pixels for entry in self._entries.values() if entry.live is not None)
+            # Those in use change meanwhile: each is looked at once.
+            live = sum(held.pixels for entry in self._entries.values() if (held := entry.live) is not None)
             for identity, entry in list(self._entries.items()):
                 large = live > MOST_LIVE_PIXELS and entry.live is not None
                 if entry.users == 0 and (large or now - entry.used > self.idle):

@@ -51,7 +51,7 @@ def pyramid_file(found: Sequence[Whole], grid: PixelGrid, path: Path) -> None:
 
 def _parts(each: Whole, grid: PixelGrid) -> list[tuple[Place, NDArray[np.bool_]]]:
     """Rows and columns in which an object lies, and which of their pixels are its; nothing where it is outside."""
-    geometry = each.geometry(exact=True)
+    geometry = each.exact
     if geometry is None:
         return []
     x0, y0, x1, y1 = bounds(geometry)

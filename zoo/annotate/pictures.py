@@ -118,8 +118,8 @@ class Pictures:
             pixels = slide.read(column * TILE * down, row * TILE * down, w, h, down)
         made = jpeg(pixels)
         with self._lock:
+            self._tile_bytes += len(made) - len(self._tiles.get(key, b""))  # two may have made it at once
             self._tiles[key] = made
-            self._tile_bytes += len(made)
             while self._tile_bytes > MOST_TILE_BYTES:
                 self._tile_bytes -= len(self._tiles.popitem(last=False)[1])
         return made

@@ -32,7 +32,7 @@ def create_server(
         DataError: there is no such path, or nothing can be kept there.
     """
     models = models or Models()
-    app = bare("isegzoo server") if path is None else create_api(path, save, models, mpp)
+    app = bare("isegzoo server", models) if path is None else create_api(path, save, models, mpp)
     pictures = None if path is None else app.state.service.pictures
     app.state.prompts = Prompts(models, pictures, mpp)
     for each in (samapi, monai, cvat):

@@ -35,8 +35,10 @@ def check_count(model: Model, count: int) -> None:
 
 def together(
     model: Model, pixels: NDArray[np.uint8], grid: PixelGrid, clicks: Sequence[Interaction]
-) -> NDArray[np.int64]:
-    """(H, W): the number of the click, from 1, that a pixel belongs to; 0 none. The likeliest object wins a pixel.
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(H, W): the number of the click, from 1, that a pixel belongs to, 0 none; and the probability that it does.
+
+    The likeliest object wins a pixel.
 
     Args:
         model: what segments; its lock is taken.
@@ -49,8 +51,8 @@ def together(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an unknown mpp, which the answer says
             session.set_image(pixels, mpp=grid.mpp)
-        labels, _ = likeliest_objects(session, [[click] for click in clicks])
-    return labels.numpy().astype(np.int64)
+        labels, probability = likeliest_objects(session, [[click] for click in clicks])
+    return labels.numpy().astype(np.int64), probability.numpy()
 
 
 def side_around(model: Model, mpp: float | None) -> float:

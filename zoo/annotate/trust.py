@@ -6,6 +6,7 @@ import base64
 import hmac
 import ipaddress
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -84,7 +85,7 @@ class Trust:
         if self.token is not None and self._of_query(scope) is None and not self._shown(given):
             return 401, "a token is needed; open the address that the server printed, or send 'Authorization: Bearer'"
         lengths = given.get("content-length", [])
-        if any(not each.isdigit() or int(each) > MOST_BYTES for each in lengths):
+        if any(not re.fullmatch("[0-9]{1,10}", each) or int(each) > MOST_BYTES for each in lengths):
             return 413, _LARGE
         return None
 

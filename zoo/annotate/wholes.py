@@ -12,7 +12,7 @@ from zoo.annotate.document import History
 from zoo.annotate.grid import EDGE, MOST_PIXELS, PixelGrid
 from zoo.annotate.journal import Kept
 from zoo.annotate.objects import AnnotatedObjects
-from zoo.annotate.shapes import Geometry, Mask, bounding_box, geometry_of, mask_of
+from zoo.annotate.shapes import Geometry, Mask, bounding_box, bounds, geometry_of, mask_of
 from zoo.inference.children import enlarged
 from zoo.ops.frame import Frame
 
@@ -27,6 +27,8 @@ class Whole:
         grid: pixels of its mask: those of the closest child.
         mask: (H, W), with the children's masks in their regions, those begun later on top.
         children: number of these.
+        outline: that the object was begun with, where nothing was said of it since: the mask is only as fine as its
+            checkpoint sees.
     """
 
     kept: Kept
@@ -34,6 +36,7 @@ class Whole:
     grid: PixelGrid
     mask: Mask
     children: int = 0
+    outline: Geometry | None = None
 
     @property
     def name(self) -> str | None:
@@ -41,9 +44,26 @@ class Whole:
         name: str | None = self.history.about["class"]
         return name
 
-    def geometry(self, exact: bool = False) -> Geometry | None:
-        """Polygons of the mask; see `geometry_of`."""
-        return geometry_of(self.mask, self.grid, exact)
+    @property
+    def exact(self) -> Geometry | None:
+        """What `mask_of` makes the mask of, in any pixels; None where it is empty."""
+        return geometry_of(self.mask, self.grid, exact=True) if self.outline is None else self.outline
+
+    def finest(self) -> tuple[Mask, PixelGrid]:
+        """The mask as fine as the image, where its outline is known, and where its pixels lie."""
+        if self.outline is None:
+            return self.mask, self.grid
+        x, y, w, h = self.grid.region
+        x0, y0, x1, y1 = bounds(self.outline)
+        left, top = floor(max(x, x0)), floor(max(y, y0))
+        right, bottom = ceil(min(x + w, x1)), ceil(min(y + h, y1))
+        area = max(0, right - left) * max(0, bottom - top)
+        down = max(1.0, (area / MOST_PIXELS) ** 0.5)
+        if area == 0 or down >= self.grid.downsample:
+            return self.mask, self.grid
+        mpp = None if self.grid.mpp is None else self.grid.mpp / self.grid.downsample * down
+        grid = PixelGrid((left, top), down, (ceil((bottom - top) / down), ceil((right - left) / down)), mpp)
+        return mask_of(self.outline, grid), grid
 
 
 Read = tuple[Kept, History, PixelGrid, Mask]
@@ -103,7 +123,9 @@ def _first(identity: str, read: dict[str, Read]) -> str:
 def _joined(one: Read, closer: Sequence[Read]) -> Whole:
     kept, history, grid, mask = one
     if not closer:
-        return Whole(kept, history, grid, mask)
+        as_made = all(history.about[key] == kept.made.get(key) for key in ("checkpoint", "threshold"))
+        outline = kept.made.get("start") if as_made and not history.now else None
+        return Whole(kept, history, grid, mask, outline=outline)
     box = bounding_box(mask)
     regions = [each.region for _, _, each, _ in closer] + ([] if box is None else [grid.part(*box).region])
     finest = min((each for _, _, each, _ in closer), key=lambda each: each.downsample)

@@ -6,8 +6,8 @@ import argparse
 import importlib.util
 from pathlib import Path
 
-from zoo.commands.annotate import bound, check_server, serve, shown
-from zoo.commands.indices import INDEX, add_index_argument
+from zoo.commands.http_server import add_server_arguments, bound, check_server, serve, shown
+from zoo.commands.indices import INDEX
 from zoo.errors import ConfigError
 
 PORT = 8000
@@ -18,7 +18,7 @@ What to enter where:
   QuPath 0.5 and later, extension SAM (samapi)
       Server: http://localhost:{PORT}/sam/ (as it comes). Choose weights by the magnification that the viewer shows:
       the picture that QuPath sends does not say it. Points and lines say what belongs to an object, a rectangle holds
-      it; the classes that QuPath ignores (with *) say what does not. Auto mask looks for all objects in the view.
+      it; the classes that QuPath ignores (with *) say what does not. Auto mask looks for all nuclei in the view.
   QuPath 0.3 and 0.4, extension MONAI Label
       Server URL: http://127.0.0.1:{PORT}. Slides below FOLDER are read here, at all magnifications; what lies elsewhere
       is sent. Points in a rectangle: of nuclei each is an object, else those of class Positive and Negative are told.
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     address = f"http://{shown(args.host)}:{listening.getsockname()[1]}/"
     held = "" if token is None else f"; token: {token}"
     said = f"zoo serve: {address}sam/ for QuPath's SAM extension, {address} for MONAI Label's and CVAT{held}"
-    return serve(app, listening, f"{said}  (Ctrl-C ends it)", None)
+    return serve(app, listening, f"{said}  (Ctrl-C ends it)", "zoo serve: ended")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,23 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "folder", type=Path, nargs="?", metavar="FOLDER", help="slides and images that viewers can name; default: none"
     )
-    parser.add_argument(
-        "--checkpoint",
-        default="nuclei",
-        metavar="NAME",
-        help="offered first: a name that `zoo models` lists, a folder, hf://... or https://... (default: nuclei)",
+    add_server_arguments(
+        parser,
+        PORT,
+        "which clients expect",
+        "offered first",
+        "all images, and of pictures that are sent; default: what files say, and for pictures what the checkpoint was "
+        "trained at",
     )
-    parser.add_argument(
-        "--mpp", type=float, help="micrometres per pixel of all images, and of pictures that are sent; default: what "
-        "files say, and for pictures what the checkpoint was trained at"
-    )  # fmt: skip
-    parser.add_argument("--save", type=Path, metavar="FILE", help="what keeps the API's objects; default: see above")
-    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}, which clients expect")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; default: this machine only")
-    parser.add_argument("--token", help="that requests must hold; default: one is made for --host, and printed")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps ...; default: cpu")
-    parser.add_argument(
-        "--trust-code", action="store_true", help="run code outside zoo that the checkpoint names; ask who wrote it"
-    )
-    add_index_argument(parser)
     return parser

@@ -32,6 +32,7 @@ OTHER = ("Object", "#ffc800")
 MOST_FOLDERS = 1_000
 """That are looked through for an image of a name."""
 Length = Annotated[int, Field(ge=0, le=2**31)]
+Place = Annotated[int, Field(ge=-(2**31), le=2**31)]
 Clicks = Annotated[list[Point], Field(max_length=MOST_CLICKS)]
 ModelName = Annotated[str, Path(max_length=300)]
 ImageId = Annotated[str, Query(alias="image", max_length=1000)]
@@ -51,7 +52,7 @@ class WsiPoints(BaseModel):
 class Wsi(BaseModel):
     """A rectangle of a slide (level 0) and what is in it; of no size: all of it."""
 
-    location: tuple[int, int] = (0, 0)
+    location: tuple[Place, Place] = (0, 0)
     size: tuple[Length, Length] = (0, 0)
     min_poly_area: Annotated[float, Field(ge=0, le=1e12)] = 30
     params: WsiPoints = WsiPoints()
@@ -152,7 +153,7 @@ def _answer(here: Prompts, about: About, source: RegionSource, body: Wsi) -> Res
         if not inside:
             raise RefusedError(422, f"{about.name} segments an object a point; put at least one into the rectangle")
         clicks = [each for point in inside for each in told(about, [point])]
-        labels, grid = here.many(about.name, source, clicks)
+        labels, _, grid = here.many(about.name, source, clicks)
         masks = list(_each(labels, grid))
     else:
         one = here.one(about.name, source, told(about, inside, outside))

@@ -152,8 +152,8 @@ class Prompts:
 
     def many(
         self, name: str, source: RegionSource, clicks: Sequence[Interaction]
-    ) -> tuple[NDArray[np.int64], PixelGrid]:
-        """An object a click: (H, W) the click's number, from 1; and where these pixels lie.
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], PixelGrid]:
+        """An object a click: (H, W) the click's number, from 1; its probability; and where these pixels lie.
 
         Raises:
             RefusedError: a click lies outside, or these are too many.
@@ -164,7 +164,7 @@ class Prompts:
         grid = self._grid(model, source, clicks, alone=True)
         if grid.pixels / scale(grid.mpp, model.engine.mpp) ** 2 > MOST_PIXELS + 1:
             raise RefusedError(413, f"the points lie too far apart for {name}; give those of a smaller rectangle")
-        return together(model, source.read(grid), grid, [grid.within(each) for each in clicks]), grid
+        return *together(model, source.read(grid), grid, [grid.within(each) for each in clicks]), grid
 
     @property
     def kept(self) -> int:

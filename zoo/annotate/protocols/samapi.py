@@ -135,7 +135,7 @@ def segment(here: Asked, body: SamPrompt) -> list[Feature]:
 
 @router.post("/automask")
 def segment_all(here: Asked, body: SamAutomatic) -> list[Feature]:
-    """All objects that are found from a grid of clicks, the best first."""
+    """All nuclei that are found, the best first; checkpoints for other objects are refused."""
     about, mpp = here.chosen(body.checkpoint_url)
     content = decoded(body.b64img, "b64img")
     source = sent(content, picture(content, "b64img"), mpp)
