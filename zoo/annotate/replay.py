@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,19 @@ def write_replay(journal: Path, root: Path, checkpoints: Sequence[str], out: Pat
         raise DataError(f"{journal}: no such file; give one that `zoo annotate` keeps")
     models = [_model(name) for name in checkpoints]
     resolutions = [mpp for each in models if (mpp := each["init_args"].get("mpp")) is not None]
-    pictures, kept = Pictures(Root(root)), Journal(journal)
     left = {"without interactions": 0, "begun with a mask": 0, "with an empty mask": 0}
     count, images = 0, set()
-    with StoreWriter(
-        out / STORE,
-        dataset=f"annotations of {journal.name}",
-        licence="unknown",
-        citation="unpublished",
-        source_checksum="0" * 64,
-    ) as writer:
+    with (
+        closing(Pictures(Root(root))) as pictures,
+        closing(Journal(journal)) as kept,
+        StoreWriter(
+            out / STORE,
+            dataset=f"annotations of {journal.name}",
+            licence="unknown",
+            citation="unpublished",
+            source_checksum="0" * 64,
+        ) as writer,
+    ):
         for one, history, grid in _objects(kept, pictures, left):
             whole, target = _finer(one, history, grid, pictures, min(resolutions, default=None))
             if not whole.mask.any():
@@ -76,8 +80,6 @@ def write_replay(journal: Path, root: Path, checkpoints: Sequence[str], out: Pat
             group.keep_interactions(said_in([whole], labels, target))
         if not count:
             raise DataError(f"{journal}: no object was segmented from interactions alone; there is nothing to replay")
-    pictures.close()
-    kept.close()
     _write_table(out, journal, models, checkpoints)
     notes = [f"{number} objects {what} are left out" for what, number in left.items() if number]
     return out / TABLE, [f"{count} objects of {len(images)} images", *notes]
