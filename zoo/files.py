@@ -29,10 +29,15 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise DataError(f"{path}: can't be written ({error.strerror}); choose another folder") from None
+        raise unwritable(path, error) from None
     finally:
         if temporary.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> DataError:
+    """What to say of a place that can't be written to."""
+    return DataError(f"{path}: can't be written ({error.strerror or error}); choose another folder")
 
 
 def locked(path: Path, waiting: str) -> AbstractContextManager[object]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from zoo.errors import CheckpointError, DataError
-from zoo.files import locked, sha256, write_text
+from zoo.errors import CheckpointError
+from zoo.files import locked, sha256, unwritable, write_text
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "checkpoints"
@@ -144,7 +144,7 @@ def write_entry(path: Path, name: str, entry: Entry) -> None:
     try:
         lock = locked(path, f"{path}: another process writes to it; waiting for it")
     except OSError as error:
-        raise DataError(f"{path}: can't be written ({error.strerror or error}); choose another folder") from None
+        raise unwritable(path, error) from None
     with lock:
         content = yaml.safe_load(path.read_text()) if path.is_file() else None
         write_text(path, yaml.safe_dump({**(content or {}), name: given}, sort_keys=False))

@@ -33,9 +33,7 @@ def positive_bounds(interactions: Interactions) -> Tensor:
         drawn = interactions.strokes[:, 0]
         rows = rows_of(drawn)
         # Columns only of the rows in which there is something, of any sample.
-        (first, last), columns = ends(rows.any(0)), torch.zeros_like(drawn[:, 0])
-        if first < last:
-            columns = drawn[:, first:last].any(1)
-        around = bounds_of(rows, columns)
+        first, last = ends(rows.any(0))
+        around = bounds_of(rows, drawn[:, first:last].any(1))
         low, high = torch.minimum(low, around[:, :2]), torch.maximum(high, around[:, 2:])
     return torch.cat([low, high], 1)

@@ -25,7 +25,7 @@ def ends(used: Tensor) -> tuple[int, int]:
 
 def box_in(raster: Tensor) -> tuple[slice, slice] | None:
     """Rows and columns that hold all of a raster (..., H, W) bool; None where it is empty."""
-    first, last = ends(rows_of(raster).flatten(0, -2).any(0) if raster.ndim > 2 else rows_of(raster))
+    first, last = ends(rows_of(raster).reshape(-1, raster.shape[-2]).any(0))
     if first == last:
         return None
     left, right = ends(raster[..., first:last, :].flatten(0, -2).any(0))
