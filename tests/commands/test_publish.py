@@ -70,13 +70,13 @@ def test_averaged_weights_are_published(trained, tmp_path):
     content = torch.load(second_step(trained), weights_only=True)
     averaged, current = content["state_dict"], content["current_model_state"]
     assert not torch.equal(averaged["network.out.weight"], current["network.out.weight"])
-    assert main(["publish", str(second_step(trained)), "--to", str(tmp_path / "x"), "--no-half"]) == 0
+    assert main(["publish", str(second_step(trained)), "--to", str(tmp_path / "x"), "--bits", "32"]) == 0
     for name, value in read_weights(tmp_path / "x").items():
         assert torch.equal(value, averaged[name])
 
 
 def test_a_published_network_segments_like_the_trained_one(trained, tmp_path):
-    assert published(trained, tmp_path / "x", "--no-half") == 0
+    assert published(trained, tmp_path / "x", "--bits", "32") == 0
     ours = load_method(str(tmp_path / "x"))
     config, state = read_ckpt(trained / "last.ckpt")
     crops = torch.rand(2, 5, 32, 32)
@@ -94,14 +94,14 @@ def test_a_run_is_published_with_its_experiment(trained, tmp_path, card):
     (run / "checkpoints" / "best.ckpt").write_bytes(second_step(trained).read_bytes())
     (run / "checkpoints" / "last.ckpt").write_bytes((trained / "last.ckpt").read_bytes())
     (run / "config.yaml").write_bytes((trained / "experiment.yaml").read_bytes())
-    assert main(["publish", str(run), "--to", str(tmp_path / "x"), "--card", str(card), "--no-half"]) == 0
+    assert main(["publish", str(run), "--to", str(tmp_path / "x"), "--card", str(card), "--bits", "32"]) == 0
     best = torch.load(second_step(trained), weights_only=True)["state_dict"]
     assert torch.equal(read_weights(tmp_path / "x")["network.out.weight"], best["network.out.weight"])
     assert (tmp_path / "x" / "training.yaml").read_bytes() == (trained / "experiment.yaml").read_bytes()
     assert "training.yaml" in entries(tmp_path / "index.yaml")["x"].files
     text = (tmp_path / "x" / "README.md").read_text()
     assert "zoo fit -c training.yaml\n" in text
-    assert f"zoo publish {run} --to {tmp_path / 'x'} --card {card} --no-half\n" in text
+    assert f"zoo publish {run} --to {tmp_path / 'x'} --card {card} --bits 32\n" in text
 
 
 def test_published_again(trained, tmp_path, card):
@@ -147,6 +147,14 @@ def test_what_can_be_said_is_what_the_card_says_or_what_was_said_in_training(tra
 
 def changes_of(readme: Path) -> list[str]:
     return readme.read_text().partition("## Changes\n\n")[2].splitlines()
+
+
+@pytest.mark.parametrize("field", ["task: [nuclei, glands]", "task: {nuclei: 1}"])
+def test_a_card_whose_texts_are_none_is_refused(trained, tmp_path, card, field, capsys):
+    card.write_text(card.read_text().replace("task: nuclei", field))
+    assert published(trained, tmp_path / "x", "--card", card) == 2
+    assert "card.yaml: no model card (task is no text: write `task: one, another`)" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_another_licence_does_not_keep_the_old_text(trained, tmp_path, card):

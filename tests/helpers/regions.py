@@ -74,5 +74,5 @@ def guide_folder(folder: Path, patients: tuple[str, ...] = (), seed: int = 0) ->
     state["network.out.bias"] -= 0.5
     if patients:
         config["patients"] = [f"Regions: {patient}" for patient in patients]
-    save_folder(folder, config, state, "# tiny guide\n", half=False)
+    save_folder(folder, config, state, "# tiny guide\n", bits=32)
     return folder

@@ -31,7 +31,7 @@ def test_what_was_saved_is_loaded(folder):
 
 
 def test_half_precision_only_where_it_is_safe(folder, tmp_path):
-    save_folder(tmp_path / "full", CONFIG, state(), "# tiny\n", half=False)
+    save_folder(tmp_path / "full", CONFIG, state(), "# tiny\n", bits=32)
     sizes = [(f / "model.safetensors").stat().st_size for f in (folder, tmp_path / "full")]
     assert sizes[0] < 0.56 * sizes[1]
     assert all(torch.equal(v, state()[k]) for k, v in read_weights(tmp_path / "full").items())
@@ -40,7 +40,27 @@ def test_half_precision_only_where_it_is_safe(folder, tmp_path):
     assert read_weights(tmp_path / "wide")["network.conv1.0.1.running_var"].max() == 1e6
 
 
-@pytest.mark.parametrize(("value", "hint"), [(1e6, "--no-half"), (float("nan"), "diverged")])
+def test_weights_in_8_bits_are_within_half_a_step_of_their_filter(folder, tmp_path):
+    name = "network.out.weight"
+    weights = {**state(), name: state()[name] * 1000}
+    weights["network.conv1.0.0.weight"][0] = 0
+    save_folder(tmp_path / "small", CONFIG, weights, "# tiny\n", bits=8)
+    sizes = [(f / "model.safetensors").stat().st_size for f in (folder, tmp_path / "small")]
+    assert sizes[1] < 0.65 * sizes[0]
+    read = read_weights(tmp_path / "small")
+    assert read.keys() == weights.keys()
+    for name, value in weights.items():
+        if value.ndim < 2:
+            assert torch.equal(read[name], value)
+            continue
+        for filtered, expected in zip(read[name], value, strict=True):
+            half_a_step = float(expected.abs().max()) / 127 / 2
+            assert float((filtered - expected).abs().max()) <= half_a_step * 1.001
+    assert bool((read["network.conv1.0.0.weight"][0] == 0).all())
+    load_method(str(tmp_path / "small"))
+
+
+@pytest.mark.parametrize(("value", "hint"), [(1e6, "--bits 32"), (float("nan"), "diverged")])
 def test_weights_that_do_not_survive_are_an_error(tmp_path, value, hint):
     broken = {**state(), "network.out.weight": torch.full_like(state()["network.out.weight"], value)}
     with pytest.raises(CheckpointError, match=hint):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 import zoo
 from zoo.inference.looks import Looks
 from zoo.inference.session import Session
+from zoo.inference.zoom import WholeImage
 from zoo.inference.zoom_in import ZoomIn
 from zoo.networks import LateUnet
 from zoo.segmenters import RITM
@@ -80,6 +81,16 @@ def test_prepared_before_the_first_click(network, image, monkeypatch):
     looks = counted(network, monkeypatch)
     session.prepare()
     assert looks == [1]
+    session.add(CLICKS[0])
+    assert looks == [1]
+
+
+def test_of_a_large_image_the_first_click_says_what_is_looked_at(network, monkeypatch):
+    session = Session(RITM(network, zoom=WholeImage(most=32)).engine())
+    session.set_image(torch.rand(1, 3, 200, 140))
+    looks = counted(network, monkeypatch)
+    session.prepare()
+    assert looks == []
     session.add(CLICKS[0])
     assert looks == [1]
 

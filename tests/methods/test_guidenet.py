@@ -85,7 +85,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(trained: Path) -> Path:
     folder = trained / "exported"
-    assert main(["publish", str(trained / "last.ckpt"), "--to", str(folder), "--no-half"]) == 0
+    assert main(["publish", str(trained / "last.ckpt"), "--to", str(folder), "--bits", "32"]) == 0
     return folder
 
 

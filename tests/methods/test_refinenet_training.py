@@ -240,7 +240,7 @@ def test_testing_on_anybodys_patients_is_refused(trained, tmp_path, patient, who
 
 def test_checkpoints_load_back(trained, guide, tmp_path):
     out = tmp_path / "refiner"
-    assert main(["publish", str(trained / "last.ckpt"), "--to", str(out), "--no-half"]) == 0
+    assert main(["publish", str(trained / "last.ckpt"), "--to", str(out), "--bits", "32"]) == 0
     config = yaml.safe_load((out / "config.yaml").read_text())
     assert config["patients"] == ["Regions: r0", "Regions: r1"]
     assert config["init_args"]["guide"] == str(guide)

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         metrics=metrics,
         licence=options.licence_file,
         change=options.change,
-        half=options.half,
+        bits=options.bits,
         url=options.url,
     )
     told = publish(options.source, options.to, said, options.format, options.index)
@@ -87,7 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--licence-file", type=Path, metavar="FILE", help="text of the licence, copied as LICENSE")
     parser.add_argument("--change", metavar="TEXT", help="what is new, for the card's list of changes")
-    parser.add_argument("--half", action=argparse.BooleanOptionalAction, default=True, help="half precision")
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=(8, 16, 32),
+        default=16,
+        help="that a weight is stored in; networks compute in 32 (default: %(default)s)",
+    )
     parser.add_argument("--index", type=Path, metavar="YAML", help="default: index.yaml beside the folder")
     parser.add_argument("--url", help="folder on the web that the files will be downloaded from")
     return parser

@@ -133,6 +133,9 @@ def read_card(path: Path) -> Card:
     known = [field.name for field in fields(Card)]
     try:
         content = yaml.safe_load(path.read_text())
+        for name, value in content.items():
+            if isinstance(value, list | dict):
+                raise ValueError(f"{name} is no text: write `{name}: one, another`")
         return Card(**{key: str(value) for key, value in content.items()})
     except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError) as error:
         raise CheckpointError(

@@ -25,9 +25,11 @@ TRAINING = (*TRAINING_ONLY, "loss", "user", "turns", "draft", "click_weight", "c
 """Arguments of a method that its segmenter does not take."""
 SHOWN = 3
 """Weights that an error names."""
+STEP = ":step"
+"""After the name of weights in 8 bits: the size of their steps, one for each entry of the first axis."""
 
 
-def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], card: str, half: bool = True) -> None:
+def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], card: str, bits: int = 16) -> None:
     """Write a checkpoint folder.
 
     Args:
@@ -36,27 +38,39 @@ def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], 
             Lightning, if it has one, and the `patients` it was trained on, if known.
         state: its state dict.
         card: text of the model card.
-        half: store weights in half precision. Biases and normalisation statistics, which weigh little and have a
-            wide range, stay as they are.
+        bits: a weight is stored in, 8, 16 or 32. In 8 it is a whole number of -127..127, times a step that each slice
+            along the first axis (of a convolution: each filter) has for itself. Biases and normalisation statistics,
+            which weigh little and have a wide range, stay in 32.
 
     Raises:
         CheckpointError: weights that are not finite, or not in half precision.
     """
-    small = {name: _packed(name, value, half) for name, value in state.items()}
+    small: dict[str, Tensor] = {}
+    for name, value in state.items():
+        small |= _packed(name, value.detach().cpu().contiguous(), bits)
     write_bytes(folder / WEIGHTS, save(small))
     write_text(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
     write_text(folder / CARD, card)
 
 
-def _packed(name: str, value: Tensor, half: bool) -> Tensor:
-    value = value.detach().cpu().contiguous()
+def _packed(name: str, value: Tensor, bits: int) -> dict[str, Tensor]:
+    """What is stored of a weight, by name."""
     if not value.is_floating_point():
-        return value
-    packed = value.half() if half and value.ndim > 1 else value
+        return {name: value}
+    packed = value.half() if bits == 16 and value.ndim > 1 else value
     if not bool(packed.isfinite().all()):
-        hint = "the training diverged" if not bool(value.isfinite().all()) else "publish it with --no-half"
+        hint = "the training diverged" if not bool(value.isfinite().all()) else "publish it with --bits 32"
         raise CheckpointError(f"{name} holds values that are not finite as {packed.dtype}: {hint}")
-    return packed
+    if bits > 8 or value.ndim < 2:
+        return {name: packed}
+    # A filter of zeros keeps them at any step.
+    step = value.flatten(1).abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
+    return {name: (value / _along(step, value)).round().to(torch.int8), name + STEP: step}
+
+
+def _along(step: Tensor, value: Tensor) -> Tensor:
+    """Steps (N,) in the shape that multiplies values (N, ...)."""
+    return step.view(-1, *[1] * (value.ndim - 1))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -72,13 +86,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The state dict of a folder, in single precision. Nothing is unpickled."""
+    """The state dict of a folder, in single precision however it is stored. Nothing is unpickled."""
     path = folder / WEIGHTS
     try:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: missing or damaged ({error}); download or publish it again") from None
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    steps = {name.removesuffix(STEP): state.pop(name) for name in list(state) if name.endswith(STEP)}
+    state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    return state | {name: state[name] * _along(step, state[name]) for name, step in steps.items() if name in state}
 
 
 def build(config: dict[str, Any], source: object = "") -> nn.Module:

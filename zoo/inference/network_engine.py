@@ -107,12 +107,15 @@ class NetworkEngine(Engine):
         return {REFINER + name: value for name, value in learned.items()}
 
     def prepare(self, image: Tensor) -> None:
-        """Look at what the first turn shows of images, where that is known before and helps."""
+        """Look at what the first turn shows of images, where that helps and is known before: all of them."""
         if self.looks is None or self.zoom.window is not None:
             return
         state = self.start(image)
-        nothing = Interactions.empty(len(image), (image.shape[-2], image.shape[-1]), image.device)
+        height, width = image.shape[-2:]
+        nothing = Interactions.empty(len(image), (height, width), image.device)
         for index, frame in self._frames(nothing, state):
+            if frame.reached(0, (height, width)) != (slice(0, height), slice(0, width)):
+                continue  # of such large images the first interaction says which part
             with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
                 self.looks(_shown(frame, image[index], pick(state, index)))
 
