@@ -8,7 +8,15 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, TaskID
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 EVERY = 10.0  # seconds between two lines
 
@@ -33,14 +41,15 @@ class ProgressBar(Progress):
     """Bars on stderr if that is a terminal; else lines such as 'objects 320 of 2,000', one in ten seconds at most.
 
     Args:
-        columns: of the bars; none: rich's own.
+        columns: of the bars; none: what it is, the bar, how many of how many, and the time that is left.
         console: on stderr.
         transient: whether the bars are gone at the end.
     """
 
     def __init__(self, *columns: str | ProgressColumn, console: Console | None = None, transient: bool = True) -> None:
         console = console or Console(stderr=True)
-        super().__init__(*columns, console=console, transient=transient, disable=not console.is_terminal)
+        plain = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        super().__init__(*(columns or plain), console=console, transient=transient, disable=not console.is_terminal)
         self._lines = Lines()
 
     def update(self, task_id: TaskID, **changes: Any) -> None:

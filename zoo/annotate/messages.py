@@ -12,6 +12,7 @@ from zoo.interactions.single import Click as ClickGiven
 from zoo.interactions.single import Scribble as ScribbleGiven
 
 FARTHEST = 1e9
+"""Pixels from the image's corner."""
 MOST_TOGETHER = 500
 """Interactions of one request."""
 MOST_CORNERS = 20_000

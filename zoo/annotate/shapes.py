@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.annotate.grid import PixelGrid
+from zoo.annotate.messages import FARTHEST
 from zoo.annotate.refused import RefusedError
 from zoo.images.geojson import placed, polygons
 from zoo.images.simplify import simplified
@@ -22,8 +23,6 @@ Mask = NDArray[np.bool_]
 MOST_POINTS = 1_000_000
 MOST_AT_ONCE = 2_000_000
 """Crossings of edges and rows, which take some eighty bytes each while they are filled."""
-FARTHEST = 1e9
-"""Pixels from the image's corner."""
 
 
 def checked(geometry: Any) -> Geometry:

@@ -76,7 +76,6 @@ def main(argv: list[str]) -> int:
     if args.mpp is not None and not 0 < args.mpp < math.inf:
         raise ConfigError(f"--mpp {args.mpp:g}: is no resolution; give micrometres per pixel, e.g. 0.25 at 40x")
     # Only now: importing torch takes seconds, which --help and wrong options must not.
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     from zoo.hub.load import load
     from zoo.images.geojson import feature_collection, placed
@@ -110,8 +109,7 @@ def main(argv: list[str]) -> int:
         print(f"zoo segment: {note}", file=sys.stderr)
 
     began = time.perf_counter()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with ProgressBar(*columns) as progress:
+    with ProgressBar() as progress:
         task = progress.add_task("objects", total=len(objects))
         tiles = progress.add_task("tiles", total=None, visible=False)
         session.engine.progress = lambda n, total: progress.update(tiles, completed=n, total=total, visible=n < total)

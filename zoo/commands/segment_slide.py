@@ -13,8 +13,6 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
 from zoo.commands.segmented import report
 from zoo.errors import ConfigError, InteractionError
 from zoo.files import replacing
@@ -209,8 +207,7 @@ def _existing(path: Path) -> Path:
 
 @contextmanager
 def _bars() -> Iterator[Told]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with ProgressBar(*columns) as bars:
+    with ProgressBar() as bars:
 
         def told(name: str) -> Callable[[int, int], None]:
             task = bars.add_task(name, total=None)

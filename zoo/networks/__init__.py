@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from zoo.networks.hrnet_ocr import HRNetOCR
     from zoo.networks.late import LateUnet
     from zoo.networks.nuclick import NuClickNet
+    from zoo.networks.segnet import SegNet
     from zoo.networks.two_branch_unet import TwoBranchUnet
     from zoo.networks.uctransnet import TwoBranchUCTransNet, UCTransNet
     from zoo.networks.unet import Unet
@@ -22,6 +23,7 @@ __all__ = [
     "HRNetOCR",
     "LateUnet",
     "NuClickNet",
+    "SegNet",
     "TwoBranchUCTransNet",
     "TwoBranchUnet",
     "UCTransNet",
@@ -37,6 +39,7 @@ __getattr__ = lazily(
         "HRNetOCR": "zoo.networks.hrnet_ocr",
         "LateUnet": "zoo.networks.late",
         "NuClickNet": "zoo.networks.nuclick",
+        "SegNet": "zoo.networks.segnet",
         "TwoBranchUCTransNet": "zoo.networks.uctransnet",
         "TwoBranchUnet": "zoo.networks.two_branch_unet",
         "UCTransNet": "zoo.networks.uctransnet",
