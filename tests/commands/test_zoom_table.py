@@ -46,7 +46,7 @@ def tiny_ritm(folder: Path, patients: tuple[str, ...] = ()) -> Path:
     state["network.out.bias"].fill_(-2.0)
     if patients:
         config["patients"] = [f"Regions: {patient}" for patient in patients]
-    save_folder(folder, config, state, "# tiny\n", half=False)
+    save_folder(folder, config, state, "# tiny\n", bits=32)
     return folder
 
 
