@@ -64,7 +64,7 @@ def _packed(name: str, value: Tensor, bits: int) -> dict[str, Tensor]:
     if bits > 8 or value.ndim < 2:
         return {name: packed}
     # A filter of zeros keeps them at any step.
-    step = value.flatten(1).abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
+    step = (value.flatten(1).abs().amax(1) / 127).clamp(min=torch.finfo(torch.float32).tiny)
     return {name: (value / _along(step, value)).round().to(torch.int8), name + STEP: step}
 
 
