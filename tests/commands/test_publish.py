@@ -75,6 +75,16 @@ def test_averaged_weights_are_published(trained, tmp_path):
         assert torch.equal(value, averaged[name])
 
 
+@pytest.mark.parametrize("bits", ["8", "32"])
+def test_a_checkpoint_is_published_once_more_with_its_weights_as_they_are(trained, tmp_path, bits):
+    assert published(trained, tmp_path / "x", "--bits", bits) == 0
+    assert main(["publish", str(tmp_path / "x"), "--to", str(tmp_path / "y")]) == 0
+    again = (tmp_path / "y" / "model.safetensors").read_bytes()
+    assert again == (tmp_path / "x" / "model.safetensors").read_bytes()
+    assert main(["publish", str(tmp_path / "x"), "--to", str(tmp_path / "z"), "--bits", "16"]) == 0
+    assert (tmp_path / "z" / "model.safetensors").stat().st_size != len(again)
+
+
 def test_a_published_network_segments_like_the_trained_one(trained, tmp_path):
     assert published(trained, tmp_path / "x", "--bits", "32") == 0
     ours = load_method(str(tmp_path / "x"))

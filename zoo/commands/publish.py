@@ -91,8 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--bits",
         type=int,
         choices=(8, 16, 32),
-        default=16,
-        help="that a weight is stored in; networks compute in 32 (default: %(default)s)",
+        help="that a weight is stored in; networks compute in 32 (default: 16 of a training, a checkpoint as it is)",
     )
     parser.add_argument("--index", type=Path, metavar="YAML", help="default: index.yaml beside the folder")
     parser.add_argument("--url", help="folder on the web that the files will be downloaded from")

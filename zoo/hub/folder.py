@@ -29,14 +29,16 @@ STEP = ":step"
 """After the name of weights in 8 bits: the size of their steps, one for each entry of the first axis."""
 
 
-def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], card: str, bits: int = 16) -> None:
+def save_folder(
+    folder: Path, config: dict[str, Any], state: Mapping[str, Tensor] | bytes, card: str, bits: int = 16
+) -> None:
     """Write a checkpoint folder.
 
     Args:
         folder: made if needed; each file appears under its name only when complete, and replaces an older one.
         config: `class_path` and `init_args` of the method, its `segmenter`, a class with the same weights that needs no
             Lightning, if it has one, and the `patients` it was trained on, if known.
-        state: its state dict.
+        state: its state dict; bytes: as another folder has it stored, whatever `bits` says.
         card: text of the model card.
         bits: a weight is stored in, 8, 16 or 32. In 8 it is a whole number of -127..127, times a step that each slice
             along the first axis (of a convolution: each filter) has for itself. Biases and normalisation statistics,
@@ -45,12 +47,17 @@ def save_folder(folder: Path, config: dict[str, Any], state: dict[str, Tensor], 
     Raises:
         CheckpointError: weights that are not finite, or not in half precision.
     """
+    write_bytes(folder / WEIGHTS, state if isinstance(state, bytes) else _stored(state, bits))
+    write_text(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
+    write_text(folder / CARD, card)
+
+
+def _stored(state: Mapping[str, Tensor], bits: int) -> bytes:
+    """The file of a state dict."""
     small: dict[str, Tensor] = {}
     for name, value in state.items():
         small |= _packed(name, value.detach().cpu().contiguous(), bits)
-    write_bytes(folder / WEIGHTS, save(small))
-    write_text(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
-    write_text(folder / CARD, card)
+    return save(small)
 
 
 def _packed(name: str, value: Tensor, bits: int) -> dict[str, Tensor]:

@@ -43,7 +43,7 @@ class Publication:
         metrics: what it reached, for the index.
         licence: file with the text of the licence.
         change: what is new, for the card.
-        bits: a weight is stored in: 8, 16 or 32.
+        bits: a weight is stored in: 8, 16 or 32; None: as a checkpoint has it already, 16 of a training.
         url: that the files will be downloaded from.
     """
 
@@ -54,7 +54,7 @@ class Publication:
     metrics: Mapping[str, float] = field(default_factory=dict)
     licence: Path | None = None
     change: str | None = None
-    bits: int = 16
+    bits: int | None = None
     url: str | None = None
 
 
@@ -83,7 +83,8 @@ def write_checkpoint(folder: Path, source: Source, said: Publication, before: Re
     """
     if said.licence is not None:
         licence_text(said.licence)  # first, so that what is not there is told before anything is written
-    save_folder(folder, source.config, source.state, "", said.bits)
+    as_it_is = said.bits is None and source.folder is not None
+    save_folder(folder, source.config, source.file.read_bytes() if as_it_is else source.state, "", said.bits or 16)
     training = source.file.parent.parent / EXPERIMENT
     if source.folder is None and training.is_file():
         shutil.copyfile(training, folder / TRAINING)
