@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from zoo.errors import ConfigError
+from zoo.inference.zoom import InteractionWindow
 from zoo.inference.zoom_in import ZoomIn
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
@@ -339,6 +340,23 @@ def test_a_whole_image_is_seen_in_twice_the_pixels_of_the_crop():
     said, nothing = batch([[(9.0, 9.0, 1)]], (1000, 600)), torch.zeros(1, 1, 1000, 600)
     assert turn(ZoomIn(side=384), said, nothing).tolist() == [[0, 0, pytest.approx(0.9914, abs=1e-4), 992, 608]]
     assert turn(ZoomIn(side=384, most=1024), said, nothing).tolist() == [[0, 0, 1, 1024, 608]]
+
+
+def test_a_window_around_the_first_click_is_left_behind():
+    zoom = ZoomIn(side=64, expand=2, least=16, first=InteractionWindow(32))
+    assert zoom.window == 32
+    click, size = (50.5, 40.5, 1), (90, 120)
+    assert one(zoom, (46, 36, 56, 46), [click]) == [34, 24, 1, 32, 32]
+    # Nothing was found there, however often it was said.
+    assert one(zoom, None, [click, (49.5, 40.5, 1)]) == [34, 24, 1, 32, 32]
+    # A small object, from nearer; one that the window cuts, with its surroundings.
+    two = [click, (46.5, 36.5, 0)]
+    assert one(zoom, (46, 36, 56, 46), two) == [41, 31, 64 / 20, 64, 64]
+    assert one(zoom, (34, 24, 66, 56), two) == [18, 8, 1, 64, 64]
+    # What was seen first is no box and does not stay.
+    said, mask = batch([two], size), masks((34, 24, 66, 56))
+    first = torch.tensor([[34.0, 24, 1, 32, 32]], dtype=torch.float64)
+    assert torch.equal(turn(zoom, said, mask, first), turn(zoom, said, mask))
 
 
 def test_bounds_that_are_known_take_the_place_of_the_mask():

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.inference.bounds import bounds_of, positive_bounds
-from zoo.inference.zoom import WholeImage, Zoom
+from zoo.inference.zoom import InteractionWindow, WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 
@@ -22,11 +22,11 @@ TINY = 1e-6
 class ZoomIn(Zoom):
     """The box around the current mask and the positive clicks, resampled to one size (f-BRS, section 4.2; RITM).
 
-    The first `skip` clicks see the whole image, and so does a sample whose mask is empty. Otherwise the box of the
+    The first `skip` clicks see what `first` shows, and so does a sample whose mask is empty. Otherwise the box of the
     pixels above `threshold` and of those under positive clicks and strokes grows by `expand`, to at least `least`
     pixels, outwards to whole pixels, and is cut at the image's edges. Then it is made as wide and high as the crop's
     shape needs, and moved inside the image where it fits. The last box stays as long as its IoU with the new one is
-    at least `keep` and it holds everything positive; a whole image at its own scale is no box and does not stay.
+    at least `keep` and it holds everything positive; what `first` shows is no box and does not stay.
 
     Args:
         side: long side of the crop, in crop pixels; a multiple of 32.
@@ -40,6 +40,9 @@ class ZoomIn(Zoom):
         most: an image of more pixels than a square of this side is scaled down to that many where it is seen whole, or
             seen in a window (see `WholeImage`); None: twice `side`, as networks are trained on windows of about `side`
             pixels.
+        first: what is seen before there is something to look closer at. None: the whole image. With an
+            `InteractionWindow` the policy asks for windows of its side: a small object in a large image is found at the
+            first click, and followed beyond the window from the second.
     """
 
     threshold: float
@@ -54,6 +57,7 @@ class ZoomIn(Zoom):
         threshold: float = 0.5,
         aspect: Literal["square", "keep"] = "square",
         most: int | None = None,
+        first: InteractionWindow | None = None,
     ) -> None:
         if side < MULTIPLE or side % MULTIPLE or not expand >= 1 or least < 1 or skip < 0 or aspect not in SHAPES:
             raise ConfigError(
@@ -62,7 +66,8 @@ class ZoomIn(Zoom):
             )
         self.side, self.expand, self.least, self.skip = side, expand, least, skip
         self.keep, self.threshold, self.aspect = keep, threshold, aspect
-        self.whole = WholeImage(MULTIPLE, 2 * side if most is None else most)
+        self.first: Zoom = WholeImage(MULTIPLE, 2 * side if most is None else most) if first is None else first
+        self.window = self.first.window
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """New square frames, whatever was there before and however few the clicks."""
@@ -70,23 +75,23 @@ class ZoomIn(Zoom):
         return Frame.of_rows(self._rows(boxes, interactions.size, "square"))
 
     def largest(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Of the whole image and the crop."""
-        height, width = self.whole.largest(size)
+        """Of what is seen first and the crop."""
+        height, width = self.first.largest(size)
         return max(height, self.side), max(width, self.side)
 
     def frames(
         self, interactions: Interactions, probability: Tensor, last: Tensor, bounds: Tensor | None = None
     ) -> list[tuple[Tensor, Frame]]:
-        """Whole images together, crops of one size together."""
+        """Crops of one size together, what is seen first among them."""
         mask = self._mask(probability) if bounds is None else bounds
         boxes, positive = self._boxes(interactions, mask)
-        whole = self.whole(interactions, probability).rows()
+        first = self.first(interactions, probability).rows()
         rows = self._rows(boxes, interactions.size, self.aspect)
         # Kept rows are the last ones bit by bit: refiners start anew where they differ.
-        rows = torch.where(self._stays(rows, last, whole, positive)[:, None], last, rows)
+        rows = torch.where(self._stays(rows, last, first, positive)[:, None], last, rows)
         closer = (interactions.points[..., 2] >= 0).sum(1) > self.skip
         found = mask[:, 2] > mask[:, 0]
-        rows = torch.where((closer & found)[:, None], rows, whole)
+        rows = torch.where((closer & found)[:, None], rows, first)
         out = []
         for size in sorted(set(map(tuple, rows[:, 3:].tolist()))):
             index = (rows[:, 3:] == rows.new_tensor(size)).all(1).nonzero()[:, 0]
@@ -129,14 +134,14 @@ class ZoomIn(Zoom):
         start = torch.where(fits, torch.minimum(start.clamp(min=0), limit - extent), start)
         return torch.cat([start, self.side / longest, crop.flip(1)], 1)
 
-    def _stays(self, rows: Tensor, last: Tensor, whole: Tensor, positive: Tensor) -> Tensor:
+    def _stays(self, rows: Tensor, last: Tensor, first: Tensor, positive: Tensor) -> Tensor:
         """(B,) bool: whether the last box still does."""
         new, before = _box(rows), _box(last)
         both = (torch.minimum(new[:, 2:], before[:, 2:]) - torch.maximum(new[:, :2], before[:, :2])).clamp(min=0)
         shared = both.prod(1)
         union = (new[:, 2:] - new[:, :2]).prod(1) + (before[:, 2:] - before[:, :2]).prod(1) - shared
         holds = (positive[:, :2] >= before[:, :2]).all(1) & (positive[:, 2:] <= before[:, 2:]).all(1)
-        return (last[:, 2] > 0) & (last != whole).any(1) & holds & (shared >= self.keep * union)
+        return (last[:, 2] > 0) & (last != first).any(1) & holds & (shared >= self.keep * union)
 
 
 def _box(rows: Tensor) -> Tensor:
