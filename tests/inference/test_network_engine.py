@@ -4,7 +4,9 @@ from torch import Tensor
 
 from tests.helpers.crops import ChannelBias, SpatialBias, small
 from zoo.errors import ConfigError
-from zoo.inference.engine import Engine, State
+from zoo.inference.change import owned
+from zoo.inference.engine import Engine, State, pick
+from zoo.inference.zoom import InteractionWindow
 from zoo.interactions import Interactions
 from zoo.testing.comparing import assert_same
 from zoo.testing.engines import EngineContract, images, play
@@ -23,6 +25,16 @@ class TestZoom(EngineContract):
         frames = torch.stack([state["frame"] for _, state in play(self.make())])
         assert frames[1].tolist() == [[0, 0, 1, 64, 64]] * 3
         assert (frames[3, :, 2] > 1).all()
+
+
+class TestTwoLooks(EngineContract):
+    def make(self) -> Engine:
+        return small(skip=0).engine()
+
+
+class TestTwoLooksFromAWindow(EngineContract):
+    def make(self) -> Engine:
+        return small(skip=0, first=InteractionWindow(24), refiner=ChannelBias()).engine()
 
 
 class TestKeptAspect(EngineContract):
@@ -130,6 +142,37 @@ def test_outside_the_crop_the_probability_stays():
     outside[int(y0) : int(y1), int(x0) : int(x1)] = False
     assert torch.equal(after["probability"][0, 0][outside], state["probability"][0, 0][outside])
     assert (after["probability"][0, 0] != state["probability"][0, 0])[~outside].all()
+
+
+def test_two_looks_are_two_turns_of_which_the_second_is_zoomed():
+    """Of samples without a mask in which the first look finds something, whatever the others of the batch have."""
+    once, twice = small().engine(), small(skip=0).engine()
+    image = images()[:3].clone()
+    image[1] = 1  # in which nothing is found: it is bright, and the click is negative
+    labels = torch.tensor([[1.0], [0.0], [1.0]])
+    said = Interactions.clicks(torch.full((3, 1), 10.5), torch.full((3, 1), 10.5), labels, 0, SIZE)
+    state = seeing(once.start(image), None, None, HERE)
+    first = once.step(image, said, state)
+    assert first["rows"].any(1).tolist() == [True, False, True]
+    change = twice.change(image, said, state)
+    after = change.applied(state)
+    closer = twice.step(image, said, first)
+    assert closer["frame"][0, 2] > 1
+    for name in ("frame", "probability", "previous", "rows", "columns"):
+        torch.testing.assert_close(after[name][0], closer[name][0])
+        assert torch.equal(after[name][1], first[name][1])
+    # One look, at the mask that there was.
+    alone = twice.step(image[2:], said.select(torch.tensor([2])), pick(state, torch.tensor([2])))
+    assert_same(pick(after, torch.tensor([2])), alone, tolerance=1e-6)
+    above = after["probability"][:, 0] > 0.5
+    assert torch.equal(after["rows"], above.sum(2, dtype=torch.int32))
+    assert torch.equal(after["columns"], above.sum(1, dtype=torch.int32))
+    # And back: the boxes of both looks are undone in turn.
+    now = owned(state)
+    back = change.exchanged(now)
+    assert_same(now, after)
+    back.exchanged(now)
+    assert_same(now, state)
 
 
 def test_a_refiner_at_no_point_of_the_method_is_refused():

@@ -114,6 +114,15 @@ class Change:
             edits[name] = known[key]
         return cls(values, edits)
 
+    def then(self, after: Change) -> Change:
+        """Both as one: `after` is from the state that this leads to, whose edits are of the same names."""
+        known: dict[tuple[int, int], Edits] = {}
+        edits = {name: some for name, some in self.edits.items() if name not in after.values}
+        for name, some in after.edits.items():
+            before = self.edits.get(name, ())
+            edits[name] = known.setdefault((id(before), id(some)), (*before, *some))
+        return Change(self.values | after.values, edits)
+
     def applied(self, state: State) -> State:
         """The state after it; the one given stays."""
         out = state | self.values

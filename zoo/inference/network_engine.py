@@ -124,7 +124,21 @@ class NetworkEngine(Engine):
         return self.change(image, interactions, state).applied(state)
 
     def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
-        """The frames' boxes."""
+        """The frames' boxes, of both looks where the zoom takes two."""
+        first = self._look(image, interactions, state)
+        blank = ~state[ROWS].any(1)
+        if not self.zoom.again or not bool(blank.any()):
+            return first
+        now = first.applied(state)
+        who = (blank & now[ROWS].any(1)).nonzero()[:, 0]
+        if len(who) == len(image):
+            return first.then(self._look(image, interactions, now))
+        if len(who) == 0:
+            return first
+        second = self._look(image[who], interactions.select(who), pick(now, who))
+        return first.then(Change.joined([(who, second)], now))
+
+    def _look(self, image: Tensor, interactions: Interactions, state: State) -> Change:
         groups = _portions(self._frames(interactions, state), image.device)
         if len(groups) == 1:
             return self._change(image, interactions, state, groups[0][1])

@@ -32,7 +32,8 @@ class ZoomIn(Zoom):
         side: long side of the crop, in crop pixels; a multiple of 32.
         expand: factor on the box's height and width.
         least: smallest box, in image pixels.
-        skip: clicks before the first zoom; strokes are not counted.
+        skip: clicks before the first zoom; strokes are not counted. With 0 there are two looks at once as soon as
+            something is found, the second from nearer.
         keep: IoU of boxes.
         threshold: on the probability.
         aspect: `square` crops fit in one batch; with `keep`, the box's own shape as in the papers (its short side up
@@ -67,7 +68,7 @@ class ZoomIn(Zoom):
         self.side, self.expand, self.least, self.skip = side, expand, least, skip
         self.keep, self.threshold, self.aspect = keep, threshold, aspect
         self.first: Zoom = WholeImage(MULTIPLE, 2 * side if most is None else most) if first is None else first
-        self.window = self.first.window
+        self.window, self.again = self.first.window, skip == 0
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """New square frames, whatever was there before and however few the clicks."""
