@@ -29,12 +29,12 @@ class TestZoom(EngineContract):
 
 class TestTwoLooks(EngineContract):
     def make(self) -> Engine:
-        return small(skip=0).engine()
+        return small(skip=0, looks=2).engine()
 
 
 class TestTwoLooksFromAWindow(EngineContract):
     def make(self) -> Engine:
-        return small(skip=0, first=InteractionWindow(24), refiner=ChannelBias()).engine()
+        return small(skip=0, looks=3, first=InteractionWindow(24), refiner=ChannelBias()).engine()
 
 
 class TestKeptAspect(EngineContract):
@@ -146,7 +146,7 @@ def test_outside_the_crop_the_probability_stays():
 
 def test_two_looks_are_two_turns_of_which_the_second_is_zoomed():
     """Of samples without a mask in which the first look finds something, whatever the others of the batch have."""
-    once, twice = small().engine(), small(skip=0).engine()
+    once, twice = small().engine(), small(skip=0, looks=2).engine()
     image = images()[:3].clone()
     image[1] = 1  # in which nothing is found: it is bright, and the click is negative
     labels = torch.tensor([[1.0], [0.0], [1.0]])
@@ -167,6 +167,10 @@ def test_two_looks_are_two_turns_of_which_the_second_is_zoomed():
     above = after["probability"][:, 0] > 0.5
     assert torch.equal(after["rows"], above.sum(2, dtype=torch.int32))
     assert torch.equal(after["columns"], above.sum(1, dtype=torch.int32))
+    # As often as the box moves: the next turn's look is at the same box.
+    often = small(skip=0, looks=9).engine()
+    found = often.step(image, said, state)
+    assert torch.equal(often.step(image, said, found)["frame"][0], found["frame"][0])
     # And back: the boxes of both looks are undone in turn.
     now = owned(state)
     back = change.exchanged(now)

@@ -329,7 +329,7 @@ def test_largest(size, largest):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"side": 0}, {"side": 100}, {"expand": 0.9}, {"least": 0}, {"skip": -1}, {"aspect": "x"}]
+    "wrong", [{"side": 0}, {"side": 100}, {"expand": 0.9}, {"least": 0}, {"skip": -1}, {"looks": 0}, {"aspect": "x"}]
 )
 def test_wrong_arguments(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -124,19 +124,27 @@ class NetworkEngine(Engine):
         return self.change(image, interactions, state).applied(state)
 
     def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
-        """The frames' boxes, of both looks where the zoom takes two."""
-        first = self._look(image, interactions, state)
+        """The frames' boxes, of all looks that the zoom takes."""
+        change = self._look(image, interactions, state)
         blank = ~state[ROWS].any(1)
-        if not self.zoom.again or not bool(blank.any()):
-            return first
-        now = first.applied(state)
-        who = (blank & now[ROWS].any(1)).nonzero()[:, 0]
-        if len(who) == len(image):
-            return first.then(self._look(image, interactions, now))
-        if len(who) == 0:
-            return first
-        second = self._look(image[who], interactions.select(who), pick(now, who))
-        return first.then(Change.joined([(who, second)], now))
+        for _ in range(1, self.zoom.looks if bool(blank.any()) else 1):
+            now = change.applied(state)
+            who = (blank & self._moves(interactions, now)).nonzero()[:, 0]
+            if len(who) == 0:
+                break
+            if len(who) == len(image):
+                change = change.then(self._look(image, interactions, now))
+            else:
+                again = self._look(image[who], interactions.select(who), pick(now, who))
+                change = change.then(Change.joined([(who, again)], now))
+        return change
+
+    def _moves(self, interactions: Interactions, state: State) -> Tensor:
+        """(B,) bool: whether another look would have another frame than the last."""
+        rows = torch.zeros_like(state["frame"])
+        for index, frame in self._frames(interactions, state):
+            rows[index] = frame.rows()
+        return (rows != state["frame"]).any(1)
 
     def _look(self, image: Tensor, interactions: Interactions, state: State) -> Change:
         groups = _portions(self._frames(interactions, state), image.device)

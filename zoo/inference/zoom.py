@@ -27,12 +27,12 @@ class Zoom(ABC):
         window: side in pixels of the window that the policy wants around an interaction; None for the whole image.
         threshold: where a policy looks only at the bounds of the pixels above it, not at the probability itself, it is
             told them by engines that know them; None: it is told nothing.
-        again: whether a sample whose mask was empty is looked at a second time as soon as something is found.
+        looks: how often a sample whose mask was empty is looked at in a turn, as long as what is found moves the frame.
     """
 
     window: int | None = None
     threshold: float | None = None
-    again: bool = False
+    looks: int = 1
 
     @abstractmethod
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:

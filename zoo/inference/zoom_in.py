@@ -32,8 +32,7 @@ class ZoomIn(Zoom):
         side: long side of the crop, in crop pixels; a multiple of 32.
         expand: factor on the box's height and width.
         least: smallest box, in image pixels.
-        skip: clicks before the first zoom; strokes are not counted. With 0 there are two looks at once as soon as
-            something is found, the second from nearer.
+        skip: clicks before the first zoom; strokes are not counted.
         keep: IoU of boxes.
         threshold: on the probability.
         aspect: `square` crops fit in one batch; with `keep`, the box's own shape as in the papers (its short side up
@@ -43,7 +42,9 @@ class ZoomIn(Zoom):
             pixels.
         first: what is seen before there is something to look closer at. None: the whole image. With an
             `InteractionWindow` the policy asks for windows of its side: a small object in a large image is found at the
-            first click, and followed beyond the window from the second.
+            first click, and followed beyond the window.
+        looks: with a `skip` of 0, how often it is looked in the turn that finds something: first at all, then at the
+            box of what was found, and again at most so often while that box moves.
     """
 
     threshold: float
@@ -59,16 +60,18 @@ class ZoomIn(Zoom):
         aspect: Literal["square", "keep"] = "square",
         most: int | None = None,
         first: InteractionWindow | None = None,
+        looks: int = 1,
     ) -> None:
-        if side < MULTIPLE or side % MULTIPLE or not expand >= 1 or least < 1 or skip < 0 or aspect not in SHAPES:
+        wrong = side < MULTIPLE or side % MULTIPLE or not expand >= 1 or min(least, looks) < 1 or skip < 0
+        if wrong or aspect not in SHAPES:
             raise ConfigError(
-                f"side={side} must be a multiple of {MULTIPLE}, expand={expand} and least={least} at least 1, "
-                f"skip={skip} at least 0, and aspect={aspect!r} 'square' or 'keep'"
+                f"side={side} must be a multiple of {MULTIPLE}, expand={expand}, least={least} and looks={looks} at "
+                f"least 1, skip={skip} at least 0, and aspect={aspect!r} 'square' or 'keep'"
             )
         self.side, self.expand, self.least, self.skip = side, expand, least, skip
         self.keep, self.threshold, self.aspect = keep, threshold, aspect
         self.first: Zoom = WholeImage(MULTIPLE, 2 * side if most is None else most) if first is None else first
-        self.window, self.again = self.first.window, skip == 0
+        self.window, self.looks = self.first.window, looks
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """New square frames, whatever was there before and however few the clicks."""
