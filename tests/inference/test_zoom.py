@@ -116,6 +116,30 @@ def test_it_is_averaged_by_area():
     torch.testing.assert_close(seen, torch.nn.functional.avg_pool2d(image, 4), rtol=0, atol=1e-5)
 
 
+def test_a_large_image_that_may_not_be_scaled_is_seen_in_a_window():
+    zoom = WholeImage(most=128, shrink=1)
+    for small in ((128, 128), (100, 160)):  # as many pixels at most
+        assert zoom(Interactions.empty(1, small), torch.zeros(1, 1, *small)).scale.tolist() == [1]
+        assert zoom.largest(small) == tuple(-(-side // 32) * 32 for side in small)
+    size = (500, 400)
+    assert zoom.largest(size) == (128, 128)
+
+    def seen(*said: Click) -> list[float]:
+        rows: list[float] = (
+            zoom(Interactions.from_lists([list(said)], size), torch.zeros(1, 1, *size)).rows()[0].tolist()
+        )
+        return rows
+
+    assert seen(Click(200.5, 300.5)) == [136, 236, 1, 128, 128]
+    assert seen(Click(2.5, 499.5)) == [0, 372, 1, 128, 128]
+    assert seen(Click(200.5, 300.5), Click(20.5, 20.5, positive=False)) == [136, 236, 1, 128, 128]
+    x0, y0, scale, *_ = seen(Click(100.5, 100.5), Click(300.5, 120.5))  # farther apart than the window is wide
+    assert (x0, scale) == (100, pytest.approx(128 / 201))
+    assert 0 <= y0 <= 100
+
+
 def test_the_cap_is_a_side_that_a_network_can_see():
     with pytest.raises(ConfigError, match="most=16"):
         WholeImage(most=16)
+    with pytest.raises(ConfigError, match="shrink=0"):
+        WholeImage(shrink=0)

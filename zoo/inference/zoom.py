@@ -62,32 +62,45 @@ class WholeImage(Zoom):
 
     An image of no more pixels than a square of side `most` is seen at its own scale. A larger one is scaled down to
     that many, averaged by area: a network has not learned from more, and its time would grow with the image. An image
-    that would be scaled to less than a quarter is seen at a quarter in a window of four times `most`, around what was
-    said to be positive, or at what scale all of that can be seen. With `most` of None all are seen as they are.
+    that would be scaled down more than `shrink` times is seen at that scale in a window of `shrink` times `most`,
+    around what was said to be positive, or at what scale all of that can be seen. With `most` of None all are seen as
+    they are.
+
+    Args:
+        multiple: of the sides of what is seen.
+        most: side of a square of as many pixels as are seen.
+        shrink: pixels of the image along one of what is seen, at most. 1: a large image is not scaled down, for
+            networks that have learned from one scale.
+
+    Raises:
+        ConfigError: `most` is less than `multiple`, or `shrink` less than 1.
     """
 
-    def __init__(self, multiple: int = 32, most: int | None = MOST) -> None:
+    def __init__(self, multiple: int = 32, most: int | None = MOST, shrink: int = SHRINK) -> None:
         if most is not None and most < multiple:
             raise ConfigError(f"most={most}: the side of what is seen of a whole image is at least {multiple} px")
-        self.multiple, self.most = multiple, most
+        if shrink < 1:
+            raise ConfigError(f"shrink={shrink}: pixels of the image along one of what is seen of it, at least 1")
+        self.multiple, self.most, self.shrink = multiple, most, shrink
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """The same frame for every sample, except in images that are seen in a window."""
         size, crop = interactions.size, self.largest(interactions.size)
         whole = Frame.whole(len(interactions), crop, interactions.device)
         scale = self._scale(size)
-        if scale * SHRINK > 1 or all(side <= cells * SHRINK for side, cells in zip(size, crop, strict=True)):
+        shrink = self.shrink
+        if self._whole(size) or all(side <= cells * shrink for side, cells in zip(size, crop, strict=True)):
             return replace(whole, scale=whole.scale * scale)
         limit, cells = whole.scale.new_tensor(size[::-1]), whole.scale.new_tensor(crop[::-1])
         bounds = positive_bounds(interactions)
         said = bounds[:, 2:] > bounds[:, :2]
         low, high = torch.where(said, bounds[:, :2], 0.0), torch.where(said, bounds[:, 2:], limit)
         extent = torch.where(said, high - low, 0.0)
-        scales = (cells / extent).amin(1).clamp(max=1 / SHRINK)
+        scales = (cells / extent).amin(1).clamp(max=1 / shrink)
         shown = cells / scales[:, None]
-        # On whole pixels of an image that is scaled down to a quarter.
-        start = (((low + high - shown) / 2 / SHRINK).round() * SHRINK).clamp(min=0)
-        last = ((limit - shown) / SHRINK).ceil() * SHRINK
+        # On whole pixels of an image that is scaled down so.
+        start = (((low + high - shown) / 2 / shrink).round() * shrink).clamp(min=0)
+        last = ((limit - shown) / shrink).ceil() * shrink
         start = torch.minimum(start, last.clamp(min=0))
         return Frame(start[:, 0], start[:, 1], scales, crop)
 
@@ -95,12 +108,16 @@ class WholeImage(Zoom):
         """The image, scaled where it is large, with its edges repeated."""
         scale, most = self._scale(size), math.inf if self.most is None else up(self.most, self.multiple)
         height, width = (up(math.ceil(side * scale - 1e-6), self.multiple) for side in size)
-        if scale * SHRINK > 1:
+        if self._whole(size):
             return height, width
         return int(min(height, most)), int(min(width, most))
 
     def _scale(self, size: tuple[int, int]) -> float:
-        return 1.0 if self.most is None else min(1.0, max(1 / SHRINK, self.most / math.sqrt(math.prod(size))))
+        return 1.0 if self.most is None else min(1.0, max(1 / self.shrink, self.most / math.sqrt(math.prod(size))))
+
+    def _whole(self, size: tuple[int, int]) -> bool:
+        """Whether all of an image is seen, scaled down or not."""
+        return self.most is None or math.sqrt(math.prod(size)) < self.most * self.shrink
 
 
 class InteractionWindow(Zoom):

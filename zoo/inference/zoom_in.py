@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.inference.bounds import bounds_of, positive_bounds
-from zoo.inference.zoom import InteractionWindow, WholeImage, Zoom
+from zoo.inference.zoom import SHRINK, InteractionWindow, WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 
@@ -40,6 +40,7 @@ class ZoomIn(Zoom):
         most: an image of more pixels than a square of this side is scaled down to that many where it is seen whole, or
             seen in a window (see `WholeImage`); None: twice `side`, as networks are trained on windows of about `side`
             pixels.
+        shrink: pixels of a large image along one of what is seen of it whole, at most (see `WholeImage`).
         first: what is seen before there is something to look closer at. None: the whole image. With an
             `InteractionWindow` the policy asks for windows of its side: a small object in a large image is found at the
             first click, and followed beyond the window.
@@ -61,6 +62,7 @@ class ZoomIn(Zoom):
         most: int | None = None,
         first: InteractionWindow | None = None,
         looks: int = 1,
+        shrink: int = SHRINK,
     ) -> None:
         wrong = side < MULTIPLE or side % MULTIPLE or not expand >= 1 or min(least, looks) < 1 or skip < 0
         if wrong or aspect not in SHAPES:
@@ -70,7 +72,7 @@ class ZoomIn(Zoom):
             )
         self.side, self.expand, self.least, self.skip = side, expand, least, skip
         self.keep, self.threshold, self.aspect = keep, threshold, aspect
-        self.first: Zoom = WholeImage(MULTIPLE, 2 * side if most is None else most) if first is None else first
+        self.first: Zoom = WholeImage(MULTIPLE, 2 * side if most is None else most, shrink) if first is None else first
         self.window, self.looks = self.first.window, looks
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
