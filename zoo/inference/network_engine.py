@@ -127,7 +127,9 @@ class NetworkEngine(Engine):
         """The frames' boxes, of all looks that the zoom takes."""
         change = self._look(image, interactions, state)
         blank = ~state[ROWS].any(1)
-        for _ in range(1, self.zoom.looks if bool(blank.any()) else 1):
+        if not bool(blank.any()):
+            return change
+        for _ in range(1, self.zoom.looks):
             now = change.applied(state)
             who = (blank & self._moves(interactions, now)).nonzero()[:, 0]
             if len(who) == 0:
