@@ -130,9 +130,19 @@ def advance(engine: Engine, image: Tensor, so_far: Interactions, new: Interactio
 
 def changed(engine: Engine, image: Tensor, so_far: Interactions, new: Interactions, state: State) -> Change:
     """What `advance` changes in the state."""
-    who = new.spoken.nonzero()[:, 0]
-    if len(who) == len(new):
-        return engine.change(image, so_far, state)
+    return among(new.spoken.nonzero()[:, 0], engine.change, image, so_far, state)
+
+
+def among(
+    who: Tensor,
+    change: Callable[[Tensor, Interactions, State], Change],
+    image: Tensor,
+    so_far: Interactions,
+    state: State,
+) -> Change:
+    """What `change` changes in the samples in `who` (integers); the others keep their state."""
+    if len(who) == len(image):
+        return change(image, so_far, state)
     if len(who) == 0:
         return Change({}, {})
-    return Change.joined([(who, engine.change(image[who], so_far.select(who), pick(state, who)))], state)
+    return Change.joined([(who, change(image[who], so_far.select(who), pick(state, who)))], state)

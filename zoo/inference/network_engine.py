@@ -11,7 +11,7 @@ from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
 from zoo.inference.bounds import bounds_of
 from zoo.inference.change import Edit, Edits
-from zoo.inference.engine import Change, Engine, State, pick
+from zoo.inference.engine import Change, Engine, State, among, pick
 from zoo.inference.layered import Layered, averaged
 from zoo.inference.looks import Looks
 from zoo.inference.precision import Precision, in_precision
@@ -126,19 +126,14 @@ class NetworkEngine(Engine):
     def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
         """The frames' boxes, of all looks that the zoom takes."""
         change = self._look(image, interactions, state)
-        blank = ~state[ROWS].any(1)
-        if not bool(blank.any()):
+        if self.zoom.looks == 1 or bool((found := state[ROWS].any(1)).all()):
             return change
         for _ in range(1, self.zoom.looks):
             now = change.applied(state)
-            who = (blank & self._moves(interactions, now)).nonzero()[:, 0]
+            who = (~found & self._moves(interactions, now)).nonzero()[:, 0]
             if len(who) == 0:
                 break
-            if len(who) == len(image):
-                change = change.then(self._look(image, interactions, now))
-            else:
-                again = self._look(image[who], interactions.select(who), pick(now, who))
-                change = change.then(Change.joined([(who, again)], now))
+            change = change.then(among(who, self._look, image, interactions, now))
         return change
 
     def _moves(self, interactions: Interactions, state: State) -> Tensor:
