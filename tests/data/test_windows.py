@@ -249,11 +249,21 @@ def test_the_datamodule_gives_random_windows_to_train_and_a_grid_to_evaluate(sto
     assert data.patients("test") == {"Made up: a", "Made up: b"}
 
 
+@pytest.mark.parametrize("kind", [RandomWindows, partial(GridWindows, stride=8)])
+def test_of_instances_all_objects_together_are_the_target(tmp_path, kind):
+    dataset = kind(Selection([instance_store(tmp_path / "i.h5", ("x", "test", 1))], "test"), 8, min_positive=0.01)
+    for number in range(len(dataset)):
+        sample, place = dataset[number], dataset.describe(number)
+        expected = instances()[place["y0"] : place["y0"] + 8, place["x0"] : place["x0"] + 8] > 0
+        assert expected.any()
+        np.testing.assert_array_equal(sample.target, expected)
+        assert sample.instances is None
+        assert not sample.ignore.any()
+
+
 def test_wrong_options_are_named_errors(store, tmp_path):
     with pytest.raises(DataError, match=rf"'a': windows of {HEIGHT + 1} px do not fit images of {WIDTH}x{HEIGHT}"):
         GridWindows(Selection([store], "test"), HEIGHT + 1)
-    with pytest.raises(DataError, match="labels are instances"):
-        GridWindows(Selection([instance_store(tmp_path / "i.h5", ("x", "test", 1))], "test"), 8)
     for kind, wrong in ((GridWindows, {"side": 0}), (GridWindows, {"stride": 0}), (RandomWindows, {"per_image": 0})):
         with pytest.raises(ConfigError, match="at least 1"):
             kind(Selection([store], "test"), **({"side": 8} | wrong))

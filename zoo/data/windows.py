@@ -1,4 +1,4 @@
-"""Windows of region images: drawn at random for training, on a grid for evaluation."""
+"""Windows of what is labelled in an image: drawn at random for training, on a grid for evaluation."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class Share:
 
 
 class RegionWindows(StoreDataset):
-    """Square windows of region images; the target is the region.
+    """Square windows of images; the target is the region, or all objects together.
 
     Args:
-        selection: stores of regions.
+        selection: stores of regions or instances.
         side: of the windows, in pixels.
         min_positive: smallest share of the region in a window.
         max_positive: largest share.
 
     Raises:
         ConfigError: the side is below 1, or the shares are none.
-        DataError: the labels are instances, or an image is smaller than the window.
+        DataError: an image is smaller than the window.
     """
 
     def __init__(
@@ -63,8 +63,6 @@ class RegionWindows(StoreDataset):
             raise ConfigError(f"side={side} must be at least 1")
         self.side, self.share = side, Share(min_positive, max_positive)
         for store, info in self.sources:
-            if store.info.labels != "region":
-                raise DataError(f"{store.path}: labels are instances; windows of regions need a store of regions")
             if min(info.height, info.width) < side:
                 raise DataError(
                     f"{store.path}, group {info.name!r}: windows of {side} px do not fit images of "
@@ -93,7 +91,8 @@ class RegionWindows(StoreDataset):
         """One window."""
         source, item, x0, y0 = self._place_of(number, epoch)
         image, label = self.whole(source, item)
-        image, label = self.augmented((self._cut(image, x0, y0), self._cut(label, x0, y0)), number, epoch)
+        label = self._region(source, self._cut(label, x0, y0))
+        image, label = self.augmented((self._cut(image, x0, y0), label), number, epoch)
         label = self._target(label, number, epoch)
         ignore = label == IGNORE
         return Sample(image, (label > 0) & ~ignore, None, ignore, 0, number, self.image_ids[source, item])
@@ -101,15 +100,19 @@ class RegionWindows(StoreDataset):
     def _target(self, label: NDArray[np.integer], number: int, epoch: int) -> NDArray[np.integer]:
         return label
 
+    def _region(self, source: int, label: NDArray[np.integer]) -> NDArray[np.integer]:
+        """A label window as one of a region: objects become 1."""
+        return label if self._regions(source) else (label > 0).astype(np.uint8)
+
     def _cut(self, pixels: NDArray[Any], x0: int, y0: int) -> NDArray[Any]:
         return pixels[y0 : y0 + self.side, x0 : x0 + self.side]
 
 
 class RandomWindows(RegionWindows):
-    """Windows at random places of region images, for training: other places in every epoch.
+    """Windows at random places of images, for training: other places in every epoch.
 
     Args:
-        selection: stores of regions.
+        selection: stores of regions or instances.
         side: of the windows, in pixels.
         per_image: windows of each image in an epoch.
         min_positive: smallest share of the region in a window. A place is drawn again up to 32 times until it fits.
@@ -154,16 +157,16 @@ class RandomWindows(RegionWindows):
         for attempt in range(_TRIES):
             x0 = int(drawn_number(number, epoch, attempt, Draw.WINDOW_X) * (info.width - self.side + 1))
             y0 = int(drawn_number(number, epoch, attempt, Draw.WINDOW_Y) * (info.height - self.side + 1))
-            if self.share.allows(self._cut(label, x0, y0)):
+            if self.share.allows(self._region(source, self._cut(label, x0, y0))):
                 break
         return source, item, x0, y0
 
 
 class GridWindows(RegionWindows):
-    """All windows of a grid over region images, for evaluation.
+    """All windows of a grid over images, for evaluation.
 
     Args:
-        selection: stores of regions.
+        selection: stores of regions or instances.
         side: of the windows, in pixels.
         stride: of the grid, in pixels; the last column and row are moved inside. None: half a side.
         min_positive: smallest share of the region in a window; others are left out.
@@ -203,7 +206,7 @@ class GridWindows(RegionWindows):
         places: list[Place] = []
         for source, item in self.items:
             info = self.sources[source][1]
-            label = self.sources[source][0].label(info.name, item)
+            label = self._region(source, self.sources[source][0].label(info.name, item))
             corners = product(steps(info.height, self.side, stride), steps(info.width, self.side, stride))
             places += [(source, item, x0, y0) for y0, x0 in corners if self.share.allows(self._cut(label, x0, y0))]
         return places
