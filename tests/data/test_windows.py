@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from tests.helpers.stores import ABOUT, instance_store
+from tests.helpers.stores import ABOUT, instance_store, instances
 from zoo.data.batch import collate
 from zoo.data.datamodule import PatchDataModule, read_list
 from zoo.data.datasets import Samples, Selection, WholeImages

@@ -13,9 +13,9 @@ from zoo.inference.bounds import bounds_of
 from zoo.inference.change import Edit, Edits
 from zoo.inference.engine import Change, Engine, State, among, pick
 from zoo.inference.layered import Layered, averaged
-from zoo.inference.looks import Looks
 from zoo.inference.precision import Precision, in_precision
 from zoo.inference.refiner import Refiner
+from zoo.inference.seen_crops import SeenCrops
 from zoo.inference.segmenter import Refinable, Segmenter
 from zoo.inference.view import FlippedView, View
 from zoo.inference.zoom import Zoom
@@ -68,7 +68,7 @@ class NetworkEngine(Engine):
         self.reach = method.reach
         parts = method.modules() if isinstance(method, nn.Module) else ()
         self.boxes = any(isinstance(part, InteractionEncoder) and part.boxes for part in parts)
-        self.looks = Looks(method.look) if method.looks and refiner is None else None
+        self.seen = SeenCrops(method.look) if method.looks_once and refiner is None else None
         self.channels = 0
         if refiner is not None:
             if not isinstance(method, Refinable):
@@ -108,7 +108,7 @@ class NetworkEngine(Engine):
 
     def prepare(self, image: Tensor) -> None:
         """Look at what the first turn shows of images, where that helps and is known before: all of them."""
-        if self.looks is None or self.zoom.window is not None:
+        if self.seen is None or self.zoom.window is not None:
             return
         state = self.start(image)
         height, width = image.shape[-2:]
@@ -117,7 +117,7 @@ class NetworkEngine(Engine):
             if frame.reached(0, (height, width)) != (slice(0, height), slice(0, width)):
                 continue  # of such large images the first interaction says which part
             with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
-                self.looks(_shown(frame, image[index], pick(state, index)))
+                self.seen(_shown(frame, image[index], pick(state, index)))
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Run the method in each sample's frame; outside it the probability stays."""
@@ -165,7 +165,7 @@ class NetworkEngine(Engine):
             interactions=interactions.through(frame),
             said=interactions,
             frame=frame,
-            look=self.looks,
+            look=self.seen,
         )
         with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
             probability, learned = self._run(view, state)

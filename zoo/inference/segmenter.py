@@ -44,7 +44,7 @@ class Segmenter(ABC):
         """The first probability and previous mask, from an initial mask or nothing."""
 
     @property
-    def looks(self) -> bool:
+    def looks_once(self) -> bool:
         """Whether it looks at a crop once, and answers all turns from what it saw."""
         return False
 

@@ -72,7 +72,7 @@ def parts(method: nn.Module) -> Iterator[GraphPart]:
     if isinstance(method, RefineNet):
         begin = {"image": image}
         yield GraphPart("start", AutomaticGraph(method.guide_net), begin, {"image": PLANE, "probability": PLANE})
-    if method.looks:
+    if method.looks_once:
         look = LookGraph(method)
         with torch.no_grad():
             features = {f"features_{number}": each for number, each in enumerate(look(image))}

@@ -90,7 +90,7 @@ class InteractiveSegmenter(NetworkedSegmenter, Refinable):
         return probability > self.threshold
 
     @property
-    def looks(self) -> bool:
+    def looks_once(self) -> bool:
         """Where the network is a `LateNetwork`."""
         return isinstance(self.network, LateNetwork)
 

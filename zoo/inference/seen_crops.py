@@ -12,7 +12,7 @@ from torch import Tensor
 MOST = 32
 
 
-class Looks:
+class SeenCrops:
     """Looks at crops (B, 3, h, w) that were not seen before.
 
     A crop is known by its pixels, so that it doesn't matter which image, frame, batch or session it comes from. The

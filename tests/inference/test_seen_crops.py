@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 import zoo
-from zoo.inference.looks import Looks
+from zoo.inference.seen_crops import SeenCrops
 from zoo.inference.session import Session
 from zoo.inference.zoom import WholeImage
 from zoo.inference.zoom_in import ZoomIn
@@ -102,22 +102,22 @@ def test_only_what_is_new_in_a_batch_is_looked_at(image):
         seen.append(len(crops))
         return (crops.sum(1), crops.mean((2, 3)))
 
-    looks = Looks(look, most=3)
+    kept = SeenCrops(look, most=3)
     a, b, c = image, image + 1, image + 2
     for batch in (a, torch.cat([b, a]), torch.cat([a, a, c]), b):
-        first, second = looks(batch)
+        first, second = kept(batch)
         torch.testing.assert_close(first, batch.sum(1))
         torch.testing.assert_close(second, batch.mean((2, 3)))
     assert seen == [1, 1, 1]
-    looks(image + 3)  # the fourth: the one used least recently is forgotten
-    looks(b)
-    looks(a)
+    kept(image + 3)  # the fourth: the one used least recently is forgotten
+    kept(b)
+    kept(a)
     assert seen == [1, 1, 1, 1, 1]
 
 
 def test_another_precision_is_looked_at_anew(image):
-    looks = Looks(lambda crops: (crops,))
-    looks(image)
+    kept = SeenCrops(lambda crops: (crops,))
+    kept(image)
     with torch.autocast("cpu", torch.bfloat16):
-        looks(image)
-    assert len(looks._kept) == 2
+        kept(image)
+    assert len(kept._kept) == 2
