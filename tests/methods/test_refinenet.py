@@ -68,6 +68,20 @@ class TestRefineNetTiled(EngineContract):
         return refine(tile=32, overlap=8).engine()
 
 
+def nearest() -> nn.Module:
+    """What is nearer to a positive than to a negative scribble is inside: so the mask changes where scribbles are."""
+    net = nn.Conv2d(6, 1, 1)
+    with torch.no_grad():
+        net.weight[0, :, 0, 0] = torch.tensor([0.0, 0.0, 0.0, 0.0, 60.0, -60.0])
+    return net
+
+
+@pytest.mark.usefixtures("guide")
+class TestRefineNetMerged(EngineContract):
+    def make(self) -> Engine:
+        return refine(nearest(), tile=32, overlap=8, merge=True).engine()
+
+
 def image(size: tuple[int, int]) -> np.ndarray:
     rows, columns = np.mgrid[: size[0], : size[1]]
     waves = [np.sin(rows / 31 + k) * np.cos(columns / 23 - k) for k in range(3)]

@@ -32,6 +32,7 @@ class RefineNet(segmenters.RefineNet, InteractiveMethod):
         see_guide: whether the network is given the guide's probability.
         tile: larger images are segmented in tiles of this side, in pixels; as long as the windows of the training.
         overlap: of neighbouring tiles, in pixels; see `TiledEngine`.
+        merge: whether at test time a turn changes only what is connected with what was said; see `MergingEngine`.
         common: see `InteractiveMethod`.
     """
 
@@ -46,9 +47,10 @@ class RefineNet(segmenters.RefineNet, InteractiveMethod):
         see_guide: bool = True,
         tile: int = 384,
         overlap: int = 96,
+        merge: bool = False,
         **common: Any,
     ) -> None:
-        super().__init__(network, guide, see_guide=see_guide, tile=tile, overlap=overlap, **common)
+        super().__init__(network, guide, see_guide=see_guide, tile=tile, overlap=overlap, merge=merge, **common)
 
     def load_guide(self, name: str) -> GuideNet:
         """The whole method, which knows its patients."""

@@ -12,6 +12,7 @@ from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.distance import InverseDistance
 from zoo.hub.load import load_segmenter
 from zoo.inference.engine import Engine
+from zoo.inference.merging import MergingEngine
 from zoo.inference.precision import Precision
 from zoo.inference.tiling import TiledEngine
 from zoo.ops.device import layout
@@ -28,6 +29,7 @@ class RefineNet(InteractiveSegmenter):
         see_guide: whether the network is given the guide's probability.
         tile: larger images are segmented in tiles of this side, in pixels.
         overlap: of neighbouring tiles, in pixels; see `TiledEngine`.
+        merge: whether a turn changes only what is connected with what was said; see `MergingEngine`.
         common: see `InteractiveSegmenter`.
     """
 
@@ -41,10 +43,11 @@ class RefineNet(InteractiveSegmenter):
         see_guide: bool = True,
         tile: int = 384,
         overlap: int = 96,
+        merge: bool = False,
         **common: Any,
     ) -> None:
         self.see_guide = see_guide
-        self.tile, self.overlap = tile, overlap
+        self.tile, self.overlap, self.merge = tile, overlap, merge
         super().__init__(network, **common)
         self._guide = [self.load_guide(guide)]
 
@@ -69,7 +72,8 @@ class RefineNet(InteractiveSegmenter):
 
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time, in tiles where the image is larger than one."""
-        return TiledEngine(super().engine(precision), self.tile, self.overlap)
+        tiled = TiledEngine(super().engine(precision), self.tile, self.overlap)
+        return MergingEngine(tiled) if self.merge else tiled
 
     def guided(self, image: Tensor) -> Tensor:
         """The guide's probability (B, 1, H, W) of images (B, 3, H, W), on their device."""

@@ -1,0 +1,66 @@
+"""Corrections that stay where they were made, against SciPy's components."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+
+from zoo.inference.engine import Engine, State
+from zoo.inference.merging import MergingEngine
+from zoo.interactions import Interactions
+
+SIDE = 8
+MASKS = arrays(bool, (2, SIDE, SIDE))
+
+
+class Foretold(Engine):
+    """Says one mask after the other, whatever it is told."""
+
+    def __init__(self, *masks: np.ndarray) -> None:
+        self.masks = [torch.from_numpy(mask).float()[:, None] for mask in masks]
+
+    def start(self, image, mask=None) -> State:
+        return {"probability": self.masks[0], "turn": torch.zeros(len(image), dtype=torch.long)}
+
+    def step(self, image, interactions, state) -> State:
+        turn = state["turn"] + 1
+        return {"probability": self.masks[int(turn[0])], "turn": turn}
+
+
+def merged(before: np.ndarray, now: np.ndarray, strokes: np.ndarray) -> np.ndarray:
+    """One image, pixel by pixel."""
+    out = before.copy()
+    for label, changed in ((1, now & ~before), (0, before & ~now)):
+        components, number = ndimage.label(changed, np.ones((3, 3)))
+        for component in range(1, number + 1):
+            if (strokes[1 - label] & (components == component)).any():
+                out[components == component] = bool(label)
+    return out
+
+
+@given(st.tuples(MASKS, MASKS, MASKS), arrays(bool, (2, 2, SIDE, SIDE)))
+def test_only_what_is_connected_with_what_was_said_changes(masks, strokes):
+    engine = MergingEngine(Foretold(*masks))
+    image = torch.zeros(2, 3, SIDE, SIDE)
+    said = Interactions.of(torch.zeros(2, 0, 4), (SIDE, SIDE), torch.from_numpy(strokes))
+    state, expected = engine.start(image), masks[0]
+    np.testing.assert_array_equal(engine.mask(state, said)[:, 0], expected)
+    for now in masks[1:]:
+        state = engine.step(image, said, state)
+        expected = np.stack([merged(*each) for each in zip(expected, now, strokes, strict=True)])
+        np.testing.assert_array_equal(engine.mask(state, said)[:, 0], expected)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_click_moves_its_side_alone(label):
+    """The engine turns both halves over; the click in the left one asks for that half."""
+    before = np.full((1, SIDE, SIDE), label == 1)
+    before[..., :4] = label == 0
+    engine = MergingEngine(Foretold(before, ~before))
+    said = Interactions.of(torch.tensor([[[1.5, 1.5, label, 0.0]]]), (SIDE, SIDE))
+    image = torch.zeros(1, 3, SIDE, SIDE)
+    mask = engine.mask(engine.step(image, said, engine.start(image)), said)
+    assert bool((mask == (label == 1)).all())
