@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State
 from zoo.inference.merging import MergingEngine
 from zoo.interactions import Interactions
@@ -30,10 +31,12 @@ class Foretold(Engine):
         return {"probability": self.masks[int(turn[0])], "turn": turn}
 
 
-def merged(before: np.ndarray, now: np.ndarray, strokes: np.ndarray) -> np.ndarray:
-    """One image, pixel by pixel."""
+def merged(before: np.ndarray, now: np.ndarray, strokes: np.ndarray, within: float) -> np.ndarray:
+    """One image, component by component."""
     out = before.copy()
     for label, changed in ((1, now & ~before), (0, before & ~now)):
+        near = ndimage.distance_transform_edt(~strokes[1 - label]) <= within
+        changed &= near & strokes[1 - label].any()
         components, number = ndimage.label(changed, np.ones((3, 3)))
         for component in range(1, number + 1):
             if (strokes[1 - label] & (components == component)).any():
@@ -41,16 +44,20 @@ def merged(before: np.ndarray, now: np.ndarray, strokes: np.ndarray) -> np.ndarr
     return out
 
 
-@given(st.tuples(MASKS, MASKS, MASKS), arrays(bool, (2, 2, SIDE, SIDE)))
-def test_only_what_is_connected_with_what_was_said_changes(masks, strokes):
-    engine = MergingEngine(Foretold(*masks))
+@given(
+    st.tuples(MASKS, MASKS, MASKS),
+    arrays(bool, (2, 2, SIDE, SIDE), elements=st.booleans(), fill=st.just(False)),
+    st.sampled_from([1.0, 1.5, 2.9, 20.0]),
+)
+def test_only_what_is_connected_with_what_was_said_changes(masks, strokes, within):
+    engine = MergingEngine(Foretold(*masks), within)
     image = torch.zeros(2, 3, SIDE, SIDE)
     said = Interactions.of(torch.zeros(2, 0, 4), (SIDE, SIDE), torch.from_numpy(strokes))
     state, expected = engine.start(image), masks[0]
     np.testing.assert_array_equal(engine.mask(state, said)[:, 0], expected)
     for now in masks[1:]:
         state = engine.step(image, said, state)
-        expected = np.stack([merged(*each) for each in zip(expected, now, strokes, strict=True)])
+        expected = np.stack([merged(*each, within) for each in zip(expected, now, strokes, strict=True)])
         np.testing.assert_array_equal(engine.mask(state, said)[:, 0], expected)
 
 
@@ -59,8 +66,14 @@ def test_a_click_moves_its_side_alone(label):
     """The engine turns both halves over; the click in the left one asks for that half."""
     before = np.full((1, SIDE, SIDE), label == 1)
     before[..., :4] = label == 0
-    engine = MergingEngine(Foretold(before, ~before))
+    engine = MergingEngine(Foretold(before, ~before), 20.0)
     said = Interactions.of(torch.tensor([[[1.5, 1.5, label, 0.0]]]), (SIDE, SIDE))
     image = torch.zeros(1, 3, SIDE, SIDE)
     mask = engine.mask(engine.step(image, said, engine.start(image)), said)
     assert bool((mask == (label == 1)).all())
+
+
+@pytest.mark.parametrize("within", [0.0, -3.0, float("nan")])
+def test_no_distance_is_a_named_error(within):
+    with pytest.raises(ConfigError, match="must be above 0"):
+        MergingEngine(Foretold(), within)

@@ -79,7 +79,7 @@ def nearest() -> nn.Module:
 @pytest.mark.usefixtures("guide")
 class TestRefineNetMerged(EngineContract):
     def make(self) -> Engine:
-        return refine(nearest(), tile=32, overlap=8, merge=True).engine()
+        return refine(nearest(), tile=32, overlap=8, merge=40.0).engine()
 
 
 def image(size: tuple[int, int]) -> np.ndarray:

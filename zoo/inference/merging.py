@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State
 from zoo.interactions import Interactions
 from zoo.ops.components import reconstruct
+from zoo.ops.distance import distance_to
 
 INNER = "inner."
 
@@ -15,17 +17,24 @@ INNER = "inner."
 class MergingEngine(Engine):
     """Takes over from each turn of an engine only what was asked for.
 
-    Of the pixels that a turn would add to the mask, those that are connected with a positive click or stroke are added;
-    of those that it would remove, those connected with a negative one are removed. Everything else stays as it is, so
-    that a correction here spoils nothing elsewhere. Source: the progressive merge of FocalClick (Chen et al. 2022),
-    which takes one region of all changed pixels; here what is added and what is removed are told apart.
+    Of the pixels that a turn would add to the mask, those that are connected with a positive click or stroke and near
+    to one are added; of those that it would remove, those connected with a negative one and near. Everything else stays
+    as it is, so that a correction here spoils nothing elsewhere. Source: the progressive merge of FocalClick (Chen et
+    al. 2022), which takes one region of all changed pixels; here what is added and what is removed are told apart, and
+    a region ends where nobody was near.
 
     Args:
         engine: one whose first mask is worth keeping. It goes on from its own probability, not from what is merged.
+        within: how far from what was said pixels change, in the engine's pixels.
+
+    Raises:
+        ConfigError: `within` is no distance.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, within: float) -> None:
+        if not within > 0:
+            raise ConfigError(f"merge={within} must be above 0, the pixels within which a correction works")
+        self.engine, self.within = engine, within
         self.resemble(engine)
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
@@ -41,13 +50,17 @@ class MergingEngine(Engine):
         inner = {name.removeprefix(INNER): value for name, value in state.items() if name.startswith(INNER)}
         after = self.engine.step(image, interactions, inner)
         before, now = self.mask(state, interactions)[:, 0], self.engine.mask(after, interactions)[:, 0]
-        asked = reconstruct(interactions.pixels(1), now & ~before)
-        asked |= reconstruct(interactions.pixels(0), before & ~now)
+        asked = self._asked(interactions.pixels(1), now & ~before)
+        asked |= self._asked(interactions.pixels(0), before & ~now)
         return _joined(after) | {"probability": torch.where(asked[:, None], after["probability"], state["probability"])}
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The engine's, of the merged probability."""
         return self.engine.mask(state, interactions)
+
+    def _asked(self, said: Tensor, changed: Tensor) -> Tensor:
+        """(B, H, W) bool: what of the changed pixels is connected with what was said, and near it."""
+        return reconstruct(said, changed & (distance_to(said) <= self.within))
 
 
 def _joined(inner: State) -> State:

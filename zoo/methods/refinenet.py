@@ -32,7 +32,8 @@ class RefineNet(segmenters.RefineNet, InteractiveMethod):
         see_guide: whether the network is given the guide's probability.
         tile: larger images are segmented in tiles of this side, in pixels; as long as the windows of the training.
         overlap: of neighbouring tiles, in pixels; see `TiledEngine`.
-        merge: whether at test time a turn changes only what is connected with what was said; see `MergingEngine`.
+        merge: at test time a turn changes only what is connected with what was said and within so many pixels of it;
+            see `MergingEngine`. None: everything.
         common: see `InteractiveMethod`.
     """
 
@@ -47,7 +48,7 @@ class RefineNet(segmenters.RefineNet, InteractiveMethod):
         see_guide: bool = True,
         tile: int = 384,
         overlap: int = 96,
-        merge: bool = False,
+        merge: float | None = None,
         **common: Any,
     ) -> None:
         super().__init__(network, guide, see_guide=see_guide, tile=tile, overlap=overlap, merge=merge, **common)

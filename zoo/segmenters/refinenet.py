@@ -29,7 +29,8 @@ class RefineNet(InteractiveSegmenter):
         see_guide: whether the network is given the guide's probability.
         tile: larger images are segmented in tiles of this side, in pixels.
         overlap: of neighbouring tiles, in pixels; see `TiledEngine`.
-        merge: whether a turn changes only what is connected with what was said; see `MergingEngine`.
+        merge: a turn changes only what is connected with what was said and within so many pixels of it; see
+            `MergingEngine`. None: everything.
         common: see `InteractiveSegmenter`.
     """
 
@@ -43,7 +44,7 @@ class RefineNet(InteractiveSegmenter):
         see_guide: bool = True,
         tile: int = 384,
         overlap: int = 96,
-        merge: bool = False,
+        merge: float | None = None,
         **common: Any,
     ) -> None:
         self.see_guide = see_guide
@@ -73,7 +74,7 @@ class RefineNet(InteractiveSegmenter):
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time, in tiles where the image is larger than one."""
         tiled = TiledEngine(super().engine(precision), self.tile, self.overlap)
-        return MergingEngine(tiled) if self.merge else tiled
+        return tiled if self.merge is None else MergingEngine(tiled, self.merge)
 
     def guided(self, image: Tensor) -> Tensor:
         """The guide's probability (B, 1, H, W) of images (B, 3, H, W), on their device."""
