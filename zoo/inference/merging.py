@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.engine import Engine, State
+from zoo.inference.change import Edit
+from zoo.inference.engine import Change, Engine, State
 from zoo.interactions import Interactions
 from zoo.ops.components import reconstruct
 from zoo.ops.distance import distance_to
@@ -24,7 +25,8 @@ class MergingEngine(Engine):
     a region ends where nobody was near.
 
     Args:
-        engine: one whose first mask is worth keeping. It goes on from its own probability, not from what is merged.
+        engine: one whose first mask is worth keeping, and whose pixels are decided each by itself (`reach`). It goes on
+            from its own probability, not from what is merged.
         within: how far from what was said pixels change, in the engine's pixels.
 
     Raises:
@@ -47,12 +49,29 @@ class MergingEngine(Engine):
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """The engine's step, merged into what was there."""
+        return self.change(image, interactions, state).applied(state)
+
+    def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
+        """The boxes that the engine changes; what is merged is looked for in each of them."""
         inner = {name.removeprefix(INNER): value for name, value in state.items() if name.startswith(INNER)}
-        after = self.engine.step(image, interactions, inner)
-        before, now = self.mask(state, interactions)[:, 0], self.engine.mask(after, interactions)[:, 0]
-        asked = self._asked(interactions.pixels(1), now & ~before)
-        asked |= self._asked(interactions.pixels(0), before & ~now)
-        return _joined(after) | {"probability": torch.where(asked[:, None], after["probability"], state["probability"])}
+        change = self.engine.change(image, interactions, inner)
+        if "probability" in change.values:
+            change = Change.between(inner, change.applied(inner))
+        said = [interactions.pixels(label) for label in (0, 1)]
+        edits = {INNER + name: some for name, some in change.edits.items()}
+        edits["probability"] = tuple(
+            self._merged(edit, state["probability"], said, interactions) for edit in change.edits.get("probability", ())
+        )
+        return Change({INNER + name: value for name, value in change.values.items()}, edits)
+
+    def _merged(self, edit: Edit, before: Tensor, said: list[Tensor], interactions: Interactions) -> Edit:
+        """A box of the engine's probability in which only what was asked for differs from before."""
+        old = before[edit.index]
+        was, now = (self.engine.mask({"probability": values[None]}, interactions)[0] for values in (old, edit.values))
+        rows, columns = edit.place
+        off, on = (each[edit.sample, rows, columns][None] for each in said)
+        asked = self._asked(on, now & ~was) | self._asked(off, was & ~now)
+        return Edit(edit.sample, edit.place, torch.where(asked, edit.values, old))
 
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The engine's, of the merged probability."""
