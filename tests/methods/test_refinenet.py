@@ -82,6 +82,14 @@ class TestRefineNetMerged(EngineContract):
         return refine(nearest(), tile=32, overlap=8, merge=40.0).engine()
 
 
+@pytest.mark.parametrize("merge", [None, 40.0])
+def test_tiles_of_the_beginning_are_told(guide, merge):
+    engine, told = refine(tile=32, overlap=8, merge=merge).engine(), []
+    engine.progress = lambda done, total: told.append((done, total))
+    engine.start(torch.zeros(1, 3, 64, 64))
+    assert told[-1][0] == told[-1][1] > 1
+
+
 def image(size: tuple[int, int]) -> np.ndarray:
     rows, columns = np.mgrid[: size[0], : size[1]]
     waves = [np.sin(rows / 31 + k) * np.cos(columns / 23 - k) for k in range(3)]

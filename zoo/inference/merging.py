@@ -41,6 +41,7 @@ class MergingEngine(Engine):
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The engine's state, and its probability as the first merged one."""
+        self.engine.progress = self.progress
         return _joined(self.engine.start(image, mask))
 
     def prepare(self, image: Tensor) -> None:
