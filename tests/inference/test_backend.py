@@ -45,7 +45,7 @@ def test_without_it_auto_is_torch(tmp_path, missing):
 
 def test_a_guide_is_run_too(installed):
     session = zoo.load("deepscribble-refine-glas")
-    refine = session.engine.engine.method
+    refine = session.engine.engine.engine.method  # tiled, merged
     assert isinstance(refine.network, OpenVINONetwork)
     assert isinstance(refine._guide[0].network, OpenVINONetwork)
 

@@ -38,10 +38,10 @@ class MergingEngine(Engine):
             raise ConfigError(f"merge={within} must be above 0, the pixels within which a correction works")
         self.engine, self.within = engine, within
         self.resemble(engine)
+        self.remembers = True
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The engine's state, and its probability as the first merged one."""
-        self.engine.progress = self.progress
         return _joined(self.engine.start(image, mask))
 
     def prepare(self, image: Tensor) -> None:
