@@ -85,3 +85,11 @@ def test_a_click_moves_its_side_alone(label):
 def test_no_distance_is_a_named_error(within):
     with pytest.raises(ConfigError, match="must be above 0"):
         MergingEngine(Foretold(), within)
+
+
+def test_masks_that_look_beyond_pixels_are_refused():
+    class Filled(Foretold):
+        reach = "image"
+
+    with pytest.raises(ConfigError, match=r"each by itself.*\(image\); leave `merge` out"):
+        MergingEngine(Filled(), 64.0)

@@ -30,12 +30,17 @@ class MergingEngine(Engine):
         within: how far from what was said pixels change, in the engine's pixels.
 
     Raises:
-        ConfigError: `within` is no distance.
+        ConfigError: `within` is no distance, or the engine's mask looks beyond single pixels.
     """
 
     def __init__(self, engine: Engine, within: float) -> None:
         if not within > 0:
             raise ConfigError(f"merge={within} must be above 0, the pixels within which a correction works")
+        if engine.reach != "pixel":
+            raise ConfigError(
+                f"merge={within} is for masks whose pixels are decided each by itself, but this method looks at more "
+                f"of the image ({engine.reach}); leave `merge` out"
+            )
         self.engine, self.within = engine, within
         self.resemble(engine)
         self.remembers = True
