@@ -21,6 +21,7 @@ from torch import Tensor
 from zoo.commands.guard import guarded
 from zoo.config.compose import Address, resolve
 from zoo.errors import ConfigError
+from zoo.hub.ckpt import TRAINING_ONLY
 from zoo.hub.folder import build, save_folder
 from zoo.hub.load import load_weights
 
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if abs(sum(shares.values()) - 1) > 1e-6:
         raise ConfigError(f"the shares add up to {sum(shares.values()):g}, not to 1; correct {' '.join(args.weights)}")
     config = resolve(Address.parse(args.experiment))["model"]
+    kept = {name: value for name, value in config.get("init_args", {}).items() if name not in TRAINING_ONLY}
+    config = {"class_path": config["class_path"], "init_args": kept}
     save_folder(args.out, config, mean(config, shares), f"The mean of {' and '.join(args.weights)}.\n", bits=32)
     print(f"{args.out}: the mean of {' and '.join(args.weights)}")
     return 0

@@ -33,7 +33,9 @@ def two(tmp_path_factory):
     for k, mpp in enumerate([0.25, 0.5]):
         torch.manual_seed(k)
         save_folder(folder / f"of-{k}", config(5, mpp), build(config(5, mpp)).state_dict(), "", bits=32)
-    (folder / "wider.yaml").write_text(yaml.safe_dump({"model": config(6)}))
+    model = config(6)
+    model["init_args"]["weights"] = "of its own"
+    (folder / "wider.yaml").write_text(yaml.safe_dump({"model": model}))
     return folder
 
 
