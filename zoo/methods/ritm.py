@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from zoo import segmenters
@@ -22,10 +24,20 @@ class RITM(segmenters.RITM, InteractiveMethod):
 
     The network maps 3 channels, the guidance and the previous mask, in this order, to logits. By default: disks of
     radius 5; normalised focal loss, alpha 0.5 and gamma 2; `ritm_user`; 1 to 4 turns, equally often.
+
+    Args:
+        network: maps 3 channels, the guidance and the previous mask to logits.
+        connected: whether only what is connected with something positive, or with the mask before, is segmented: of an
+            object that is one piece. See `zoo.segmenters.RITM`.
+        common: see `InteractiveMethod`.
     """
 
     segmenter = segmenters.RITM
     default_turns = (0.25, 0.25, 0.25, 0.25)
+
+    def __init__(self, network: nn.Module, *, connected: bool = False, **common: Any) -> None:
+        # Said here for `zoo fit --help`, which shows what a class itself takes.
+        super().__init__(network, connected=connected, **common)
 
     def default_loss(self) -> nn.Module:
         """Normalised focal loss, alpha 0.5 and gamma 2."""
