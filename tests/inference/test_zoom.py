@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from zoo import Click, Scribble
+from zoo import Box, Click, Scribble
 from zoo.errors import ConfigError
 from zoo.inference.zoom import InteractionWindow, WholeImage
 from zoo.interactions import Interaction, Interactions
@@ -79,6 +79,11 @@ def test_a_scribble_is_centred_and_scaled_by_its_box():
     long = window([Scribble(((20.5, 50.5), (147.5, 50.5)))])
     # 128 columns from 20 to 148 in 64 pixels
     assert corners(long) == [(20, 50.5 - 64, 0.5)]
+
+
+def test_a_box_alone_is_centred_and_scaled():
+    assert corners(window([Box(140, 90, 160, 110)])) == [(118, 68, 1)]
+    assert corners(window([Box(20, 50, 148, 82)])) == [(20, 2, 0.5)]
 
 
 def test_only_negative_or_nothing():

@@ -229,6 +229,15 @@ def test_positive_strokes_widen_the_box():
     assert turn(zoom, drawn, probability).tolist() == turn(zoom, said, masks((40, 40, 100, 50))).tolist()
 
 
+@pytest.mark.parametrize("skip", [0, 1])
+def test_a_box_is_held_and_looked_closer_at_without_a_click(skip):
+    boxes = torch.tensor([[[10.0, 10.0, 30.0, 30.0, 0.0]]])
+    said = Interactions.of(torch.zeros(1, 0, 4), SIZE, boxes=boxes)
+    zoom = ZoomIn(side=32, expand=1.0, least=1, skip=skip, most=4096)
+    (shown,), (first,) = (turn(zoom, said, mask).tolist() for mask in (masks((14, 14, 40, 26)), masks(None)))
+    assert shown == (first if skip else pytest.approx([10, 5, 32 / 30, 32, 32]))
+
+
 @pytest.mark.parametrize("size", [(20, 30), (150, 12), (1, 1)])
 def test_an_image_smaller_than_the_box_lies_in_the_middle(size):
     height, width = size

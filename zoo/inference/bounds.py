@@ -22,13 +22,19 @@ def bounds_of(rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def positive_bounds(interactions: Interactions) -> Tensor:
-    """(B, 4) float64 x0, y0, x1, y1 of the pixels in the image under positive clicks and strokes; inf, -inf without."""
+    """(B, 4) float64 x0, y0, x1, y1 of pixels under positive clicks and strokes and in boxes; inf, -inf without any."""
     xy, label = interactions.points[..., :2].double().floor(), interactions.points[..., 2:3]
     limit = xy.new_tensor(interactions.size[::-1])
     inside = ((xy >= 0) & (xy < limit)).all(-1, keepdim=True) & (label == 1)
     nothing = xy.new_full((len(xy), 1, 2), torch.inf)
     low = torch.cat([torch.where(inside, xy, torch.inf), nothing], 1).amin(1)
     high = torch.cat([torch.where(inside, xy + 1, -torch.inf), -nothing], 1).amax(1)
+    if interactions.boxes.shape[1]:
+        given = interactions.boxes[..., 4:] >= 0
+        start = interactions.boxes[..., :2].double().floor().clamp(min=0)
+        end = torch.minimum(interactions.boxes[..., 2:4].double().ceil(), limit)
+        low = torch.minimum(low, torch.where(given, start, torch.inf).amin(1))
+        high = torch.maximum(high, torch.where(given, end, -torch.inf).amax(1))
     if interactions.strokes is not None:
         drawn = interactions.strokes[:, 0]
         rows = rows_of(drawn)

@@ -123,9 +123,9 @@ class WholeImage(Zoom):
 class InteractionWindow(Zoom):
     """A square window of `side` pixels around what was said first; NuClick's crop.
 
-    The window is centred on the bounding box of the first turn's positive interactions. When positive interactions
-    or boxes lie outside it, it is centred on all of them, and scaled down to `side` when their box is larger (NuClick,
-    section III.C, for squiggles).
+    The window is centred on the bounding box of the first turn's positive interactions, or of boxes where nothing else
+    was said. When positive interactions or boxes lie outside it, it is centred on all of them, and scaled down to
+    `side` when their box is larger (NuClick, section III.C, for squiggles).
     """
 
     def __init__(self, side: int = 128) -> None:
@@ -170,9 +170,9 @@ class InteractionWindow(Zoom):
         _, high = _bounds(boxes[..., 2:4].double(), given)
         return torch.cat([torch.minimum(full[:, :2], low), torch.maximum(full[:, 2:], high)], 1)
 
-    @staticmethod
-    def _box(interactions: Interactions, use: Tensor) -> Tensor:
-        """Bounding boxes (B, 4) x0, y0, x1, y1 of the points in `use` and the positive strokes; else the image."""
+    @classmethod
+    def _box(cls, interactions: Interactions, use: Tensor) -> Tensor:
+        """Bounds (B, 4) x0, y0, x1, y1 of points in `use` and positive strokes; else of boxes; else of the image."""
         height, width = interactions.size
         low, high = _bounds(interactions.points[..., :2].double(), use)
         if interactions.strokes is not None:
@@ -183,14 +183,20 @@ class InteractionWindow(Zoom):
             low_y, high_y = _bounds(centres_y[None, :, None].expand(len(stroke), -1, 1), stroke.any(2))
             low = torch.minimum(low, torch.cat([low_x, low_y], -1) - 0.5)
             high = torch.maximum(high, torch.cat([high_x, high_y], -1) + 0.5)
-        nothing = ~torch.isfinite(low).all(1, keepdim=True)
+        found = torch.cat([low, high], 1)
+        found = torch.where(_nowhere(found), cls._around_boxes(found, interactions.boxes), found)
         whole = low.new_tensor([0, 0, width, height]).expand(len(low), -1)
-        return torch.where(nothing, whole, torch.cat([low, high], 1))
+        return torch.where(_nowhere(found), whole, found)
 
 
 def up(length: int, multiple: int) -> int:
     """The next multiple that is not less than `length`."""
     return -(-length // multiple) * multiple
+
+
+def _nowhere(bounds: Tensor) -> Tensor:
+    """(B, 1) bool: whether they are those of nothing."""
+    return ~torch.isfinite(bounds).all(1, keepdim=True)
 
 
 def _bounds(values: Tensor, use: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,16 +23,16 @@ class ZoomIn(Zoom):
     """The box around the current mask and the positive clicks, resampled to one size (f-BRS, section 4.2; RITM).
 
     The first `skip` clicks see what `first` shows, and so does a sample whose mask is empty. Otherwise the box of the
-    pixels above `threshold` and of those under positive clicks and strokes grows by `expand`, to at least `least`
-    pixels, outwards to whole pixels, and is cut at the image's edges. Then it is made as wide and high as the crop's
-    shape needs, and moved inside the image where it fits. The last box stays as long as its IoU with the new one is
-    at least `keep` and it holds everything positive; what `first` shows is no box and does not stay.
+    pixels above `threshold` and of those under positive clicks and strokes and in boxes grows by `expand`, to at least
+    `least` pixels, outwards to whole pixels, and is cut at the image's edges. Then it is made as wide and high as the
+    crop's shape needs, and moved inside the image where it fits. The last box stays as long as its IoU with the new one
+    is at least `keep` and it holds everything positive; what `first` shows is no box and does not stay.
 
     Args:
         side: long side of the crop, in crop pixels; a multiple of 32.
         expand: factor on the box's height and width.
         least: smallest box, in image pixels.
-        skip: clicks before the first zoom; strokes are not counted.
+        skip: clicks before the first zoom; strokes are not counted. Where it is 0, a box does as well as a click.
         keep: IoU of boxes.
         threshold: on the probability.
         aspect: `square` crops fit in one batch; with `keep`, the box's own shape as in the papers (its short side up
@@ -96,6 +96,8 @@ class ZoomIn(Zoom):
         # Kept rows are the last ones bit by bit: refiners start anew where they differ.
         rows = torch.where(self._stays(rows, last, first, positive)[:, None], last, rows)
         closer = (interactions.points[..., 2] >= 0).sum(1) > self.skip
+        if self.skip == 0:
+            closer = closer | (interactions.boxes[..., 4] >= 0).any(1)
         found = mask[:, 2] > mask[:, 0]
         rows = torch.where((closer & found)[:, None], rows, first)
         out = []
