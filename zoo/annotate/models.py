@@ -76,7 +76,7 @@ class Models:
 
     def __init__(
         self,
-        default: str = "nuclei",
+        default: str = "anything",
         device: str = "cpu",
         trust_code: bool = False,
         index: Sequence[str] | None = None,

@@ -31,9 +31,9 @@ def add_server_arguments(parser: argparse.ArgumentParser, port: int, why: str, c
     """
     parser.add_argument(
         "--checkpoint",
-        default="nuclei",
+        default="anything",
         metavar="NAME",
-        help=f"{checkpoint}: a name that `zoo models` lists, a folder, hf://... or https://... (default: nuclei)",
+        help=f"{checkpoint}: a name that `zoo models` lists, a folder, hf://... or https://... (default: anything)",
     )
     parser.add_argument("--mpp", type=float, help=f"micrometres per pixel of {mpp}")
     parser.add_argument("--save", type=Path, metavar="FILE", help="what keeps everything; default: see below")

@@ -170,7 +170,7 @@ def _each(labels: NDArray[np.int64], grid: PixelGrid) -> Iterator[tuple[Mask, Pi
 
 def _is_nuclick(about: About) -> bool:
     """Whether each point is an object of its own."""
-    return "nuclei" in about.task and about.takes("click")
+    return about.task == ("nuclei",) and about.takes("click")
 
 
 def _class(about: About) -> tuple[str, str]:
