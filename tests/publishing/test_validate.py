@@ -107,6 +107,13 @@ def test_each_fault_is_found(fault, lab, capsys):
             assert text in found[what]
 
 
+@pytest.mark.parametrize("looks", [1, 2])
+def test_what_looks_at_the_box_of_what_it_found_needs_no_resolution(looks, lab, capsys):
+    zoom = {"class_path": "zoo.inference.zoom_in.ZoomIn", "init_args": {"side": 32, "skip": 0, "looks": looks}}
+    again(lab / "tiny", mpp=None, zoom=zoom)
+    assert ("mpp" in wrong(lab / "tiny", capsys)) == (looks == 1)
+
+
 def test_an_index_that_says_otherwise(lab, capsys):
     entry = entries(lab / "index.yaml")["tiny"]
     said = vars(entry) | {"licence": "MIT", "data": (), "files": {**entry.files, "config.yaml": "0" * 64}}

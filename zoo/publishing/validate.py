@@ -110,7 +110,11 @@ def _licence(folder: Path, entry: Entry | None) -> Iterator[str]:
 
 
 def _mpp(folder: Path, entry: Entry | None) -> Iterator[str]:
-    mpp = read_config(folder).get("init_args", {}).get("mpp")
+    given = read_config(folder).get("init_args", {})
+    mpp = given.get("mpp")
+    zoom = (given.get("zoom") or {}).get("init_args") or {}
+    if mpp is None and zoom.get("looks", 1) > 1:
+        return  # it looks at the box of what it finds, as large as that may be
     if not isinstance(mpp, int | float) or not mpp > 0:
         yield f"{CONFIG} tells no resolution ({mpp}), so that images can't be resampled to it; train with `mpp`"
     elif entry is not None and entry.mpp != mpp:
