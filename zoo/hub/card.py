@@ -12,7 +12,7 @@ from zoo.errors import CheckpointError
 from zoo.interactions import Kind
 
 UNSTATED = "Not stated."
-SAID: dict[Kind | None, str] = {
+SAID: dict[str | None, str] = {
     "click": "session.add(zoo.Click(x=120.5, y=80.5))\n",
     "scribble": "session.add(zoo.Scribble([(120.5, 80.5), (160.5, 95.5)], positive=False))\n",
 }
@@ -76,13 +76,15 @@ class Card:
             name: in the index.
             class_path: of the method.
             mpp: micrometres per pixel that it works at; None: unknown.
-            gives: what its users say; None: nothing, its first mask is all there is.
+            gives: what its users say; None: nothing of one kind.
             results: a Markdown table of what it reached, if there is one.
             made: the commands that made it.
             changes: since it was first published, as a Markdown list.
         """
         resolution = "unknown" if mpp is None else f"{mpp:g} um/px"
         given = "" if mpp is None else f", mpp={mpp:g}"
+        # Users of several kinds give nothing that could be named: then what the card says first.
+        said = next((SAID[kind] for kind in (gives, *self.interactions) if kind in SAID), "")
         parts = [
             f"# {self.title}",
             f"`{name}` | method `{class_path}` | resolution {resolution} | licence {self.licence}",
@@ -90,7 +92,7 @@ class Card:
             "```python\nimport zoo\n\n"
             f'session = zoo.load("{name}")\n'
             f"session.set_image(image{given})  # (height, width, 3) uint8; give the mpp of your image\n"
-            f"{SAID.get(gives, '')}"
+            f"{said}"
             "session.mask  # (1, 1, height, width) bool\n```",
             f"## Trained on\n\n{self.trained_on}",
             f"## Intended use\n\n{self.intended_use}",
