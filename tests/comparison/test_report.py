@@ -16,8 +16,8 @@ from zoo.interactions import Interactions
 from zoo.users.base import Truth
 
 DATA = DataSummary("DSB2018 stained (embedded subset)", "test", "patient", "CC0 1.0", "x", "a" * 64, None, 1, 10, 300)
-NUCLICK = {"weights": {"name": "nuclick-nuclei-compact", "sha256": "c" * 64}}
-RESULT = Result("a", "Mine", "one-shot", {}, DATA, {"aji": 0.6}, checkpoint=NUCLICK)
+GLANDS = {"weights": {"name": "ritm-glands-glas", "sha256": "c" * 64}}
+RESULT = Result("a", "Mine", "one-shot", {}, DATA, {"aji": 0.6}, checkpoint=GLANDS)
 
 
 def record(number: int, score: float, stuck: bool = False) -> Record:
@@ -33,10 +33,10 @@ def test_the_worst_sessions_that_got_stuck_with_any_method():
 
 def test_weights_say_what_they_were_trained_on_and_that_data_is_new():
     new = note(RESULT)
-    assert new.startswith("Mine (nuclick-nuclei-compact) was trained on MoNuSeg 2018 training images (H&E")
+    assert new.startswith("Mine (ritm-glands-glas) was trained on GlaS (Warwick QU")
     assert "DSB2018 stained (embedded subset) is not among it" in new
-    assert "watershed" in new
-    known = note(replace(RESULT, data=replace(DATA, dataset="MoNuSeg (challenge split)")))
+    assert "Not a medical device" in new
+    known = note(replace(RESULT, data=replace(DATA, dataset="GlaS")))
     assert known.startswith("Mine")
     assert "not among" not in known
     assert note(replace(RESULT, checkpoint=None)) == ""
