@@ -139,6 +139,8 @@ def test_what_can_not_be_a_graph(tmp_path, capsys, monkeypatch):
         graphs(RITM(Unet(6, "test_efficientnet"), refiner=FBRSB()))
     with pytest.raises(ConfigError, match="has flip: true"):
         graphs(small(flip=True))
+    with pytest.raises(ConfigError, match="has connected: true"):
+        graphs(RITM(Unet(6, "test_efficientnet"), connected=True))
     to = ["--to", str(tmp_path / "x"), "--format", "onnx"]
     assert main(["publish", str(watershed_folder(tmp_path / "w")), *to]) == 2
     assert "Watershed" in capsys.readouterr().err

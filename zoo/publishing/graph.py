@@ -16,6 +16,7 @@ from zoo.networks.staged import LateNetwork
 from zoo.segmenters.guidenet import GuideNet
 from zoo.segmenters.interactive import InteractiveSegmenter
 from zoo.segmenters.refinenet import RefineNet
+from zoo.segmenters.ritm import RITM
 
 MULTIPLE = 32
 """Of the sides that networks are given."""
@@ -58,11 +59,13 @@ def parts(method: nn.Module) -> Iterator[GraphPart]:
         return
     if not isinstance(method, InteractiveSegmenter):
         raise ConfigError(f"{type(method).__name__} has no network that could be a graph; methods with networks have")
-    if method.refiner is not None or method.flip:
-        raise ConfigError(
-            f"{type(method).__name__} has {'a refiner' if method.refiner is not None else 'flip: true'}, which a graph "
-            "can't hold; publish a checkpoint without it"
-        )
+    connected = isinstance(method, RITM) and method.connected
+    held = {"a refiner": method.refiner is not None, "flip: true": method.flip, "connected: true": connected}
+    for name, there in held.items():
+        if there:
+            raise ConfigError(
+                f"{type(method).__name__} has {name}, which a graph can't hold; publish a checkpoint without it"
+            )
     said = method.encoder.graph_input
     examples = {"clicks": torch.tensor([[[10.5, 20.5, 1.0], [30.0, 40.0, 0.0], [0.0, 0.0, -1.0]]] * 2)}
     examples |= {"strokes": torch.zeros(2, 2, 70, 90)}
