@@ -243,7 +243,7 @@ def test_embedded_experiments_on_two_images(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main(["compare", *EMBEDDED, "--out", str(tmp_path / "out"), "--limit", "2"]) == 0
     found = results(tmp_path)
-    methods = ("nuclei", "nuclick", "watershed", "region-growing")
+    methods = ("nuclei", "nuclick", "anything", "watershed", "region-growing")
     names = [f"{table}/{method}" for table in ("dsb2018", "dsb2018-oneshot") for method in methods]
     assert [result["experiment"] for result in found] == names
     assert sorted(path.stem for path in (tmp_path / "out/traces/dsb2018").iterdir()) == sorted(methods)

@@ -219,13 +219,13 @@ def test_shipped_experiments_are_found_from_any_folder(tmp_path, monkeypatch):
     beside = resolve(Address.parse(f"{table}::watershed"))
     monkeypatch.chdir(tmp_path)
     rows = experiments(table)
-    assert [row.row for row in rows] == ["nuclei", "nuclick", "watershed", "region-growing"]
-    assert resolve(rows[2]) == beside
-    cli = run(["-c", str(rows[2])], run_verb=False)
+    assert [row.row for row in rows] == ["nuclei", "nuclick", "anything", "watershed", "region-growing"]
+    assert resolve(rows[3]) == beside
+    cli = run(["-c", str(rows[3])], run_verb=False)
     cli.datamodule.setup("test")
     assert len(cli.datamodule.datasets["test"]) == 300
     # Results are the user's, who may have no right to write where the package lies.
-    assert rows[2].result.is_relative_to(tmp_path)
+    assert rows[3].result.is_relative_to(tmp_path)
 
 
 def test_a_plain_file_of_the_package_is_found_too(tmp_path, monkeypatch):

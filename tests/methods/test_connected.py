@@ -45,7 +45,7 @@ def test_only_what_is_connected_stays(mask, before, strokes):
     said = Interactions.of(torch.zeros(2, 0, 4), (SIDE, SIDE), torch.from_numpy(strokes))
     image, previous = torch.zeros(2, 3, SIDE, SIDE), torch.from_numpy(before)[:, None].float()
     found = RITM(Says(mask), connected=True).predict(image, said, previous)
-    expected = np.stack([connected(*each) for each in zip(mask, strokes[:, 1], before, strict=True)])
+    expected = np.stack([connected(*each) for each in zip(mask, strokes[:, 0], before, strict=True)])
     np.testing.assert_array_equal(found[:, 0] > 0.5, expected)
     # Nothing else changes.
     everything = RITM(Says(mask)).predict(image, said, previous)

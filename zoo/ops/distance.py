@@ -30,7 +30,7 @@ def distance_transform(mask: Tensor, border: bool = False) -> Tensor:
     """
     check_mask(mask)
     if use_torch(mask):
-        return _padded(mask) if border else _squared(mask).sqrt()
+        return _padded(mask) if border else _root(_squared(mask))
     out = torch.zeros(mask.shape)
     for sample, result in zip(mask.numpy(), out.numpy(), strict=True):
         _opencv(np.ascontiguousarray(sample), border, result)
@@ -44,7 +44,12 @@ def distance_to(mask: Tensor) -> Tensor:
 
 def _padded(mask: Tensor) -> Tensor:
     """With a border of one pixel around the image."""
-    return _squared(F.pad(mask, (1, 1, 1, 1)))[:, 1:-1, 1:-1].sqrt()
+    return _root(_squared(F.pad(mask, (1, 1, 1, 1)))[:, 1:-1, 1:-1])
+
+
+def _root(squared: Tensor) -> Tensor:
+    """Correctly rounded float32: on some CPUs torch's single precision is off by the last bit. MPS has no other."""
+    return squared.sqrt() if squared.device.type == "mps" else squared.double().sqrt().float()
 
 
 def _opencv(mask: np.ndarray, border: bool, out: np.ndarray) -> None:
