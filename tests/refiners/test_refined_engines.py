@@ -37,6 +37,9 @@ class TestBWithScipy(RefinerContract):
 
 
 class TestC(RefinerContract):
+    # On some CPUs its searches go further apart, to values of 2.4 and 2.5; the masks are the same.
+    tolerance = 0.2
+
     def refiner(self) -> Refiner:
         return FBRSC()
 
