@@ -37,7 +37,7 @@ class TestBWithScipy(RefinerContract):
 
 
 class TestC(RefinerContract):
-    # On some CPUs its searches go further apart, to values of 2.4 and 2.5; the masks are the same.
+    # On some CPUs its searches go further apart, to values of 2.4 and 2.5, and 2 in 100 pixels of the mask with them.
     tolerance = 0.2
 
     def refiner(self) -> Refiner:

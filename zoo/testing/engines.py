@@ -143,7 +143,9 @@ class EngineContract:
                 demand = f"sample {i} has its state of the batch alone too, after {turn} turns"
                 assert_same(alone, pick(every, torch.tensor([i])), demand, self.tolerance)
                 differing = (engine.mask(every, said_all)[i : i + 1] != engine.mask(alone, said_one)).float().mean()
-                assert differing < 0.01, f"sample {i} has its mask of the batch alone too, after {turn} turns"
+                assert differing < max(0.01, self.tolerance / 10), (
+                    f"sample {i} has its mask of the batch alone too, after {turn} turns"
+                )
 
     def test_a_compacted_batch_goes_on_alike(self) -> None:
         """Two samples left after the first turn, in another order."""
