@@ -1,22 +1,15 @@
 """The mean of weights that began alike."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 import yaml
 
+from tests.helpers.scripts import script
 from zoo.errors import CheckpointError, ConfigError
 from zoo.hub.folder import build, read_weights, save_folder
 from zoo.hub.load import load_weights
 
-SCRIPT = Path(__file__).parent.parent / "experiments" / "average_weights.py"
-spec = importlib.util.spec_from_file_location("average_weights", SCRIPT)
-assert spec is not None
-assert spec.loader is not None
-average_weights = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(average_weights)
+average_weights = script("average_weights")
 
 
 def config(channels: int, mpp: float | None = None) -> dict:

@@ -1,22 +1,17 @@
 """The draw of test objects in proportion to their strata."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.scripts import script
 from zoo.errors import DataError
 from zoo.store.writer import StoreWriter
 from zoo.testing import tiny_image
 
-SCRIPT = Path(__file__).parent.parent / "experiments" / "choose_objects.py"
-spec = importlib.util.spec_from_file_location("choose_objects", SCRIPT)
-assert spec is not None
-assert spec.loader is not None
-choose_objects = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(choose_objects)
+choose_objects = script("choose_objects")
 
 
 def store(path: Path) -> str:

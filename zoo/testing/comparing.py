@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zoo.inference.engine import State
 
-LOOSE = 1e-2
+LOOSE = 0.1
 """Tolerance of probabilities above which nothing can be said of numbers of pixels."""
 
 
