@@ -1,12 +1,15 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
 
-from tests.helpers.crops import ChannelBias, SpatialBias, small
+from tests.helpers.crops import ChannelBias, SmallMethod, SpatialBias, small
 from zoo.errors import ConfigError
 from zoo.inference.change import owned
 from zoo.inference.engine import Engine, State, pick
 from zoo.inference.zoom import InteractionWindow
+from zoo.inference.zoom_in import WiderWindow
 from zoo.interactions import Interactions
 from zoo.testing.comparing import assert_same
 from zoo.testing.engines import EngineContract, images, play
@@ -35,6 +38,11 @@ class TestTwoLooks(EngineContract):
 class TestTwoLooksFromAWindow(EngineContract):
     def make(self) -> Engine:
         return small(skip=0, looks=3, first=InteractionWindow(24), refiner=ChannelBias()).engine()
+
+
+class TestWiderWindows(EngineContract):
+    def make(self) -> Engine:
+        return small(skip=0, looks=2, first=InteractionWindow(16), wider=[24, 40], surer=0.01).engine()
 
 
 class TestKeptAspect(EngineContract):
@@ -172,6 +180,49 @@ def test_two_looks_are_two_turns_of_which_the_second_is_zoomed():
     found = often.step(image, said, state)
     assert torch.equal(often.step(image, said, found)["frame"][0], found["frame"][0])
     # And back: the boxes of both looks are undone in turn.
+    now = owned(state)
+    back = change.exchanged(now)
+    assert_same(now, after)
+    back.exchanged(now)
+    assert_same(now, state)
+
+
+def certainty(state: State) -> float:
+    probability = state["probability"].numpy()
+    return float(probability[probability > 0.5].mean()) if (probability > 0.5).any() else 0.0
+
+
+def from_window(side: int, wider: Sequence[int] = (), surer: float = 0.0) -> SmallMethod:
+    """That sees a box of `side` pixels first, in a crop of 32."""
+    method = small(skip=0, looks=2, first=InteractionWindow(16), wider=wider, surer=surer)
+    if side != 16:
+        method.zoom.first = WiderWindow(method.zoom, side)
+    return method
+
+
+@pytest.mark.parametrize("surer", [0.0, 0.02, 1.0])
+def test_of_several_beginnings_the_surest_counts(surer):
+    image, sides = images()[:3].clone(), (16, 24, 40)
+    spots = [(10.5, 10.5), (30.5, 24.5), (40.5, 8.5)]
+    points = torch.tensor([[[x, y, 1.0]] for x, y in spots])
+    said = Interactions.clicks(points[..., 0], points[..., 1], points[..., 2], 0, SIZE)
+    engine = from_window(16, (24, 40), surer).engine()
+    state = seeing(engine.start(image), None, None, HERE)
+    change = engine.change(image, said, state)
+    after = change.applied(state)
+    chosen = []
+    for i in range(3):
+        one = torch.tensor([i])
+        each = [from_window(side).engine().step(image[one], said.select(one), pick(state, one)) for side in sides]
+        best = 0
+        for k in (1, 2) if i < 2 else ():  # the last has a mask already
+            if certainty(each[k]) > certainty(each[best]) + surer:
+                best = k
+        assert_same(pick(after, one), each[best], tolerance=1e-5)
+        chosen.append(sides[best])
+    assert chosen[2] == 16
+    assert (chosen[:2] == [16, 16]) == (surer == 1.0)
+    # And back.
     now = owned(state)
     back = change.exchanged(now)
     assert_same(now, after)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.inference.zoom import InteractionWindow
-from zoo.inference.zoom_in import ZoomIn
+from zoo.inference.zoom_in import WiderWindow, ZoomIn
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
 
@@ -377,3 +377,30 @@ def test_bounds_that_are_known_take_the_place_of_the_mask():
     ):
         assert torch.equal(one, other)
         assert torch.equal(found.rows(), expected.rows())
+
+
+@pytest.mark.parametrize("least", [20, 50, 200])
+def test_a_wider_window_is_the_box_of_a_mask_where_something_positive_was_said(least):
+    click, other = (70.5, 30.5, 1), (90.5, 50.5, 1)
+    window = WiderWindow(ZoomIn(side=64, expand=1.5, least=8, aspect="keep"), least)
+    closer = ZoomIn(side=64, expand=1.5, least=least, skip=0)
+    for clicks, mask in (([click], (70, 30, 71, 31)), ([click, other], (70, 30, 91, 51))):
+        said = batch([clicks, [*clicks, (5.5, 5.5, 0)]])
+        assert window(said, masks(None, None)).rows().tolist() == turn(closer, said, masks(mask, mask)).tolist()
+    assert window.largest(SIZE) == (64, 64)
+    # Nothing positive was said.
+    assert window(batch([[(5.5, 5.5, 0)]]), masks(None)).rows().tolist() == [[0, -15, 64 / 120, 64, 64]]
+
+
+def test_wider_beginnings_differ_in_what_they_see_first():
+    zoom = ZoomIn(side=64, least=16, skip=0, looks=3, first=InteractionWindow(32), wider=[48, 80], surer=0.1)
+    said, found = batch([[(60.5, 45.5, 1)]]), masks((50, 40, 70, 50))
+    assert [one.wider for one in zoom.wider] == [(), ()]
+    assert [turn(each, said, masks(None)).tolist()[0][2] for each in (zoom, *zoom.wider)] == [1, 64 / 49, 64 / 81]
+    assert len({tuple(turn(each, said, found)[0].tolist()) for each in (zoom, *zoom.wider)}) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"first": None}, {"skip": 1}, {"wider": [8]}, {"surer": -0.1}, {"surer": 1.5}])
+def test_wider_windows_need_a_first_one(wrong):
+    with pytest.raises(ConfigError, match="wider"):
+        ZoomIn(**{"side": 64, "least": 16, "skip": 0, "first": InteractionWindow(32), "wider": [48]} | wrong)

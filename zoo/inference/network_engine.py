@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -113,7 +114,7 @@ class NetworkEngine(Engine):
         state = self.start(image)
         height, width = image.shape[-2:]
         nothing = Interactions.empty(len(image), (height, width), image.device)
-        for index, frame in self._frames(nothing, state):
+        for index, frame in self._frames(self.zoom, nothing, state):
             if frame.reached(0, (height, width)) != (slice(0, height), slice(0, width)):
                 continue  # of such large images the first interaction says which part
             with torch.no_grad(), self.method.running(), in_precision(self.precision, image.device):
@@ -124,37 +125,65 @@ class NetworkEngine(Engine):
         return self.change(image, interactions, state).applied(state)
 
     def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
-        """The frames' boxes, of all looks that the zoom takes."""
-        change = self._look(image, interactions, state)
-        if self.zoom.looks == 1 or bool((found := state[ROWS].any(1)).all()):
+        """The frames' boxes, of all looks that the zoom takes, from the beginning that finds the surest."""
+        change = self._followed(self.zoom, image, interactions, state)
+        new = ~state[ROWS].any(1)
+        who = new.nonzero()[:, 0]
+        if not self.zoom.wider or len(who) == 0:
             return change
-        for _ in range(1, self.zoom.looks):
-            now = change.applied(state)
-            who = (~found & self._moves(interactions, now)).nonzero()[:, 0]
-            if len(who) == 0:
-                break
-            change = change.then(among(who, self._look, image, interactions, now))
+        certainty = self._certainty(change.applied(state))
+        for zoom in self.zoom.wider:
+            other = among(who, partial(self._followed, zoom), image, interactions, state)
+            found = self._certainty(other.applied(state))
+            surer = new & (found > certainty + self.zoom.surer)
+            certainty = torch.where(surer, found, certainty)
+            parts = [(which.nonzero()[:, 0], each) for which, each in ((~surer, change), (surer, other))]
+            change = Change.joined([(index, each.select(index)) for index, each in parts if len(index)], state)
         return change
 
-    def _moves(self, interactions: Interactions, state: State) -> Tensor:
+    def _certainty(self, state: State) -> Tensor:
+        """(B,) mean probability of the pixels above the threshold, 0 without any."""
+        out = torch.zeros(len(state["frame"]), device=state["frame"].device)
+        for i, bounds in enumerate(bounds_of(state[ROWS], state[COLUMNS]).tolist()):
+            if bounds[0] < bounds[2]:
+                x0, y0, x1, y1 = map(int, bounds)
+                part = state["probability"][i, 0, y0:y1, x0:x1]
+                out[i] = part[part > self.method.threshold].mean()
+        return out
+
+    def _followed(self, zoom: Zoom, image: Tensor, interactions: Interactions, state: State) -> Change:
+        """All looks of one policy."""
+        look = partial(self._look, zoom)
+        change = look(image, interactions, state)
+        if zoom.looks == 1 or bool((found := state[ROWS].any(1)).all()):
+            return change
+        for _ in range(1, zoom.looks):
+            now = change.applied(state)
+            who = (~found & self._moves(zoom, interactions, now)).nonzero()[:, 0]
+            if len(who) == 0:
+                break
+            change = change.then(among(who, look, image, interactions, now))
+        return change
+
+    def _moves(self, zoom: Zoom, interactions: Interactions, state: State) -> Tensor:
         """(B,) bool: whether another look would have another frame than the last."""
         rows = torch.zeros_like(state["frame"])
-        for index, frame in self._frames(interactions, state):
+        for index, frame in self._frames(zoom, interactions, state):
             rows[index] = frame.rows()
         return (rows != state["frame"]).any(1)
 
-    def _look(self, image: Tensor, interactions: Interactions, state: State) -> Change:
-        groups = _portions(self._frames(interactions, state), image.device)
+    def _look(self, zoom: Zoom, image: Tensor, interactions: Interactions, state: State) -> Change:
+        groups = _portions(self._frames(zoom, interactions, state), image.device)
         if len(groups) == 1:
             return self._change(image, interactions, state, groups[0][1])
         parts = [(i, self._change(image[i], interactions.select(i), pick(state, i), frame)) for i, frame in groups]
         return Change.joined(parts, state)
 
-    def _frames(self, interactions: Interactions, state: State) -> list[tuple[Tensor, Frame]]:
-        if self.zoom.threshold != self.method.threshold:
-            return self.zoom.frames(interactions, state["probability"], state["frame"])
+    def _frames(self, zoom: Zoom, interactions: Interactions, state: State) -> list[tuple[Tensor, Frame]]:
+        if zoom.threshold != self.method.threshold:
+            return zoom.frames(interactions, state["probability"], state["frame"])
         bounds = bounds_of(state[ROWS], state[COLUMNS])
-        return self.zoom.frames(interactions, state["probability"], state["frame"], bounds)
+        return zoom.frames(interactions, state["probability"], state["frame"], bounds)
 
     def _change(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> Change:
         before = state["previous"]

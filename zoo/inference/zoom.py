@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -28,11 +29,17 @@ class Zoom(ABC):
         threshold: where a policy looks only at the bounds of the pixels above it, not at the probability itself, it is
             told them by engines that know them; None: it is told nothing.
         looks: how often a sample whose mask was empty is looked at in a turn, as long as what is found moves the frame.
+        wider: policies that begin with more of the image, for a sample whose mask was empty: what one of them finds
+            counts instead if its certainty, the mean probability of its pixels above the method's threshold, is higher
+            by more than `surer`, one after the other.
+        surer: see `wider`.
     """
 
     window: int | None = None
     threshold: float | None = None
     looks: int = 1
+    wider: Sequence[Zoom] = ()
+    surer: float = 0.0
 
     @abstractmethod
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:

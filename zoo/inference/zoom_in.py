@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -46,6 +48,11 @@ class ZoomIn(Zoom):
             first click, and followed beyond the window.
         looks: with a `skip` of 0, how often it is looked in the turn that finds something: first at all, then at the
             box of what was found, and again at most so often while that box moves.
+        wider: sides of larger windows, in image pixels, from which it begins as well in the turn that finds something,
+            each shown in a crop of `side`: of an object that `first` shows a part of, it may find that part only. All
+            looks are made from each of them, which takes as much longer.
+        surer: by how much the probability of what was found, its mean over the pixels above the threshold, has to be
+            higher for a wider window to count.
     """
 
     threshold: float
@@ -63,6 +70,8 @@ class ZoomIn(Zoom):
         first: InteractionWindow | None = None,
         looks: int = 1,
         shrink: int = SHRINK,
+        wider: Sequence[int] = (),
+        surer: float = 0.06,
     ) -> None:
         wrong = side < MULTIPLE or side % MULTIPLE or not expand >= 1 or min(least, looks) < 1 or skip < 0
         if wrong or aspect not in SHAPES:
@@ -74,11 +83,23 @@ class ZoomIn(Zoom):
         self.keep, self.threshold, self.aspect = keep, threshold, aspect
         self.first: Zoom = WholeImage(MULTIPLE, 2 * side if most is None else most, shrink) if first is None else first
         self.window, self.looks = self.first.window, looks
+        if wider and (first is None or skip or min(wider) < least or not 0 <= surer <= 1):
+            raise ConfigError(
+                f"wider={list(wider)} needs windows of least={least} pixels or more, a `first` one, skip=0 and not "
+                f"{skip}, and surer={surer} within 0..1"
+            )
+        self.wider, self.surer = tuple(self._beginning(at_least) for at_least in wider), surer
+
+    def _beginning(self, at_least: int) -> ZoomIn:
+        """The same policy, but that it sees so much first."""
+        other = copy.copy(self)
+        other.first, other.wider = WiderWindow(self, at_least), ()
+        return other
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """New square frames, whatever was there before and however few the clicks."""
         boxes, _ = self._boxes(interactions, self._mask(probability))
-        return Frame.of_rows(self._rows(boxes, interactions.size, "square"))
+        return Frame.of_rows(self.rows(boxes, interactions.size, "square"))
 
     def largest(self, size: tuple[int, int]) -> tuple[int, int]:
         """Of what is seen first and the crop."""
@@ -92,7 +113,7 @@ class ZoomIn(Zoom):
         mask = self._mask(probability) if bounds is None else bounds
         boxes, positive = self._boxes(interactions, mask)
         first = self.first(interactions, probability).rows()
-        rows = self._rows(boxes, interactions.size, self.aspect)
+        rows = self.rows(boxes, interactions.size, self.aspect)
         # Kept rows are the last ones bit by bit: refiners start anew where they differ.
         rows = torch.where(self._stays(rows, last, first, positive)[:, None], last, rows)
         closer = (interactions.points[..., 2] >= 0).sum(1) > self.skip
@@ -121,12 +142,16 @@ class ZoomIn(Zoom):
         found = mask[:, 2:3] > mask[:, :1]
         low = torch.where(found, torch.minimum(mask[:, :2], positive[:, :2]), 0.0)
         high = torch.where(found, torch.maximum(mask[:, 2:], positive[:, 2:]), limit)
-        half = ((high - low) * self.expand).clamp(min=self.least) / 2
+        return self.grown(low, high, self.least, limit), positive
+
+    def grown(self, low: Tensor, high: Tensor, least: int, limit: Tensor) -> Tensor:
+        """(B, 4) boxes from low (B, 2) to high (B, 2) grown by `expand`, to `least` pixels, within 0..limit (2,)."""
+        half = ((high - low) * self.expand).clamp(min=least) / 2
         middle = (low + high) / 2
         low, high = (middle - half + TINY).floor().clamp(min=0), torch.minimum((middle + half - TINY).ceil(), limit)
-        return torch.cat([low, high], 1), positive
+        return torch.cat([low, high], 1)
 
-    def _rows(self, boxes: Tensor, size: tuple[int, int], aspect: str) -> Tensor:
+    def rows(self, boxes: Tensor, size: tuple[int, int], aspect: str) -> Tensor:
         """(B, 5), as `Frame.rows` gives them, of the crops that hold the boxes."""
         low, high = boxes[:, :2], boxes[:, 2:]
         longest = (high - low).amax(1, keepdim=True)
@@ -150,6 +175,30 @@ class ZoomIn(Zoom):
         union = (new[:, 2:] - new[:, :2]).prod(1) + (before[:, 2:] - before[:, :2]).prod(1) - shared
         holds = (positive[:, :2] >= before[:, :2]).all(1) & (positive[:, 2:] <= before[:, 2:]).all(1)
         return (last[:, 2] > 0) & (last != first).any(1) & holds & (shared >= self.keep * union)
+
+
+class WiderWindow(Zoom):
+    """What a `ZoomIn` that looks wider sees first: a box around everything positive, as it would look closer at one.
+
+    Args:
+        zoom: makes crops of boxes.
+        least: smallest box, in image pixels.
+    """
+
+    def __init__(self, zoom: ZoomIn, least: int) -> None:
+        self.zoom, self.least, self.window = zoom, least, least
+
+    def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
+        """Of one size; of the whole image where nothing positive was said."""
+        positive = positive_bounds(interactions)
+        limit = positive.new_tensor(interactions.size[::-1])
+        said = positive[:, 2:3] >= positive[:, :1]
+        low, high = torch.where(said, positive[:, :2], 0.0), torch.where(said, positive[:, 2:], limit)
+        return Frame.of_rows(self.zoom.rows(self.zoom.grown(low, high, self.least, limit), interactions.size, "square"))
+
+    def largest(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The crop."""
+        return self.zoom.side, self.zoom.side
 
 
 def _box(rows: Tensor) -> Tensor:
