@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
-from zoo.inference.bounds import bounds_of
+from zoo.inference.bounds import bounds_of, shared
 from zoo.inference.change import Edit, Edits
 from zoo.inference.engine import Change, Engine, State, among, pick
 from zoo.inference.layered import Layered, averaged
@@ -29,6 +29,8 @@ ROWS, COLUMNS = "rows", "columns"
 SEEN, SEEN_SCALE = "seen", "seen_scale"
 NOWHERE = torch.tensor([[torch.inf, torch.inf, -torch.inf, -torch.inf]], dtype=torch.float64)
 """Bounds of no pixel."""
+SAME = 0.5
+"""IoU of the boxes of what two looks found, from which on it is taken for the same."""
 PIXELS_AT_ONCE = 320 * 1024
 """Of crops, on a CPU: twice 384x384. Beyond, the samples of a batch take longer together than one after another."""
 
@@ -126,43 +128,48 @@ class NetworkEngine(Engine):
 
     def change(self, image: Tensor, interactions: Interactions, state: State) -> Change:
         """The frames' boxes, of all looks that the zoom takes, from the beginning that finds the surest."""
-        change = self._followed(self.zoom, image, interactions, state)
         new = ~state[ROWS].any(1)
+        look = self._look(self.zoom, image, interactions, state)
+        change = self._followed(self.zoom, image, interactions, state, look, new)
         who = new.nonzero()[:, 0]
         if not self.zoom.wider or len(who) == 0:
             return change
-        certainty = self._certainty(change.applied(state))
+        best = change.applied(state)
+        certainty = self._certainty(best)
         for zoom in self.zoom.wider:
-            other = among(who, partial(self._followed, zoom), image, interactions, state)
+            look = among(who, partial(self._look, zoom), image, interactions, state)
+            both, union = shared(_bounds(look.applied(state)), _bounds(best))
+            apart = new & (both < SAME * union)
+            other = self._followed(zoom, image, interactions, state, look, apart)
             found = self._certainty(other.applied(state))
-            surer = new & (found > certainty + self.zoom.surer)
-            certainty = torch.where(surer, found, certainty)
-            parts = [(which.nonzero()[:, 0], each) for which, each in ((~surer, change), (surer, other))]
-            change = Change.joined([(index, each.select(index)) for index, each in parts if len(index)], state)
+            surer = apart & (found > certainty + self.zoom.surer)
+            if bool(surer.any()):
+                certainty = torch.where(surer, found, certainty)
+                parts = [(which.nonzero()[:, 0], each) for which, each in ((~surer, change), (surer, other))]
+                change = Change.joined([(index, each.select(index)) for index, each in parts if len(index)], state)
+                best = change.applied(state)
         return change
 
     def _certainty(self, state: State) -> Tensor:
         """(B,) mean probability of the pixels above the threshold, 0 without any."""
         out = torch.zeros(len(state["frame"]), device=state["frame"].device)
-        for i, bounds in enumerate(bounds_of(state[ROWS], state[COLUMNS]).tolist()):
+        for i, bounds in enumerate(_bounds(state).tolist()):
             if bounds[0] < bounds[2]:
                 x0, y0, x1, y1 = map(int, bounds)
                 part = state["probability"][i, 0, y0:y1, x0:x1]
                 out[i] = part[part > self.method.threshold].mean()
         return out
 
-    def _followed(self, zoom: Zoom, image: Tensor, interactions: Interactions, state: State) -> Change:
-        """All looks of one policy."""
-        look = partial(self._look, zoom)
-        change = look(image, interactions, state)
-        if zoom.looks == 1 or bool((found := state[ROWS].any(1)).all()):
-            return change
-        for _ in range(1, zoom.looks):
+    def _followed(
+        self, zoom: Zoom, image: Tensor, interactions: Interactions, state: State, change: Change, which: Tensor
+    ) -> Change:
+        """One look of a policy and, of the samples `which` (B,) bool, all that follow."""
+        for _ in range(1, zoom.looks if bool(which.any()) else 1):
             now = change.applied(state)
-            who = (~found & self._moves(zoom, interactions, now)).nonzero()[:, 0]
+            who = (which & self._moves(zoom, interactions, now)).nonzero()[:, 0]
             if len(who) == 0:
                 break
-            change = change.then(among(who, look, image, interactions, now))
+            change = change.then(among(who, partial(self._look, zoom), image, interactions, now))
         return change
 
     def _moves(self, zoom: Zoom, interactions: Interactions, state: State) -> Tensor:
@@ -182,8 +189,7 @@ class NetworkEngine(Engine):
     def _frames(self, zoom: Zoom, interactions: Interactions, state: State) -> list[tuple[Tensor, Frame]]:
         if zoom.threshold != self.method.threshold:
             return zoom.frames(interactions, state["probability"], state["frame"])
-        bounds = bounds_of(state[ROWS], state[COLUMNS])
-        return zoom.frames(interactions, state["probability"], state["frame"], bounds)
+        return zoom.frames(interactions, state["probability"], state["frame"], _bounds(state))
 
     def _change(self, image: Tensor, interactions: Interactions, state: State, frame: Frame) -> Change:
         before = state["previous"]
@@ -251,6 +257,11 @@ class NetworkEngine(Engine):
     def mask(self, state: State, interactions: Interactions) -> Tensor:
         """The method's own way from probability to mask."""
         return self.method.mask(state["probability"], interactions)
+
+
+def _bounds(state: State) -> Tensor:
+    """(B, 4) of the pixels above the threshold."""
+    return bounds_of(state[ROWS], state[COLUMNS])
 
 
 def _counts(above: Tensor) -> State:

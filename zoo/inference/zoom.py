@@ -29,9 +29,10 @@ class Zoom(ABC):
         threshold: where a policy looks only at the bounds of the pixels above it, not at the probability itself, it is
             told them by engines that know them; None: it is told nothing.
         looks: how often a sample whose mask was empty is looked at in a turn, as long as what is found moves the frame.
-        wider: policies that begin with more of the image, for a sample whose mask was empty: what one of them finds
-            counts instead if its certainty, the mean probability of its pixels above the method's threshold, is higher
-            by more than `surer`, one after the other.
+        wider: policies that begin with more of the image, for a sample whose mask was empty, one after the other. What
+            one of them finds counts instead of what was found before if, at its first look, it is something else (the
+            IoU of their boxes is below a half), and in the end its certainty, the mean probability of its pixels above
+            the method's threshold, is higher by more than `surer`.
         surer: see `wider`.
     """
 

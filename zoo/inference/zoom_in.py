@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.bounds import bounds_of, positive_bounds
+from zoo.inference.bounds import bounds_of, positive_bounds, shared
 from zoo.inference.zoom import SHRINK, InteractionWindow, WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
@@ -49,8 +49,9 @@ class ZoomIn(Zoom):
         looks: with a `skip` of 0, how often it is looked in the turn that finds something: first at all, then at the
             box of what was found, and again at most so often while that box moves.
         wider: sides of larger windows, in image pixels, from which it begins as well in the turn that finds something,
-            each shown in a crop of `side`: of an object that `first` shows a part of, it may find that part only. All
-            looks are made from each of them, which takes as much longer.
+            each shown in a crop of `side`: of an object that `first` shows a part of, it may find that part only. Where
+            the first look from one finds something else than was found before, all further ones are made from there.
+            The policy then asks for windows of the largest of these sides.
         surer: by how much the probability of what was found, its mean over the pixels above the threshold, has to be
             higher for a wider window to count.
     """
@@ -88,6 +89,7 @@ class ZoomIn(Zoom):
                 f"wider={list(wider)} needs windows of least={least} pixels or more, a `first` one, skip=0 and not "
                 f"{skip}, and surer={surer} within 0..1"
             )
+        self.window = max([*wider, self.window or 0]) or None
         self.wider, self.surer = tuple(self._beginning(at_least) for at_least in wider), surer
 
     def _beginning(self, at_least: int) -> ZoomIn:
@@ -170,11 +172,9 @@ class ZoomIn(Zoom):
     def _stays(self, rows: Tensor, last: Tensor, first: Tensor, positive: Tensor) -> Tensor:
         """(B,) bool: whether the last box still does."""
         new, before = _box(rows), _box(last)
-        both = (torch.minimum(new[:, 2:], before[:, 2:]) - torch.maximum(new[:, :2], before[:, :2])).clamp(min=0)
-        shared = both.prod(1)
-        union = (new[:, 2:] - new[:, :2]).prod(1) + (before[:, 2:] - before[:, :2]).prod(1) - shared
+        both, union = shared(new, before)
         holds = (positive[:, :2] >= before[:, :2]).all(1) & (positive[:, 2:] <= before[:, 2:]).all(1)
-        return (last[:, 2] > 0) & (last != first).any(1) & holds & (shared >= self.keep * union)
+        return (last[:, 2] > 0) & (last != first).any(1) & holds & (both >= self.keep * union)
 
 
 class WiderWindow(Zoom):
