@@ -85,7 +85,8 @@ class OneShot:
             raise InteractionError("every object needs at least one positive click, scribble or box")
         labels = torch.zeros(image.size, dtype=torch.int16 if len(given) < 2**15 else torch.int32)
         best = torch.zeros(image.size)
-        frames = InteractionWindow(engine.window or self.window)(given.extent, best)
+        side = min(engine.window or self.window, max(image.size))  # of a small image no more than there is
+        frames = InteractionWindow(side)(given.extent, best)
         anchors = given.anchors
         for first in range(0, len(given), self.chunk):
             index = torch.arange(first, min(first + self.chunk, len(given)), device=image.device)
