@@ -21,13 +21,6 @@ def bounds_of(rows: Tensor, columns: Tensor) -> Tensor:
     return torch.stack([x0, y0, x1, y1], 1)
 
 
-def shared(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """(B,) areas of intersection and union of boxes (B, 4)."""
-    low, high = torch.maximum(first[:, :2], second[:, :2]), torch.minimum(first[:, 2:], second[:, 2:])
-    both, one, other = ((b - a).clamp(min=0).prod(1) for a, b in ((low, high), first.split(2, 1), second.split(2, 1)))
-    return both, one + other - both
-
-
 def positive_bounds(interactions: Interactions) -> Tensor:
     """(B, 4) float64 x0, y0, x1, y1 of pixels under positive clicks and strokes and in boxes; inf, -inf without any."""
     xy, label = interactions.points[..., :2].double().floor(), interactions.points[..., 2:3]

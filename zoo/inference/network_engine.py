@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.errors import ConfigError
-from zoo.inference.bounds import bounds_of, shared
+from zoo.inference.bounds import bounds_of
 from zoo.inference.change import Edit, Edits
 from zoo.inference.engine import Change, Engine, State, among, pick
 from zoo.inference.layered import Layered, averaged
@@ -29,8 +29,6 @@ ROWS, COLUMNS = "rows", "columns"
 SEEN, SEEN_SCALE = "seen", "seen_scale"
 NOWHERE = torch.tensor([[torch.inf, torch.inf, -torch.inf, -torch.inf]], dtype=torch.float64)
 """Bounds of no pixel."""
-SAME = 0.5
-"""IoU of the boxes of what two looks found, from which on it is taken for the same."""
 PIXELS_AT_ONCE = 320 * 1024
 """Of crops, on a CPU: twice 384x384. Beyond, the samples of a batch take longer together than one after another."""
 
@@ -134,20 +132,16 @@ class NetworkEngine(Engine):
         who = new.nonzero()[:, 0]
         if not self.zoom.wider or len(who) == 0:
             return change
-        best = change.applied(state)
-        certainty = self._certainty(best)
+        first, best = self._certainty(look.applied(state)), self._certainty(change.applied(state))
         for zoom in self.zoom.wider:
             look = among(who, partial(self._look, zoom), image, interactions, state)
-            both, union = shared(_bounds(look.applied(state)), _bounds(best))
-            apart = new & (both < SAME * union)
-            other = self._followed(zoom, image, interactions, state, look, apart)
-            found = self._certainty(other.applied(state))
-            surer = apart & (found > certainty + self.zoom.surer)
-            if bool(surer.any()):
-                certainty = torch.where(surer, found, certainty)
-                parts = [(which.nonzero()[:, 0], each) for which, each in ((~surer, change), (surer, other))]
-                change = Change.joined([(index, each.select(index)) for index, each in parts if len(index)], state)
-                best = change.applied(state)
+            which = new & (self._certainty(look.applied(state)) > first + self.zoom.surer)
+            other = self._followed(zoom, image, interactions, state, look, which)
+            certainty = self._certainty(other.applied(state))
+            which = which & (certainty > best + self.zoom.surer)
+            best = torch.where(which, certainty, best)
+            parts = [(index.nonzero()[:, 0], each) for index, each in ((~which, change), (which, other))]
+            change = Change.joined([(index, each.select(index)) for index, each in parts if len(index)], state)
         return change
 
     def _certainty(self, state: State) -> Tensor:

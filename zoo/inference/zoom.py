@@ -30,9 +30,9 @@ class Zoom(ABC):
             told them by engines that know them; None: it is told nothing.
         looks: how often a sample whose mask was empty is looked at in a turn, as long as what is found moves the frame.
         wider: policies that begin with more of the image, for a sample whose mask was empty, one after the other. What
-            one of them finds counts instead of what was found before if, at its first look, it is something else (the
-            IoU of their boxes is below a half), and in the end its certainty, the mean probability of its pixels above
-            the method's threshold, is higher by more than `surer`.
+            one of them finds counts instead if its certainty, the mean probability of its pixels above the method's
+            threshold, is higher by more than `surer`: at its first look than at this policy's, and in the end than what
+            has counted so far.
         surer: see `wider`.
     """
 

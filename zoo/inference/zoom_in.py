@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.bounds import bounds_of, positive_bounds, shared
+from zoo.inference.bounds import bounds_of, positive_bounds
 from zoo.inference.zoom import SHRINK, InteractionWindow, WholeImage, Zoom
 from zoo.interactions import Interactions
 from zoo.ops.frame import Frame
@@ -49,11 +49,11 @@ class ZoomIn(Zoom):
         looks: with a `skip` of 0, how often it is looked in the turn that finds something: first at all, then at the
             box of what was found, and again at most so often while that box moves.
         wider: sides of larger windows, in image pixels, from which it begins as well in the turn that finds something,
-            each shown in a crop of `side`: of an object that `first` shows a part of, it may find that part only. Where
-            the first look from one finds something else than was found before, all further ones are made from there.
-            The policy then asks for windows of the largest of these sides.
+            each shown in a crop of `side`: of an object that `first` shows a part of, it may find that part only. The
+            policy then asks for windows of the largest of these sides.
         surer: by how much the probability of what was found, its mean over the pixels above the threshold, has to be
-            higher for a wider window to count.
+            higher for a wider window to count, at the first look, without which no other follows from there, and at the
+            last.
     """
 
     threshold: float
@@ -172,9 +172,11 @@ class ZoomIn(Zoom):
     def _stays(self, rows: Tensor, last: Tensor, first: Tensor, positive: Tensor) -> Tensor:
         """(B,) bool: whether the last box still does."""
         new, before = _box(rows), _box(last)
-        both, union = shared(new, before)
+        both = (torch.minimum(new[:, 2:], before[:, 2:]) - torch.maximum(new[:, :2], before[:, :2])).clamp(min=0)
+        shared = both.prod(1)
+        union = (new[:, 2:] - new[:, :2]).prod(1) + (before[:, 2:] - before[:, :2]).prod(1) - shared
         holds = (positive[:, :2] >= before[:, :2]).all(1) & (positive[:, 2:] <= before[:, 2:]).all(1)
-        return (last[:, 2] > 0) & (last != first).any(1) & holds & (both >= self.keep * union)
+        return (last[:, 2] > 0) & (last != first).any(1) & holds & (shared >= self.keep * union)
 
 
 class WiderWindow(Zoom):
