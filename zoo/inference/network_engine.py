@@ -136,6 +136,8 @@ class NetworkEngine(Engine):
         for zoom in self.zoom.wider:
             look = among(who, partial(self._look, zoom), image, interactions, state)
             which = new & (self._certainty(look.applied(state)) > first + self.zoom.surer)
+            if not bool(which.any()):
+                continue
             other = self._followed(zoom, image, interactions, state, look, which)
             certainty = self._certainty(other.applied(state))
             which = which & (certainty > best + self.zoom.surer)
