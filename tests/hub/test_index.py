@@ -213,8 +213,9 @@ def test_models_are_chosen(lab):
     assert {"anything", "nuclei", "nuclick-nuclei-compact"} == set(list_models(task="nuclei"))
     assert set(list_models(interaction="squiggle")) == {"anything", "nuclick-glands"}
     fields = {"deepscribble-guide-glas", "deepscribble-refine-glas", "zoomiseg-l1-glas", "zoomiseg-l2-glas"}
-    assert set(list_models(task="region")) == {"anything", *fields}
-    assert set(list_models("RITM", licence="research")) == {"ritm-glands-glas"}
+    clicked = {"ritm-fields-glas", "fbrs-base-fields-glas"}
+    assert set(list_models(task="region")) == {"anything", *fields, *clicked}
+    assert set(list_models("RITM", licence="research")) == {"ritm-glands-glas", "ritm-fields-glas"}
     assert list_models("no-such") == {}
 
 

@@ -82,7 +82,7 @@ class Card:
             changes: since it was first published, as a Markdown list.
         """
         resolution = "unknown" if mpp is None else f"{mpp:g} um/px"
-        given = "" if mpp is None else f", mpp={mpp:g}"
+        given, hint = ("", "") if mpp is None else (f", mpp={mpp:g}", "; give the mpp of your image")
         # Users of several kinds give nothing that could be named: then what the card says first.
         said = next((SAID[kind] for kind in (gives, *self.interactions) if kind in SAID), "")
         parts = [
@@ -91,7 +91,7 @@ class Card:
             "## Use",
             "```python\nimport zoo\n\n"
             f'session = zoo.load("{name}")\n'
-            f"session.set_image(image{given})  # (height, width, 3) uint8; give the mpp of your image\n"
+            f"session.set_image(image{given})  # (height, width, 3) uint8{hint}\n"
             f"{said}"
             "session.mask  # (1, 1, height, width) bool\n```",
             f"## Trained on\n\n{self.trained_on}",

@@ -86,8 +86,8 @@ class ZoomIn(Zoom):
         self.window, self.looks = self.first.window, looks
         if wider and (first is None or skip or min(wider) < least or not 0 <= surer <= 1):
             raise ConfigError(
-                f"wider={list(wider)} needs windows of least={least} pixels or more, a `first` one, skip=0 and not "
-                f"{skip}, and surer={surer} within 0..1"
+                f"wider={list(wider)} must be sides of least={least} pixels or more; beside it `first` must be given, "
+                f"skip={skip} be 0 and surer={surer} within 0..1"
             )
         self.window = max([*wider, self.window or 0]) or None
         self.wider, self.surer = tuple(self._beginning(at_least) for at_least in wider), surer
@@ -188,7 +188,7 @@ class WiderWindow(Zoom):
     """
 
     def __init__(self, zoom: ZoomIn, least: int) -> None:
-        self.zoom, self.least, self.window = zoom, least, least
+        self.zoom, self.least = zoom, least
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
         """Of one size; of the whole image where nothing positive was said."""
