@@ -86,8 +86,8 @@ class ZoomIn(Zoom):
         self.window, self.looks = self.first.window, looks
         if wider and (first is None or skip or min(wider) < least or not 0 <= surer <= 1):
             raise ConfigError(
-                f"wider={list(wider)} must be sides of least={least} pixels or more, and wants a `first` window, a skip of "
-                f"0 (it is {skip}) and a surer of 0 to 1 (it is {surer:g})"
+                f"wider={list(wider)} must be sides of least={least} pixels or more, and wants a `first` window, a "
+                f"skip of 0 (it is {skip}) and a surer of 0 to 1 (it is {surer:g})"
             )
         self.window = max([*wider, self.window or 0]) or None
         self.wider, self.surer = tuple(self._beginning(at_least) for at_least in wider), surer
