@@ -12,13 +12,16 @@ from tests.evaluation.test_interactive import COUNT, batch, slow_iou
 from tests.helpers.fakes import Disks
 from zoo.data.batch import Batch
 from zoo.evaluation.interactive import Interactive
+from zoo.evaluation.oneshot import OneShotProtocol
 from zoo.evaluation.speed import measure
 from zoo.inference.engine import Engine, State
+from zoo.inference.oneshot import OneShot
 from zoo.inference.session import as_images
 from zoo.inference.tiling import TiledEngine
 from zoo.interactions import Interactions
 from zoo.methods import GuideNet, RandomWalker, RefineNet, Watershed
 from zoo.methods.base import InteractiveMethod
+from zoo.users.base import Truth
 from zoo.users.next_click import NextClick
 
 TURNS = 4
@@ -149,3 +152,15 @@ def test_which_methods_need_turns():
     assert RefineNet.warmup == 0
     assert GuideNet.engine(SimpleNamespace(mpp=None)).warmup == 0  # type: ignore[arg-type]
     assert TiledEngine(Predicting(), 32, 8).warmup == 0
+
+
+def test_the_time_of_one_shot_is_that_of_all_its_runs(monkeypatch):
+    engine = Warm(1)
+    for module in ("speed", "oneshot"):
+        monkeypatch.setattr(f"zoo.evaluation.{module}.now", lambda device: engine.clock)
+    labels = torch.zeros(1, 1, 40, 40, dtype=torch.int64)
+    labels[..., 2:8, 2:8], labels[..., 20:30, 20:30] = 1, 2
+    number = torch.zeros(1, dtype=torch.int64)
+    one = Batch(torch.zeros(1, 3, 40, 40, dtype=torch.uint8), Truth(labels > 0, number, labels, number), number)
+    speed = measure(engine, OneShotProtocol(oneshot=OneShot(jitters=3)), lambda samples: one, 1)
+    assert (speed.count, speed.model, speed.end_to_end) == (2, 2, 2)

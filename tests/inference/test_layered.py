@@ -11,6 +11,7 @@ from zoo import Click, Scribble, Session
 from zoo.encoders import Disks
 from zoo.inference.engine import Engine
 from zoo.inference.layered import Layered, averaged
+from zoo.inference.merging import MergingEngine
 from zoo.inference.zoom import WholeImage
 from zoo.inference.zoom_in import ZoomIn
 from zoo.interactions import Interactions
@@ -285,3 +286,28 @@ def test_blocks_are_averaged_first():
     frame = Frame(torch.zeros(1).double(), torch.zeros(1).double(), torch.full((1,), 0.25).double(), (16, 16))
     pixels = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(averaged(pixels, frame), nn.functional.avg_pool2d(pixels, 4), rtol=0, atol=1e-6)
+
+
+def test_a_session_on_a_large_image_goes_on_from_a_mask_and_back():
+    session = Session(engine())
+    session.set_image(image())
+    session.add(Click(60.5, 50.5))
+    before = session.mask
+    mask = torch.zeros(1, 1, SIDE, SIDE)
+    mask[..., 20:90, 100:130] = 1
+    session.go_on_from(mask)
+    assert torch.equal(session.mask, mask > 0.5)
+    session.undo()
+    assert torch.equal(session.mask, before)
+
+
+def test_what_is_merged_on_a_large_image_changes_near_what_was_said():
+    session = Session(MergingEngine(engine(), 30.0))
+    session.set_image(image())
+    session.add(Click(60.5, 50.5))
+    mask, rows = session.mask, torch.arange(SIDE)
+    assert mask.any()
+    far = ((rows[:, None] - 50) ** 2 + (rows - 60) ** 2 > 31**2)[None, None]
+    assert not (mask & far).any()
+    session.undo()
+    assert not session.mask.any()

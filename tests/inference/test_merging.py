@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from zoo import Scribble, Session
 from zoo.errors import ConfigError
 from zoo.inference.engine import Engine, State
 from zoo.inference.merging import MergingEngine
+from zoo.inference.tiling import TiledEngine
 from zoo.interactions import Interactions
+from zoo.ops.distance import distance_to
 
 SIDE = 8
 MASKS = arrays(bool, (2, SIDE, SIDE))
@@ -93,3 +96,29 @@ def test_masks_that_look_beyond_pixels_are_refused():
 
     with pytest.raises(ConfigError, match=r"each by itself.*\(image\); leave `merge` out"):
         MergingEngine(Filled(), 64.0)
+
+
+class Forgetful(Engine):
+    """Disks around the newest positive strokes; the first ones are forgotten once there are others."""
+
+    warmup, reach = 0, "pixel"
+
+    def start(self, image: torch.Tensor, mask: torch.Tensor | None = None) -> State:
+        return {"probability": torch.zeros_like(image[:, :1]) if mask is None else mask}
+
+    def step(self, image: torch.Tensor, interactions: Interactions, state: State) -> State:
+        on = interactions.pixels(1)
+        last = on & (torch.arange(on.shape[2]) > 60)
+        return {"probability": (distance_to(last if last.any() else on) <= 5).float()[:, None]}
+
+
+@pytest.mark.parametrize("side", [128, 200])
+def test_a_scribble_keeps_what_an_earlier_one_made_in_the_same_tile(side):
+    session = Session(MergingEngine(TiledEngine(Forgetful(), 128, 32), 20.0))
+    session.set_image(torch.zeros(1, 3, side, side))
+    session.add(Scribble(((20.5, 60.5), (24.5, 60.5))))
+    first = session.mask
+    session.add(Scribble(((90.5, 60.5), (94.5, 60.5))))
+    assert first.any()
+    assert not (first & ~session.mask).any()
+    assert session.mask[..., 60, 92].all()

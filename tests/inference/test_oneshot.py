@@ -5,7 +5,7 @@ import torch
 from tests.helpers.fakes import Disks, NearestClick
 from tests.methods.test_engines import nuclick
 from zoo import Box, Click, Scribble, Session
-from zoo.errors import InteractionError
+from zoo.errors import ConfigError, InteractionError
 from zoo.inference.engine import Engine
 from zoo.inference.network_engine import NetworkEngine
 from zoo.inference.objects import segment_objects
@@ -251,3 +251,9 @@ def test_objects_name_the_one_without_a_positive_interaction():
     with pytest.raises(InteractionError, match="object 2"):
         segment_objects(session(Disks()), [[Click(5, 5)], [Click(7, 7, positive=False)]])
     assert not segment_objects(session(Disks()), []).any()
+
+
+@pytest.mark.parametrize("wrong", [{"chunk": 0}, {"chunk": -1}, {"window": 0}, {"jitters": -1}, {"jitter": -0.1}])
+def test_numbers_that_are_too_small_are_named(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        OneShot(**wrong)

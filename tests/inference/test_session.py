@@ -118,6 +118,42 @@ def test_what_is_no_image_is_an_error(image):
         Session(Disks()).set_image(image)
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        torch.zeros(3, 40, 50),
+        torch.zeros(1, 4, 40, 50),
+        torch.zeros(1, 3, 0, 50),
+        torch.zeros(1, 3, 40, 50, dtype=torch.int64),
+        torch.full((1, 3, 40, 50), 255.0),
+        torch.full((1, 3, 40, 50), torch.nan),
+        np.zeros((0, 5, 3), np.uint8),
+        [[[1, 2, 3]]],
+    ],
+)
+def test_what_is_no_batch_is_an_error(image):
+    with pytest.raises(InteractionError, match=r"0\.\.1|uint8|asarray"):
+        Session(Disks()).set_image(image)
+
+
+def test_a_mask_is_an_array_or_a_tensor(session):
+    with pytest.raises(InteractionError, match="asarray"):
+        session.set_image(picture(), mask=[[0, 1]])
+    session.set_image(picture(), mask=torch.ones(40, 50))
+    assert session.mask.all()
+    with pytest.raises(InteractionError, match="single interactions"):
+        session.add((3, 4))
+
+
+def test_a_fresh_session_without_history_is_an_error_once_something_was_said():
+    session = Session(Disks(), undoable=False)
+    session.set_image(picture())
+    assert session.fresh().turn == 0
+    session.add(Click(20.5, 20.5))
+    with pytest.raises(InteractionError, match="undoable"):
+        session.fresh()
+
+
 def test_before_an_image_and_outside_of_it(session):
     for use in (lambda s: s.mask, lambda s: s.image, lambda s: s.add(Click(1, 1))):
         with pytest.raises(InteractionError, match="set_image"):

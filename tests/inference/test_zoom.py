@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zoo import Box, Click, Scribble
 from zoo.errors import ConfigError
@@ -66,9 +68,10 @@ def test_a_positive_click_outside_recentres():
 
 
 def test_far_clicks_shrink_the_crop_until_all_fit():
-    frame = window([Click(50.5, 60.5), Click(178.5, 100.5, turn=1)])
-    assert corners(frame) == [(50.5, 80.5 - 64, 0.5)]
-    inside = frame.points(torch.tensor([[[50.5, 60.5], [178.5, 100.5]]]))
+    frame = window([Click(50.5, 60.5), Click(177.5, 100.5, turn=1)])
+    # 128 columns from 50 to 178
+    assert corners(frame) == [(50, 80.5 - 64, 0.5)]
+    inside = frame.points(torch.tensor([[[50.5, 60.5], [177.5, 100.5]]]))
     assert inside.min() >= 0
     assert inside.max() <= 64
 
@@ -90,6 +93,28 @@ def test_only_negative_or_nothing():
     assert corners(window([Click(150.5, 100.5, positive=False)])) == [(118, 68, 1)]
     nothing = window([])
     assert nothing.scale.item() == pytest.approx(64 / 300)
+
+
+@given(st.lists(st.tuples(st.floats(0, 299.9), st.floats(0, 199.9)), min_size=1, max_size=4))
+def test_the_pixels_of_all_positive_clicks_are_seen(places):
+    said = [Click(x, y, turn=turn) for turn, (x, y) in enumerate(places)]
+    interactions = Interactions.from_lists([said], (200, 300))
+    frame = InteractionWindow(64)(interactions, torch.zeros(0))
+    seen = frame.points(interactions.points[..., :2])
+    assert seen.min() >= 0
+    assert seen.max() < 64
+
+
+def test_a_negative_click_does_not_move_what_a_scribble_or_a_box_shows():
+    far = Click(20.5, 180.5, positive=False, turn=1)
+    for near in Scribble(((100.5, 50.5), (120.5, 60.5))), Box(140, 90, 160, 110):
+        assert corners(window([near, far])) == corners(window([near]))
+
+
+@pytest.mark.parametrize("make", [lambda: InteractionWindow(0), lambda: InteractionWindow(-5), lambda: WholeImage(0)])
+def test_a_window_without_pixels_is_an_error(make):
+    with pytest.raises(ConfigError, match="1"):
+        make()
 
 
 def test_a_window_does_not_depend_on_its_batch():

@@ -227,3 +227,24 @@ class TestGrabCut(EngineContract):
 class TestActiveContour(EngineContract):
     def make(self) -> Engine:
         return ActiveContour()
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_a_negative_click_alone_keeps_the_rest_of_grabcuts_mask(connected):
+    mask = disk(20, 25, 12)
+    session = Session(GrabCut(connected=connected, window=None))
+    session.set_image((picture((mask, 0.3)) * 255).astype(np.uint8), mask)
+    session.add(Click(14.5, 20.5, positive=False))
+    assert session.mask.sum() > 0.7 * mask.sum()
+    assert not session.mask[..., 20, 14].any()
+
+
+@pytest.mark.parametrize("make", [Watershed, RegionGrowing, RandomWalker])
+def test_without_a_positive_seed_the_mask_stays_to_the_pixel(make):
+    """Negative clicks far apart make the window one that is scaled down."""
+    mask = np.zeros((200, 200), bool)
+    mask[::2] = True
+    session = Session(make(window=64))
+    session.set_image(np.full((200, 200, 3), 200, np.uint8), mask)
+    session.add(*(Click(x, x, positive=False) for x in (20.5, 180.5)))
+    np.testing.assert_array_equal(session.mask[0, 0], mask)

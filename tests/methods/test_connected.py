@@ -10,10 +10,12 @@ from scipy import ndimage
 from torch import nn
 
 from tests.helpers.regions import TinyNet
+from zoo.errors import ConfigError
 from zoo.hub.folder import build, for_inference
 from zoo.inference.engine import Engine
 from zoo.interactions import Interactions
-from zoo.segmenters import RITM
+from zoo.refiners import DistMapBRS
+from zoo.segmenters import RITM, ZoomISEG
 from zoo.testing.engines import EngineContract
 
 SIDE = 8
@@ -78,3 +80,13 @@ class TestConnected(EngineContract):
     def make(self) -> Engine:
         torch.manual_seed(0)
         return RITM(TinyNet(6), connected=True).engine()
+
+
+def test_pieces_of_a_refiner_are_not_asked_for():
+    with pytest.raises(ConfigError, match="connected and DistMapBRS"):
+        RITM(TinyNet(6), connected=True, refiner=DistMapBRS())
+
+
+def test_a_method_without_a_previous_mask_remembers_what_is_connected():
+    assert not ZoomISEG(TinyNet(6), mask_input="zeros").remembers
+    assert ZoomISEG(TinyNet(6), mask_input="zeros", connected=True).remembers

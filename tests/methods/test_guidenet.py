@@ -303,3 +303,14 @@ def test_compare_shows_automatic_methods(trained, exported, tmp_path):
         "x0": WIDTH - 32, "y0": HEIGHT - 32, "side": 32,
     }  # fmt: skip
     assert np.mean([line["score"] for line in lines]) == pytest.approx(results[1]["metrics"]["iou"])
+
+
+@pytest.mark.parametrize("around", [False, True])
+@pytest.mark.parametrize(("name", "expected"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_the_guide_runs_in_the_precision_of_its_engine(name, expected, around):
+    model, seen = tiny(), []
+    model.network.register_forward_hook(lambda *given: seen.append(given[2].dtype))
+    with torch.autocast("cpu", torch.bfloat16, enabled=around):
+        state = model.engine(name).start(torch.rand(1, 3, 32, 32))
+    assert seen == [expected]
+    assert state["probability"].dtype == torch.float32

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.regions import TinyNet
+from zoo.encoders import Boxes, Concat, Disks
 from zoo.errors import ConfigError
 from zoo.interactions import Interactions
+from zoo.methods import RITM
 from zoo.testing.users import BATCH, SIZE, UserContract, some_prediction, some_truth
 from zoo.users import BoxAround, SimulatedUser, Truth
 
@@ -83,3 +86,13 @@ def test_it_gives_boxes() -> None:
     truth = some_truth()
     said = BoxAround()(some_prediction(truth), truth, Interactions.empty(BATCH, SIZE), 0)
     assert said.with_box_centres().points.shape == (BATCH, 1, 4)
+
+
+def test_in_training_a_box_is_a_click_for_encoders_that_read_none():
+    truth = some_truth()
+    image = torch.zeros(BATCH, 3, *SIZE)
+    for encoder, columns in ((Disks(radius=2), 1), (Concat([Disks(radius=2), Boxes()]), 0)):
+        method = RITM(TinyNet(4 + encoder.out_channels), encoder=encoder, user=BoxAround(), turns=[1.0])
+        said, _ = method.simulate(image, truth)
+        assert said.points.shape[1] == columns
+        assert method.guide(said, image).flatten(1).any(1).tolist() == said.spoken.tolist()

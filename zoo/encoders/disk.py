@@ -7,6 +7,7 @@ from torch import Tensor
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.nearest import on_pixels, squared_to_clicks
+from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.ops.distance import distance_to
 
@@ -18,12 +19,17 @@ class Disks(InteractionEncoder):
 
     Args:
         radius: in pixels, from pixel centre to pixel centre; a pixel at exactly this distance belongs to the disk.
+
+    Raises:
+        ConfigError: a negative radius.
     """
 
     out_channels = 2
 
     def __init__(self, radius: float = 5) -> None:
         super().__init__()
+        if not radius >= 0:
+            raise ConfigError(f"radius={radius} must be 0 or more pixels")
         self.radius = radius
 
     def forward(self, interactions: Interactions, image: Tensor) -> Tensor:

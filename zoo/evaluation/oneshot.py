@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -110,7 +111,8 @@ class OneShotProtocol(Protocol[InstanceMetrics, list[InstanceMap]]):
 def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk: int = 128) -> Interactions:
     """What `user` says in its first turn for every object of one image, one sample an object, in order of the ids.
 
-    The user looks at windows that hold the whole object, so that no full-size mask per object is made.
+    The user looks at windows that hold the whole object and all that it may say of it, so that no full-size mask per
+    object is made. What it says beyond the image is moved to its edge.
     """
     assert truth.instances is not None
     labels = truth.instances
@@ -126,7 +128,8 @@ def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk
         rows = boxes[first : first + chunk]
         x = torch.tensor([(b[1].start + b[1].stop) / 2 for b in rows], device=device)
         y = torch.tensor([(b[0].start + b[0].stop) / 2 for b in rows], device=device)
-        side = max(max(b[0].stop - b[0].start, b[1].stop - b[1].start) for b in rows) + 4
+        extent = max(max(b[0].stop - b[0].start, b[1].stop - b[1].start) for b in rows)
+        side = extent + 2 * math.ceil(user.beyond(extent)) + 4
         frame = Frame.around(x, y, side, truth.size)
         instances = frame.crop(labels, "nearest", outside="zero")
         object_id = torch.tensor(ids[first : first + chunk], device=device)
@@ -138,5 +141,15 @@ def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk
         )
         nothing = Interactions.empty(len(rows), frame.size, device)
         new = user(torch.zeros_like(window.target), window, nothing, 0)
-        parts.append(new.through(frame.inverse(truth.size)))
+        parts.append(_in_image(new.through(frame.inverse(truth.size))))
     return Interactions.cat(parts) if parts else Interactions.empty(0, truth.size, device)
+
+
+def _in_image(said: Interactions) -> Interactions:
+    """With clicks and boxes moved inside the image, clicks to pixel centres."""
+    limit = said.points.new_tensor(said.size[::-1])
+    points, boxes = said.points.clone(), said.boxes.clone()
+    given = points[..., 2:3] >= 0
+    points[..., :2] = torch.where(given, torch.minimum(points[..., :2].clamp(min=0.5), limit - 0.5), points[..., :2])
+    boxes[..., :4] = torch.minimum(boxes[..., :4].clamp(min=0), limit.repeat(2))
+    return replace(said, points=points, boxes=boxes)

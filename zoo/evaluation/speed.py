@@ -114,7 +114,8 @@ def measure(engine: Engine, protocol: Protocol[Any, Any], load: Callable[[list[i
         new = protocol.records(outcome, batch)
         records += new
         # Turns that are made but not counted come first: their time does not count either.
-        model += sum(timed.seconds[::-1][: sum(record.units for record in new)])
+        counted = sum(record.units for record in new) if protocol.unit == "interaction" else None
+        model += sum(timed.seconds[::-1][:counted])
     count = max(sum(record.units for record in records), 1)
     end_to_end = sum(sum(record.seconds) for record in records)
     return Speed(protocol.unit, model / count, end_to_end / count, count, evaluation / count, ", ".join(sizes))

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.inference.layered import Layered
 from zoo.ops.rows import box_in
 
 State = dict[str, Tensor]
@@ -77,10 +78,17 @@ class Change:
 
     @classmethod
     def between(cls, before: State, after: State) -> Change:
-        """Found by comparing all pixels."""
+        """Found by comparing all pixels; maps that are kept in layers are taken as they are."""
         size = after["probability"].shape[-2:]
         changed = {name: value for name, value in after.items() if value is not before[name]}
-        large = [name for name, value in changed.items() if value.ndim == 4 and value.shape[-2:] == size]
+        large = [
+            name
+            for name, value in changed.items()
+            if value.ndim == 4
+            and value.shape[-2:] == size
+            and not isinstance(value, Layered)
+            and not isinstance(before[name], Layered)
+        ]
         known: dict[tuple[int, int], Edits] = {}
         edits = {}
         for name in large:

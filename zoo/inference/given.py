@@ -128,7 +128,7 @@ class GivenObjects:
 
     @property
     def extent(self) -> Interactions:
-        """Clicks and boxes, and two clicks at the corners of each positive scribble: what a window has to hold."""
+        """Clicks and boxes, and two clicks in corner pixels of each positive scribble: what a window has to hold."""
         most = max((len(drawn) for drawn in self.drawn), default=0)
         corners = self.marks.points.new_zeros(len(self), 2 * most, 4)
         corners[..., 2] = -1
@@ -136,9 +136,9 @@ class GivenObjects:
             for k, each in enumerate(drawn):
                 pixels = each.raster[0].nonzero()
                 if len(pixels):
-                    low, high = pixels.amin(0).flip(0).tolist(), (pixels.amax(0) + 1).flip(0).tolist()
+                    low, high = pixels.amin(0).flip(0).tolist(), pixels.amax(0).flip(0).tolist()
                     for column, (x, y) in ((2 * k, low), (2 * k + 1, high)):
-                        corners[i, column] = corners.new_tensor([each.x + x, each.y + y, 1, each.turn])
+                        corners[i, column] = corners.new_tensor([each.x + x + 0.5, each.y + y + 0.5, 1, each.turn])
         return replace(self.marks, points=torch.cat([self.marks.points, corners], 1))
 
     def with_box_centres(self) -> GivenObjects:

@@ -34,6 +34,9 @@ def segment_many(
 ) -> list[PaintedObject]:
     """`segment_objects` of a field of any size, tile by tile: the same label image, in a file.
 
+    Where the session works at another resolution than the field's, borders may differ a little: by the part of a pixel
+    at which a tile begins.
+
     A tile is segmented with all around it that its pixels depend on: objects whose windows reach into it, and those
     that lie in these windows. What is in memory is a tile with its surroundings; tiles without objects cost nothing.
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
-from zoo.inference.change import Edit
+from zoo.inference.change import Edit, differing
 from zoo.inference.engine import Change, Engine, State
+from zoo.inference.layered import Layered
 from zoo.interactions import Interactions
 from zoo.ops.components import reconstruct
 from zoo.ops.distance import distance_to
@@ -47,6 +48,7 @@ class MergingEngine(Engine):
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The engine's state, and its probability as the first merged one."""
+        self.engine.progress = self.progress
         return _joined(self.engine.start(image, mask))
 
     def prepare(self, image: Tensor) -> None:
@@ -65,9 +67,10 @@ class MergingEngine(Engine):
             change = Change.between(inner, change.applied(inner))
         said = [interactions.pixels(label) for label in (0, 1)]
         edits = {INNER + name: some for name, some in change.edits.items()}
-        edits["probability"] = tuple(
-            self._merged(edit, state["probability"], said, interactions) for edit in change.edits.get("probability", ())
-        )
+        found = change.edits.get("probability", ())
+        if (layered := change.values.get("probability")) is not None:
+            found = differing(inner["probability"], layered)
+        edits["probability"] = tuple(self._merged(edit, state["probability"], said, interactions) for edit in found)
         return Change({INNER + name: value for name, value in change.values.items()}, edits)
 
     def _merged(self, edit: Edit, before: Tensor, said: list[Tensor], interactions: Interactions) -> Edit:
@@ -89,4 +92,7 @@ class MergingEngine(Engine):
 
 
 def _joined(inner: State) -> State:
-    return {INNER + name: value for name, value in inner.items()} | {"probability": inner["probability"]}
+    probability = inner["probability"]
+    # What is merged changes in boxes, which a map in layers can't.
+    merged = probability.whole() if isinstance(probability, Layered) else probability
+    return {INNER + name: value for name, value in inner.items()} | {"probability": merged}

@@ -78,7 +78,8 @@ class NetworkEngine(Engine):
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The previous mask before the first turn is the first probability too."""
-        previous = self.method.start(image, mask)
+        with in_precision(self.precision, image.device):
+            previous = self.method.start(image, mask)
         size = (image.shape[-2], image.shape[-1])
         state = {"frame": torch.zeros(len(image), 5, dtype=torch.float64, device=image.device)}
         state |= _counts(previous[:, 0] > self.method.threshold)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from zoo.errors import InteractionError
+from zoo.errors import ConfigError, InteractionError
 from zoo.inference.engine import Engine, State, advance
 from zoo.inference.given import GivenObjects
 from zoo.inference.working import PART, WorkingImage
@@ -36,6 +36,9 @@ class OneShot:
         jitters: number of further runs with moved clicks, averaged with the first (NuClick, section III.C).
         jitter: how far these clicks are moved, in pixels, uniformly both ways.
         window: side of the windows when the engine names none.
+
+    Raises:
+        ConfigError: a number is too small.
     """
 
     chunk: int = 64
@@ -43,6 +46,13 @@ class OneShot:
     jitters: int = 0
     jitter: float = 2.0
     window: int = 128
+
+    def __post_init__(self) -> None:
+        if min(self.chunk, self.window) < 1 or min(self.jitters, self.jitter) < 0:
+            raise ConfigError(
+                f"chunk={self.chunk} and window={self.window} must be 1 or more, jitters={self.jitters} and "
+                f"jitter={self.jitter} 0 or more"
+            )
 
     def __call__(
         self,

@@ -18,7 +18,7 @@ from zoo.inference.kept_mask import Before, KeptMask
 from zoo.inference.layered import Layered
 from zoo.inference.remembered import Remembered
 from zoo.inference.resolution import working_frame
-from zoo.interactions import Interaction, Interactions
+from zoo.interactions import Box, Click, Interaction, Interactions, Scribble
 from zoo.ops.frame import Frame
 
 NO_IMAGE = "no image yet; call set_image(image) first"
@@ -35,8 +35,18 @@ def as_images(image: Tensor | Image) -> Tensor:
 def as_tensor(image: Tensor | Image) -> Tensor:
     """(B, 3, H, W) of the same numbers; a copy of an array, which its owner may change."""
     if isinstance(image, Tensor):
+        known = image.dtype == torch.uint8 or image.is_floating_point()
+        if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape[2:] or not known:
+            raise InteractionError(
+                f"images of shape {tuple(image.shape)} and type {image.dtype} were given; (batch, 3, height, width) is "
+                "needed, uint8 or float in 0..1"
+            )
         return image
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+    if not isinstance(image, np.ndarray):
+        raise InteractionError(
+            f"a {type(image).__name__} was given for an image; make an array of it: np.asarray(image)"
+        )
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise InteractionError(
             f"an image of shape {image.shape} and type {image.dtype} was given; (height, width, 3) uint8 is needed"
         )
@@ -134,6 +144,8 @@ class Session:
             InteractionError: not an image, or a mask of another size.
         """
         given = as_tensor(image).to(self.device)
+        if given.is_floating_point() and not _within(given):
+            raise InteractionError("the image holds numbers outside 0..1; give uint8, or divide them by the largest")
         initial = None if mask is None else _as_masks(mask, given)
         frame = None
         if mpp is not None or not self._warned:
@@ -198,7 +210,7 @@ class Session:
         if len(given) == 1 and isinstance(given[0], Interactions):
             new = given[0]
         else:
-            singles = [each for each in given if not isinstance(each, Interactions)]
+            singles = [each for each in given if isinstance(each, (Box, Click, Scribble))]
             if len(singles) != len(given) or len(now.said) != 1:
                 raise InteractionError("give single interactions to one image, or one Interactions to a batch")
             new = Interactions.from_lists([singles], now.said.size, self.device).at(self.turn)
@@ -239,7 +251,13 @@ class Session:
         self._turn = 0
 
     def fresh(self) -> Session:
-        """Another session on this image in which nothing was said, undoable too."""
+        """Another session on this image in which nothing was said, undoable too.
+
+        Raises:
+            InteractionError: something was said, and this session keeps no earlier states.
+        """
+        if self._turn:
+            self._check_undoable()
         now = self._now
         other = copy.copy(self)
         other.undoable, other._history, other._turn = True, [], 0
@@ -298,6 +316,11 @@ class Session:
         return given if self._frame is None else given.through(self._frame)
 
 
+def _within(values: Tensor) -> bool:
+    """Whether all numbers are in 0..1."""
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
 def _before(now: _Now, turns: Sequence[_Turn]) -> _Now:
     """The moment before these turns; state and mask change in place."""
     said, working = now.said, now.working
@@ -319,9 +342,12 @@ def _lent(tensor: Tensor) -> Tensor:
 def _as_masks(mask: Tensor | Image, image: Tensor) -> Tensor:
     """(B, 1, H, W) float32 on the image's device."""
     if isinstance(mask, np.ndarray):
-        mask = torch.from_numpy(mask.astype(np.float32) if mask.dtype.kind == "f" else mask != 0)[None, None]
+        mask = torch.from_numpy(mask.astype(np.float32) if mask.dtype.kind == "f" else mask != 0)
+    if not isinstance(mask, Tensor):
+        raise InteractionError(f"a {type(mask).__name__} was given for a mask; make an array of it: np.asarray(mask)")
+    mask = mask[None, None] if mask.ndim == 2 else mask
     values = mask.float() if mask.is_floating_point() else (mask != 0).float()
-    if not bool(((values >= 0) & (values <= 1)).all()):
+    if not _within(values):
         raise InteractionError(
             "the initial mask holds numbers outside 0..1; give probabilities, or integers (0: outside)"
         )

@@ -81,10 +81,12 @@ class WholeImage(Zoom):
             networks that have learned from one scale.
 
     Raises:
-        ConfigError: `most` is less than `multiple`, or `shrink` less than 1.
+        ConfigError: `most` is less than `multiple`, or `multiple` or `shrink` less than 1.
     """
 
     def __init__(self, multiple: int = 32, most: int | None = MOST, shrink: int = SHRINK) -> None:
+        if multiple < 1:
+            raise ConfigError(f"multiple={multiple} of the sides of what is seen must be 1 or more")
         if most is not None and most < multiple:
             raise ConfigError(f"most={most}: the side of what is seen of a whole image is at least {multiple} px")
         if shrink < 1:
@@ -133,10 +135,16 @@ class InteractionWindow(Zoom):
 
     The window is centred on the bounding box of the first turn's positive interactions, or of boxes where nothing else
     was said. When positive interactions or boxes lie outside it, it is centred on all of them, and scaled down to
-    `side` when their box is larger (NuClick, section III.C, for squiggles).
+    `side` when their box is larger (NuClick, section III.C, for squiggles). Negative clicks count where nothing
+    positive was said.
+
+    Raises:
+        ConfigError: `side` is less than 1.
     """
 
     def __init__(self, side: int = 128) -> None:
+        if side < 1:
+            raise ConfigError(f"side={side} of a window must be 1 pixel or more")
         self.window = side
 
     def __call__(self, interactions: Interactions, probability: Tensor) -> Frame:
@@ -144,7 +152,8 @@ class InteractionWindow(Zoom):
         side = self.window or 0
         points = interactions.points
         positive = points[..., 2] == 1
-        positive = torch.where(positive.any(1, keepdim=True), positive, points[..., 2] >= 0)
+        said = torch.isfinite(positive_bounds(interactions)).all(1, keepdim=True)
+        positive = torch.where(said, positive, points[..., 2] >= 0)
         turn = torch.where(positive, points[..., 3], torch.inf)
         first = positive & (turn == turn.amin(1, keepdim=True)) if turn.shape[1] else positive
         box = self._box(interactions, first)
@@ -180,9 +189,11 @@ class InteractionWindow(Zoom):
 
     @classmethod
     def _box(cls, interactions: Interactions, use: Tensor) -> Tensor:
-        """Bounds (B, 4) x0, y0, x1, y1 of points in `use` and positive strokes; else of boxes; else of the image."""
+        """Bounds (B, 4) x0, y0, x1, y1 of pixels of points in `use` and positive strokes; else of boxes; else all."""
         height, width = interactions.size
-        low, high = _bounds(interactions.points[..., :2].double(), use)
+        pixel = interactions.points[..., :2].double().floor()
+        low, _ = _bounds(pixel, use)
+        _, high = _bounds(pixel + 1, use)
         if interactions.strokes is not None:
             stroke = interactions.strokes[:, 0]
             centres_x = torch.arange(width, device=stroke.device, dtype=torch.float64) + 0.5

@@ -148,6 +148,7 @@ class InteractiveMethod(InteractiveSegmenter, TrainedMethod):
             for turn in range(most):
                 who = (count > turn).nonzero()[:, 0]
                 new = self.user(mask[who], truth.select(who), so_far.select(who), turn)
+                new = new if self.encoder.boxes else new.with_box_centres()
                 so_far = so_far.add(new.spread(who, len(truth)))
                 more = (count > turn + 1).nonzero()[:, 0]
                 if len(more):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zoo.inference.engine import Engine, State
 from zoo.inference.evaluating import evaluating
-from zoo.inference.precision import Precision
+from zoo.inference.precision import Precision, in_precision
 from zoo.inference.zoom import WholeImage
 from zoo.interactions import Interactions
 from zoo.ops.device import layout
@@ -31,7 +31,7 @@ class GuideNet(NetworkedSegmenter):
 
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The network before anybody has said anything."""
-        return GuideEngine(self)
+        return GuideEngine(self, precision)
 
 
 class GuideEngine(Engine):
@@ -40,12 +40,15 @@ class GuideEngine(Engine):
     warmup = 0
     reach = "pixel"
 
-    def __init__(self, method: GuideNet) -> None:
-        self.method, self.mpp = method, method.mpp
+    def __init__(self, method: GuideNet, precision: Precision = "trainer") -> None:
+        self.method, self.mpp, self.precision = method, method.mpp, precision
 
     def start(self, image: Tensor, mask: Tensor | None = None) -> State:
         """The network's probability, unless a mask is given."""
-        return {"probability": self.method.probability(image) if mask is None else mask}
+        if mask is not None:
+            return {"probability": mask}
+        with in_precision(self.precision, image.device):
+            return {"probability": self.method.probability(image)}
 
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """The same state."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from zoo.errors import ConfigError
 from zoo.inference.segmenter import Method
 from zoo.ops.device import layout
 
@@ -20,10 +21,15 @@ class NetworkedSegmenter(nn.Module, Method):
         threshold: probability above which a pixel belongs to the mask.
         mpp: micrometres per pixel that it works at; None: unknown or any.
         training: what the next class takes, where this is the base of one that is trained.
+
+    Raises:
+        ConfigError: a threshold beyond 0..1.
     """
 
     def __init__(self, network: nn.Module, threshold: float = 0.5, mpp: float | None = None, **training: Any) -> None:
         super().__init__(**training)
+        if not 0 < threshold < 1:
+            raise ConfigError(f"threshold={threshold} is of a probability: more than 0 and less than 1, e.g. 0.5")
         self.network = network.to(memory_format=layout(torch.get_default_device()))
         self.threshold = threshold
         self.mpp = mpp

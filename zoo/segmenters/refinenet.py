@@ -73,10 +73,8 @@ class RefineNet(InteractiveSegmenter):
 
     def engine(self, precision: Precision = "trainer") -> Engine:
         """The method as it is used at test time, in tiles where the image is larger than one."""
-        engine = super().engine(precision)
-        if self.merge is not None:
-            engine = MergingEngine(engine, self.merge)
-        return TiledEngine(engine, self.tile, self.overlap)
+        engine = TiledEngine(super().engine(precision), self.tile, self.overlap)
+        return engine if self.merge is None else MergingEngine(engine, self.merge)
 
     def guided(self, image: Tensor) -> Tensor:
         """The guide's probability (B, 1, H, W) of images (B, 3, H, W), on their device."""

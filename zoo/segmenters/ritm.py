@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo.encoders.base import InteractionEncoder
 from zoo.encoders.disk import Disks
+from zoo.errors import ConfigError
 from zoo.interactions import Interactions
 from zoo.ops.components import reconstruct
 from zoo.ops.device import layout
@@ -24,10 +25,18 @@ class RITM(InteractiveSegmenter):
             positive click or stroke, or with the mask before. Where no positive pixel is seen, or none of them is
             above it, everything stays.
         common: see `InteractiveSegmenter`.
+
+    Raises:
+        ConfigError: `connected` beside a refiner.
     """
 
     def __init__(self, network: nn.Module, *, connected: bool = False, **common: Any) -> None:
         super().__init__(network, **common)
+        if connected and self.refiner is not None:
+            raise ConfigError(
+                f"connected and {type(self.refiner).__name__} do not go together: what a refiner finds "
+                "may be in pieces; leave one of them out"
+            )
         self.connected = connected
 
     def default_encoder(self) -> InteractionEncoder:

@@ -25,7 +25,7 @@ class ZoomISEG(RITM):
     def __init__(self, network: nn.Module, *, mask_input: MaskInput = "previous", **common: Any) -> None:
         super().__init__(network, **common)
         self.mask_input = mask_input
-        self.remembers = mask_input != "zeros"
+        self.remembers = mask_input != "zeros" or self.connected
 
     def carry(self, probability: Tensor, previous: Tensor) -> Tensor:
         """The last probability, or the mask of the start."""

@@ -73,6 +73,10 @@ class SimulatedUser(ABC):
 
     gives: Kind = "click"
 
+    def beyond(self, extent: float) -> float:
+        """How far beyond a target's box it may say something, in pixels; `extent` is the box's longer side."""
+        return 0.0
+
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({arguments})"

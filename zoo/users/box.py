@@ -27,6 +27,10 @@ class BoxAround(SimulatedUser):
             raise ConfigError(f"jitter={jitter} must be 0 or more and less than half a box, e.g. 0.1")
         self.jitter = jitter
 
+    def beyond(self, extent: float) -> float:
+        """As far as an edge may be moved."""
+        return self.jitter * extent
+
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """One box a sample; padding where the target has no pixel."""
         target = truth.target[:, 0] if truth.ignore is None else (truth.target & ~truth.ignore)[:, 0]

@@ -28,6 +28,10 @@ class UsersTogether(SimulatedUser):
         """What the first of the users gives that doesn't click; else clicks."""
         return next((user.gives for user in self.users if user.gives != Click.kind), Click.kind)
 
+    def beyond(self, extent: float) -> float:
+        """The widest of all users'."""
+        return max(user.beyond(extent) for user in self.users)
+
 
 class Together(UsersTogether):
     """All users speak in the same turn.

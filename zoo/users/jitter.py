@@ -36,6 +36,10 @@ class Jitter(SimulatedUser):
         """What the user gives."""
         return self.user.gives
 
+    def beyond(self, extent: float) -> float:
+        """Five standard deviations beyond the user's."""
+        return self.user.beyond(extent) + 5 * self.sigma
+
     def __call__(self, prediction: Tensor, truth: Truth, so_far: Interactions, turn: int) -> Interactions:
         """What the user says, moved."""
         new = self.user(prediction, truth, so_far, turn)

@@ -57,23 +57,24 @@ class ClassicalMethod(EvaluatedModule, Engine):
     def step(self, image: Tensor, interactions: Interactions, state: State) -> State:
         """Segment each sample again from all its seeds; without a positive one, and outside the window, it stays."""
         if self.window is None or max(interactions.size) <= self.window:
-            return {"probability": self._segmented(image, interactions, state["probability"])}
-        frame = InteractionWindow(self.window)(interactions, image)
-        before = frame.crop(state["probability"])
-        mask = self._segmented(frame.crop(image), interactions.through(frame), before)
-        return {"probability": frame.paste(mask, state["probability"])}
+            return {"probability": self._segmented(image, interactions, state["probability"])[0]}
+        frame, whole = InteractionWindow(self.window)(interactions, image), state["probability"]
+        mask, which = self._segmented(frame.crop(image), interactions.through(frame), frame.crop(whole))
+        # Pasting may resample: what was not segmented stays as it is.
+        return {"probability": torch.where(which[:, None, None, None], frame.paste(mask, whole), whole)}
 
-    def _segmented(self, image: Tensor, interactions: Interactions, before: Tensor) -> Tensor:
+    def _segmented(self, image: Tensor, interactions: Interactions, before: Tensor) -> tuple[Tensor, Tensor]:
+        """The masks after, and (B,) bool: which samples were segmented."""
         pixels = image.permute(0, 2, 3, 1).cpu().numpy()
         positive, negative = (interactions.pixels(label).cpu().numpy() for label in (1, 0))
         negative &= ~positive
         previous = (before[:, 0] > 0.5).cpu().numpy()
+        which = [bool(p.any() or (self.continues and b.any())) for p, b in zip(positive, previous, strict=True)]
         out = before.clone()
-        for i in range(len(interactions)):
-            if positive[i].any() or (self.continues and previous[i].any()):
-                mask = self.segment(pixels[i], positive[i], negative[i], previous[i])
-                out[i, 0] = torch.from_numpy(mask).to(out)
-        return out
+        for i in np.flatnonzero(which).tolist():
+            mask = self.segment(pixels[i], positive[i], negative[i], previous[i])
+            out[i, 0] = torch.from_numpy(mask).to(out)
+        return out, torch.tensor(which, device=out.device)
 
     def configure_optimizers(self) -> None:
         """There is nothing to train.

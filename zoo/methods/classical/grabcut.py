@@ -22,7 +22,7 @@ class GrabCut(ClassicalMethod):
         radius: how far a seed tells the guess, in pixels.
         iterations: of fitting and cutting.
         seed_radius: seeds are grown to disks of this radius, in pixels.
-        connected: whether to keep only parts that hold a positive seed.
+        connected: whether to keep only parts that hold a positive seed, or without one a part of the previous mask.
         window: side in pixels of the window around a click; None for whole images.
     """
 
@@ -54,7 +54,8 @@ class GrabCut(ClassicalMethod):
         trimap[certain_no], trimap[certain_yes] = cv2.GC_BGD, cv2.GC_FGD
         found = self._cut(image, trimap)
         if self.connected:
-            found = holding(found, positive)
+            asked = positive if positive.any() or previous is None else previous & ~negative
+            found = holding(found, asked)
         return filled(found, negative)
 
     def _cut(self, image: Floats, trimap: NDArray[np.uint8]) -> Mask:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters
 
+from zoo.errors import ConfigError
 from zoo.methods.classical.base import ClassicalMethod, Floats, Mask, Stain, filled, grown, stain_map
 
 
@@ -22,6 +23,9 @@ class RegionGrowing(ClassicalMethod):
         iterations: steps of one pixel.
         seed_radius: the seeds' mean is taken over disks of this radius, in pixels.
         window: side in pixels of the window around a click; None for whole images.
+
+    Raises:
+        ConfigError: no iteration.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class RegionGrowing(ClassicalMethod):
         super().__init__(window)
         self.save_hyperparameters()
         self.stain: Stain = stain
+        if iterations < 1:
+            raise ConfigError(f"iterations={iterations} must be 1 or more steps of one pixel")
         self.sigma, self.tolerance, self.iterations, self.seed_radius = sigma, tolerance, iterations, seed_radius
 
     def segment(self, image: Floats, positive: Mask, negative: Mask, previous: Mask | None = None) -> Mask:
