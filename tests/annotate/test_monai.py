@@ -28,7 +28,8 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("slides")
     (root / "deep").mkdir()
     write_pyramid(root / "deep" / "case 1.a.svs", mosaic(*SLIDE), mpp=0.25, magnification=40)
-    Image.fromarray(photo(*SIZE)).save(root / "plain.png")
+    for name in ("plain.png", "deep/Präparat 1, 50%.png"):
+        Image.fromarray(photo(*SIZE)).save(root / name)
     for name in ("twice.png", "deep/twice.png"):
         Image.fromarray(photo(40, 40)).save(root / name)
     (root / "secret.txt").write_text("secret")
@@ -113,7 +114,18 @@ def test_images_are_found_by_their_names(client, folder, image):
     assert client.get(address).content == path.read_bytes()
 
 
-@pytest.mark.parametrize("image", ["gone", "twice", "secret", "secret.txt", "../secret", "/etc/passwd", "", "deep"])
+@pytest.mark.parametrize("image", ["Präparat 1, 50%", "deep/Präparat 1, 50%.png"])
+def test_names_that_were_encoded_twice_are_found(client, folder, image):
+    """QuPath takes the name out of an address, where it is encoded, and encodes it."""
+    for name in (image, quote(image, safe="")):
+        address = f"/datastore/image?image={quote(name, safe='')}"
+        assert client.head(address).status_code == 200
+        assert client.get(address).content == (folder / "deep" / "Präparat 1, 50%.png").read_bytes()
+        assert polygons(infer(client, "rings", name, wsi([(70, 80)])))
+
+
+@pytest.mark.parametrize("image", ["gone", "twice", "secret", "secret.txt", "../secret", "/etc/passwd", "", "deep",
+                                   "%2e%2e%2fsecret", "..%2fsecret.txt", "%2fetc%2fpasswd", "%00", "%ff", "%"])  # fmt: skip
 def test_other_images_are_not_there(client, image):
     """The client then sends the pixels itself."""
     assert client.head(f"/datastore/image?image={quote(image)}").status_code == 404

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import numpy as np
 from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
@@ -180,17 +181,20 @@ def _class(about: About) -> tuple[str, str]:
 def _found(here: Prompts, name: str) -> tuple[Pictures, str]:
     """Where the image of a name lies: its path below the root, or its file's name, with or without its ending.
 
+    QuPath's extension encodes names twice: `My Slide` arrives as `My%20Slide`.
+
     Raises:
         RefusedError: there is none, or more than one.
     """
     if here.pictures is None:
         raise RefusedError(404, f"no image {name!r} here: the server was started without a folder; zoo serve FOLDER")
     root = here.pictures.root
+    names = {name, unquote(name)}
     try:
         root.file(name)
         return here.pictures, name
     except RefusedError:
-        found = [path for path in _paths(root) if name in (PurePosixPath(path).stem, PurePosixPath(path).name)]
+        found = [path for path in _paths(root) if names & {path, PurePosixPath(path).stem, PurePosixPath(path).name}]
     if len(found) != 1:
         many = f"{len(found)} images are called {name!r}; name it by its path" if found else f"there is no {name!r}"
         raise RefusedError(404, f"{many}; GET /api/images lists those there are")
