@@ -25,7 +25,7 @@ from zoo.annotate.root import Root
 from zoo.annotate.routes import exports, images, objects
 from zoo.annotate.service import Service
 from zoo.annotate.trust import Scope, Trust
-from zoo.errors import ZooError
+from zoo.errors import NotRgbError, ZooError
 
 PAGE = Path(__file__).parent / "page"
 SWEEP = 30.0
@@ -144,10 +144,14 @@ async def _sweep(objects: AnnotatedObjects) -> None:
         await asyncio.to_thread(objects.sweep)
 
 
+_AS_RGB = "only 8-bit RGB is shown here: save the picture as that (ImageJ: Image > Type > RGB Color) and open the copy"
+
+
 def _refused(request: Request, error: Exception) -> JSONResponse:
     """An error that a person can mend, as 4xx."""
     status = error.status if isinstance(error, RefusedError) else 422
-    return _said(_readable(str(error), request), status)
+    sentence = f"{error.wrong}; {_AS_RGB}" if isinstance(error, NotRgbError) else str(error)
+    return _said(_readable(sentence, request), status)
 
 
 def _malformed(request: Request, error: Exception) -> JSONResponse:
