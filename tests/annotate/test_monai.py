@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.outlines import check_valid
-from tests.helpers.protocols import client_of, file, iou, models, photo, raster, ring, sentence
+from tests.helpers.protocols import Rings, client_of, file, iou, models, photo, raster, ring, sentence
 from tests.helpers.slides import mosaic, write_pyramid
 from zoo.annotate.grid import PixelGrid
 from zoo.annotate.protocols.asap import rings_of
@@ -125,7 +125,7 @@ def test_names_that_were_encoded_twice_are_found(client, folder, image):
 
 
 @pytest.mark.parametrize("image", ["gone", "twice", "secret", "secret.txt", "../secret", "/etc/passwd", "", "deep",
-                                   "%2e%2e%2fsecret", "..%2fsecret.txt", "%2fetc%2fpasswd", "%00", "%ff", "%"])  # fmt: skip
+                                   "%2e%2e%2fsecret", "..%2fsecret.txt", "%2fetc%2fpasswd", "%00", "%ff"])  # fmt: skip
 def test_other_images_are_not_there(client, image):
     """The client then sends the pixels itself."""
     assert client.head(f"/datastore/image?image={quote(image)}").status_code == 404
@@ -167,6 +167,17 @@ def test_a_picture_that_is_sent_along(client):
     assert count.max() == 1
     assert iou(count > 0, expected) > 0.98
     assert len(found) == 4  # each ring in two halves
+
+
+@pytest.mark.parametrize("name", ["/models/mine", "hf://lab/mine", "lab/mine", "C:\\models\\mine"])
+def test_a_checkpoint_of_any_name_is_asked(folder, name, tmp_path):
+    """The one that the server was started with is announced as it was given."""
+    with client_of(folder, models(**{name: Rings()}), save=tmp_path / "a.sqlite") as client:
+        assert name in client.get("/info/").json()["models"]
+        for slashes in ("", "/"):
+            model, body = quote(name, safe="") + slashes, wsi([(45, 60)])
+            assert polygons(infer(client, model, "plain", body))
+            assert polygons(infer_sent(client, model, file(photo(*SIZE)), body))
 
 
 def test_small_parts_are_left_out(client):
