@@ -12,7 +12,8 @@ from tests.helpers.outlines import check_valid
 from tests.helpers.protocols import Rings, client_of, file, iou, models, photo, raster, ring, sentence
 from tests.helpers.slides import mosaic, write_pyramid
 from zoo.annotate.grid import PixelGrid
-from zoo.annotate.protocols.asap import rings_of
+from zoo.annotate.models import Models
+from zoo.annotate.protocols.asap import asap, rings_of
 
 SIZE = (150, 200)
 SLIDE = (1200, 900)
@@ -180,6 +181,11 @@ def test_a_checkpoint_of_any_name_is_asked(folder, name, tmp_path):
             assert polygons(infer_sent(client, model, file(photo(*SIZE)), body))
 
 
+def test_a_checkpoints_folder_is_announced_without_the_slash_behind_it(index):
+    fine = str(index.parent / "fine")
+    assert Models(f"{fine}/", index=[]).default == fine
+
+
 def test_small_parts_are_left_out(client):
     content = file(photo(*SIZE))
     assert polygons(infer_sent(client, "rings", content, wsi([(70, 80)], min_poly_area=4500)))
@@ -272,3 +278,14 @@ def test_an_object_with_holes_is_cut_into_parts_without():
     for each in found:
         check_valid([[[*each, each[0]]]])
     assert rings_of(mask & False, PixelGrid((0.0, 0.0), 1.0, mask.shape, None)) == []
+
+
+@pytest.mark.parametrize("start", [0.0, 100_000.0, 1_234_567.0])
+def test_parts_of_pixels_are_kept_wherever_they_lie(start):
+    mask = np.zeros((9, 9), bool)
+    mask[2:7, 2:7] = True
+    grid = PixelGrid((start, start), 1.5, mask.shape, None)
+    root = ElementTree.fromstring(asap([(mask, grid)], "a", "#ffffff", "m"))
+    written = [[float(each.get(axis)) for axis in "XY"] for each in root.iter("Coordinate")]
+    assert [written] == rings_of(mask, grid)
+    assert any(x % 1 for x, _ in written)

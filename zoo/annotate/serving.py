@@ -44,8 +44,8 @@ class Lenient:
     """Middleware that reads addresses as people enter them: with or without slashes at the end.
 
     Clients put paths behind what was entered, and follow no redirects: from `http://localhost:8000/sam` comes
-    `/samweights/`, and from `http://localhost:8000/` comes `//info/`. Those within are left as they are: checkpoints may
-    be called `/models/mine` or `hf://lab/mine`.
+    `/samweights/`, and from `http://localhost:8000/` comes `//info/`. Those within stay: a checkpoint may be called
+    `/models/mine` or `hf://lab/mine`.
     """
 
     def __init__(self, app: App) -> None:
