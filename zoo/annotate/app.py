@@ -20,11 +20,12 @@ from zoo.annotate.journal import Journal
 from zoo.annotate.models import Models
 from zoo.annotate.objects import IDLE, AnnotatedObjects
 from zoo.annotate.pictures import Pictures
+from zoo.annotate.ranges import telling
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.annotate.routes import exports, images, objects
 from zoo.annotate.service import Service
-from zoo.annotate.trust import Scope, Trust
+from zoo.annotate.trust import Receive, Scope, Send, Trust
 from zoo.errors import NotRgbError, ZooError
 
 PAGE = Path(__file__).parent / "page"
@@ -119,6 +120,10 @@ def bare(title: str, models: Models, within: AbstractAsyncContextManager[None] |
 
 class PageFiles(StaticFiles):
     """The page's files. Browsers keep them, and ask each time whether they changed: after an upgrade all are new."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await super().__call__(scope, receive, telling(send))
 
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200

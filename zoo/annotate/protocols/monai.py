@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 import numpy as np
 from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
-from fastapi.responses import FileResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 from scipy import ndimage
@@ -23,6 +22,7 @@ from zoo.annotate.protocols.asap import asap
 from zoo.annotate.protocols.prompts import Asked, Prompts, RegionSource, sent
 from zoo.annotate.protocols.sent import picture
 from zoo.annotate.protocols.told import told
+from zoo.annotate.ranges import PartlyFile
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.annotate.shapes import Mask
@@ -95,10 +95,10 @@ def info(here: Asked) -> dict[str, Any]:
 
 @router.head("/datastore/image", operation_id="has_image")
 @router.get("/datastore/image", operation_id="image")
-def image(here: Asked, name: ImageId) -> FileResponse:
+def image(here: Asked, name: ImageId) -> PartlyFile:
     """The file of an image; of HEAD only whether there is one."""
     pictures, found = _found(here, name)
-    return FileResponse(pictures.root.file(found), media_type="application/octet-stream")
+    return PartlyFile(pictures.root.file(found), media_type="application/octet-stream")
 
 
 @router.post("/infer/wsi/{model:path}")
