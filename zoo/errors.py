@@ -9,6 +9,19 @@ class DataError(ZooError):
     """A file or folder can't be used as data."""
 
 
+class NotRgbError(DataError):
+    """A picture that can be seen only once somebody says what of it is red, green and blue.
+
+    Args:
+        wrong: what it is.
+        options: of the command line that would help.
+    """
+
+    def __init__(self, wrong: str, options: str) -> None:
+        super().__init__(f"{wrong}; {options}")
+        self.wrong = wrong
+
+
 class StoreError(DataError):
     """An HDF5 store is missing, truncated or breaks the schema."""
 

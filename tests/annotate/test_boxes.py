@@ -1,10 +1,12 @@
 """A box around an object, told to methods of clicks: in a session as in the viewers' protocols."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.annotator import begin, click, client_of, done, mask_of, models_of, said
+from tests.helpers.annotator import begin, click, client_of, done, mask_of, models_of, refused, said
 from tests.helpers.protocols import base64_of, file, photo, raster, ring
 from tests.helpers.protocols import client_of as server_of
 from tests.helpers.protocols import models as rings
@@ -105,3 +107,35 @@ def test_boxes_around_nuclei_are_as_good_as_clicks(tmp_path):
     print(f"\nmean IoU of {NUCLEI} nuclei: {by_box:.3f} by a box, {by_click:.3f} by a click")
     assert by_box >= by_click
     assert by_box > 0.7
+
+
+@pytest.fixture(scope="module")
+def uneven(models, tmp_path_factory):
+    """Of an image that is 50.5 x 45.5 pixels as `whole` sees it."""
+    folder = tmp_path_factory.mktemp("uneven")
+    Image.fromarray(photo(91, 101)).save(folder / "a.png", dpi=(101_600, 101_600))
+    with client_of(folder, models, save=folder / "a.sqlite") as client:
+        yield client
+
+
+LINE = {"type": "scribble", "points": [[60, 60], [101, 91]], "positive": True, "width": 5}
+
+
+@pytest.mark.parametrize("said_there", [boxed(60, 60, 101, 91), click(100.9, 90.9), click(101, 20), LINE])
+def test_all_of_an_image_can_be_told_of(uneven, said_there):
+    made = begin(uneven, said_there)
+    assert made["size"] == [45, 50]
+    assert mask_of(uneven, made["id"]).any()
+    assert {key: made["interactions"][0][key] for key in said_there} == said_there
+    after = said(uneven, made["id"], said_there)
+    assert after["undo"] == 2
+    refused(uneven.post("/api/objects", json={"image": "a.png", "interactions": [click(102.5, 20)]}), 422, "outside")
+
+
+def test_what_was_said_at_the_edge_is_stored(uneven, tmp_path):
+    begin(uneven, boxed(60, 60, 101, 91))
+    (tmp_path / "a.h5").write_bytes(uneven.get("/api/export?image=a.png&format=store").content)
+    store = Store(tmp_path / "a.h5")
+    (group,) = store.groups
+    stored = [each for one in json.loads(store.interactions(group.name))["objects"] for each in one["interactions"]]
+    assert boxed(30, 30, 50, 45) | {"turn": 0} in stored

@@ -74,6 +74,41 @@ def rastered(geometry):
     return raster(geometry, (1200, 1500))
 
 
+def feature(geometry, **properties):
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+@pytest.mark.parametrize(
+    ("classification", "name"),
+    [
+        ({"name": None}, None),
+        ({"name": None, "names": ["Tumor", "Positive"]}, "Tumor: Positive"),
+        ({"name": "Tumor: Positive", "names": []}, "Tumor: Positive"),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_what_has_no_class_comes_in_without(client, classification, name):
+    sent = {"image": "a.png", "geojson": feature(PLAIN, classification=classification)}
+    assert done(client.post("/api/import", json=sent))["objects"][0]["class"] == name
+    other = done(client.post("/api/import", json=sent | {"class": "Gland"}))["objects"][0]
+    assert other["class"] == (name or "Gland")
+
+
+@pytest.mark.parametrize("wrapped", [feature, lambda geometry: geometry, lambda geometry: [feature(geometry)]])
+def test_a_collection_of_geometries_comes_in(client, wrapped):
+    both = {"type": "GeometryCollection", "geometries": [PLAIN, {"type": "Point", "coordinates": [1, 1]}, WITH_HOLE]}
+    objects = done(client.post("/api/import", json={"image": "a.png", "geojson": wrapped(both)}))["objects"]
+    assert [each["area"] for each in objects] == [80 * 50, 40 * 40 - 10 * 10 + 20 * 25]
+
+
+def test_of_many_it_is_said_which_one_lies_outside(client):
+    away = {"type": "Polygon", "coordinates": [[[900, 900], [950, 900], [950, 950]]]}
+    sent = {"type": "FeatureCollection", "features": [feature(PLAIN), feature(None), feature(away), feature(PLAIN)]}
+    refused(client.post("/api/import", json={"image": "a.png", "geojson": sent}), 422, "object 3", "200 x 200")
+    assert done(client.get("/api/objects", params={"image": "a.png"}))["objects"] == []
+
+
 def test_outlines_come_back_as_fine_as_they_were(client, tmp_path):
     """Their checkpoint sees every second pixel of the slide."""
     cross = [[300, 300], [340, 330], [340, 300], [300, 330], [300, 300]]  # is valid once it is two triangles

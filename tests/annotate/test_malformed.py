@@ -109,6 +109,21 @@ def test_a_resolution_far_from_the_checkpoints_takes_no_more_memory(viewers, mpp
         assert asked.status_code in (200, 422), asked.text
 
 
+RANGES = [("bytes=abc", 400), ("bytes=-", 400), ("bytes", 400), ("items=0-3", 400), ("bytes=5-2", 400),
+          ("bytes=99999999-", 416), ("bytes=0-3", 206), ("bytes=-4", 206), ("bytes=0-1,4-5", 206)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "status"), RANGES)
+def test_a_part_of_a_file_that_there_is_not(shared, viewers, asked, status):
+    for client, path in ((shared, "/style.css"), (viewers, "/datastore/image?image=a")):
+        answer = client.get(path, headers={"range": asked})
+        assert answer.status_code == status
+        if status != 206:
+            assert "Range" in sentence(answer, status)
+            size = len(client.get(path).content)
+            assert answer.headers.get("content-range") == (f"bytes */{size}" if status == 416 else None)
+
+
 def test_all_that_was_refused_did_no_harm(shared, viewers):
     assert done(shared.get("/api/about"))["version"]
     assert viewers.get("/info").status_code == 200

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from tests.helpers.outlines import check_valid
-from tests.helpers.protocols import client_of, file, iou, models, photo, raster, ring, sentence
+from tests.helpers.protocols import Rings, client_of, file, iou, models, photo, raster, ring, sentence
 from tests.helpers.slides import mosaic, write_pyramid
 from zoo.annotate.grid import PixelGrid
-from zoo.annotate.protocols.asap import rings_of
+from zoo.annotate.models import Models
+from zoo.annotate.protocols.asap import asap, rings_of
 
 SIZE = (150, 200)
 SLIDE = (1200, 900)
@@ -28,7 +29,8 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("slides")
     (root / "deep").mkdir()
     write_pyramid(root / "deep" / "case 1.a.svs", mosaic(*SLIDE), mpp=0.25, magnification=40)
-    Image.fromarray(photo(*SIZE)).save(root / "plain.png")
+    for name in ("plain.png", "deep/Präparat 1, 50%.png"):
+        Image.fromarray(photo(*SIZE)).save(root / name)
     for name in ("twice.png", "deep/twice.png"):
         Image.fromarray(photo(40, 40)).save(root / name)
     (root / "secret.txt").write_text("secret")
@@ -113,7 +115,18 @@ def test_images_are_found_by_their_names(client, folder, image):
     assert client.get(address).content == path.read_bytes()
 
 
-@pytest.mark.parametrize("image", ["gone", "twice", "secret", "secret.txt", "../secret", "/etc/passwd", "", "deep"])
+@pytest.mark.parametrize("image", ["Präparat 1, 50%", "deep/Präparat 1, 50%.png"])
+def test_names_that_were_encoded_twice_are_found(client, folder, image):
+    """QuPath takes the name out of an address, where it is encoded, and encodes it."""
+    for name in (image, quote(image, safe="")):
+        address = f"/datastore/image?image={quote(name, safe='')}"
+        assert client.head(address).status_code == 200
+        assert client.get(address).content == (folder / "deep" / "Präparat 1, 50%.png").read_bytes()
+        assert polygons(infer(client, "rings", name, wsi([(70, 80)])))
+
+
+@pytest.mark.parametrize("image", ["gone", "twice", "secret", "secret.txt", "../secret", "/etc/passwd", "", "deep",
+                                   "%2e%2e%2fsecret", "..%2fsecret.txt", "%2fetc%2fpasswd", "%00", "%ff"])  # fmt: skip
 def test_other_images_are_not_there(client, image):
     """The client then sends the pixels itself."""
     assert client.head(f"/datastore/image?image={quote(image)}").status_code == 404
@@ -155,6 +168,22 @@ def test_a_picture_that_is_sent_along(client):
     assert count.max() == 1
     assert iou(count > 0, expected) > 0.98
     assert len(found) == 4  # each ring in two halves
+
+
+@pytest.mark.parametrize("name", ["/models/mine", "hf://lab/mine", "lab/mine", "C:\\models\\mine"])
+def test_a_checkpoint_of_any_name_is_asked(folder, name, tmp_path):
+    """The one that the server was started with is announced as it was given."""
+    with client_of(folder, models(**{name: Rings()}), save=tmp_path / "a.sqlite") as client:
+        assert name in client.get("/info/").json()["models"]
+        for slashes in ("", "/"):
+            model, body = quote(name, safe="") + slashes, wsi([(45, 60)])
+            assert polygons(infer(client, model, "plain", body))
+            assert polygons(infer_sent(client, model, file(photo(*SIZE)), body))
+
+
+def test_a_checkpoints_folder_is_announced_without_the_slash_behind_it(index):
+    fine = str(index.parent / "fine")
+    assert Models(f"{fine}/", index=[]).default == fine
 
 
 def test_small_parts_are_left_out(client):
@@ -249,3 +278,14 @@ def test_an_object_with_holes_is_cut_into_parts_without():
     for each in found:
         check_valid([[[*each, each[0]]]])
     assert rings_of(mask & False, PixelGrid((0.0, 0.0), 1.0, mask.shape, None)) == []
+
+
+@pytest.mark.parametrize("start", [0.0, 100_000.0, 1_234_567.0])
+def test_parts_of_pixels_are_kept_wherever_they_lie(start):
+    mask = np.zeros((9, 9), bool)
+    mask[2:7, 2:7] = True
+    grid = PixelGrid((start, start), 1.5, mask.shape, None)
+    root = ElementTree.fromstring(asap([(mask, grid)], "a", "#ffffff", "m"))
+    written = [[float(each.get(axis)) for axis in "XY"] for each in root.iter("Coordinate")]
+    assert [written] == rings_of(mask, grid)
+    assert any(x % 1 for x, _ in written)

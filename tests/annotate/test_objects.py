@@ -139,6 +139,25 @@ def test_the_threshold_makes_the_mask_smaller_and_larger(shared):
     refused(shared.patch(f"/api/objects/{made['id']}", json={"threshold": 1.5}), 422, "threshold")
 
 
+@pytest.mark.parametrize("add", [True, False])
+def test_an_edit_leaves_the_chosen_threshold(shared, add):
+    made = begin(shared, FIRST)
+    object_ = f"/api/objects/{made['id']}"
+    drawn = np.zeros((200, 200), bool)
+    drawn[10:30, 10:30] = True
+    at = {}
+    for each in (0.2, 0.8):
+        done(shared.patch(object_, json={"threshold": each}))
+        at[each] = mask_of(shared, made["id"])
+    assert (at[0.2] != at[0.8])[~drawn].any()
+    done(shared.post(f"{object_}/edit", json={"polygon": SQUARE, "add": add}))
+    for each in (0.8, 0.2, 0.8):  # also one that is chosen later
+        done(shared.patch(object_, json={"threshold": each}))
+        np.testing.assert_array_equal(mask_of(shared, made["id"]), np.where(drawn, add, at[each]))
+    done(shared.post(f"{object_}/undo"))
+    np.testing.assert_array_equal(mask_of(shared, made["id"]), at[0.8])
+
+
 def test_another_class_and_another_checkpoint(shared):
     made = begin(shared, click(500, 400), click(520, 410, False), image="slide.svs", region=[400, 300, 200, 160])
     changed = done(shared.patch(f"/api/objects/{made['id']}", json={"class": "Tumor"}))

@@ -1,15 +1,20 @@
 """Only what lies below the root can be seen."""
 
+import json
 import os
 from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
-from tests.helpers.annotator import client_of, done
+from tests.helpers.annotator import begin, client_of, done
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.errors import DataError
+
+ODD = ["é ü.png", "a%2e.png", "100%.png", "a+b&c=d.png", "#1.png", "q?.png", "S24:1234.png", "S:1.png",
+       "back\\slash.png", "Screenshot 3.04\u202fPM.png", "nbsp\u00a0x.png", "zwnj\u200cx.png"]  # fmt: skip
+"""Names of images, which a person may have."""
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +26,8 @@ def place(tmp_path_factory):
     (root / ".hidden").mkdir()
     (folder / "beside").mkdir()
     picture = Image.new("RGB", (40, 30), "red")
-    odd = ["é ü.png", "a%2e.png", "100%.png", "a+b&c=d.png", "#1.png", "q?.png"]
     for path in (root / "a.png", root / "in ner" / "b.png", root / ".hidden" / "c.png", root / ".d.png",
-                 folder / "secret.png", folder / "beside" / "e.png", *(root / name for name in odd)):  # fmt: skip
+                 folder / "secret.png", folder / "beside" / "e.png", *(root / name for name in ODD)):  # fmt: skip
         picture.save(path, format="PNG")
     (root / "out.png").symlink_to(folder / "secret.png")
     (root / "relative.png").symlink_to("../secret.png")
@@ -88,7 +92,7 @@ def test_nothing_leads_out(inside, name):
     for path in ("/api/image", "/api/tile/0/0_0.jpg", "/api/thumbnail", "/api/objects", "/api/revision"):
         answer = inside.get(path, params={"image": name})
         assert answer.status_code in (404, 422), (path, answer.text)
-        assert "secret" not in answer.text.replace(name, "")
+        assert "secret" not in answer.text.replace(name, "").replace(json.dumps(repr(name))[1:-1], "")
     assert inside.post("/api/objects", json={"image": name}).status_code in (404, 422)
     assert inside.get("/api/export", params={"image": name, "format": "png"}).status_code in (404, 422)
     if name != "in ner":
@@ -114,18 +118,37 @@ def test_the_pages_files_are_no_way_out_either(inside, path):
     assert b"root:" not in answer.content
 
 
-@pytest.mark.parametrize("name", ["é ü.png", "a%2e.png", "100%.png", "a+b&c=d.png", "#1.png", "q?.png", "in ner/b.png",
-                                  "within.png"])  # fmt: skip
+@pytest.mark.parametrize("name", [*ODD, "in ner/b.png", "within.png"])
 def test_odd_names_are_found(inside, name):
     found = done(inside.get(f"/api/image?image={quote(name, safe='')}"))
     assert (found["image"], found["width"], found["height"]) == (name, 40, 30)
+    done(inside.get(f"/api/export?format=geojson&image={quote(name, safe='')}"))
+    assert begin(inside, image=name)["image"] == name
+
+
+@pytest.mark.parametrize("name", ["back\\slash.png", "S:1.png", "in ner\\b.png", "a.png:stream"])
+def test_windows_leads_nowhere_else(place, monkeypatch, name):
+    """There these are other folders, drives and streams of a file."""
+    monkeypatch.setattr("zoo.annotate.root.ELSEWHERE", "\\:")
+    with pytest.raises(RefusedError, match="below the root"):
+        Root(place).file(name)
+
+
+def test_names_that_are_no_text_are_left_out(tmp_path, place):
+    for name in (b"line\n.png", b"bell\x07.png", b"c1\xc2\x85.png", b"latin\xe9.png"):
+        (tmp_path / os.fsdecode(name)).write_bytes((place / "a.png").read_bytes())
+    root = Root(tmp_path)
+    assert root.entries() == []
+    for path in tmp_path.iterdir():
+        with pytest.raises(RefusedError, match="below the root"):
+            root.file(path.name)
 
 
 def test_the_list_shows_what_can_be_opened(inside):
     entries = done(inside.get("/api/images"))["entries"]
     assert [each["name"] for each in entries if each["kind"] == "folder"] == ["in ner"]
     images = [each["path"] for each in entries if each["kind"] == "image"]
-    assert set(images) == {"a.png", "within.png", "é ü.png", "a%2e.png", "100%.png", "a+b&c=d.png", "#1.png", "q?.png"}
+    assert set(images) == {"a.png", "within.png", *ODD}
     assert [each["path"] for each in done(inside.get("/api/images?folder=in ner"))["entries"]] == ["in ner/b.png"]
 
 

@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
+import tifffile
 from starlette.testclient import TestClient
 
-from tests.helpers.annotator import ADDRESS, done, refused
+from tests.helpers.annotator import ADDRESS, client_of, done, refused
 from zoo.annotate.app import create_app
 from zoo.annotate.trust import MOST_BYTES, token_for
 from zoo.cli import main
@@ -88,10 +90,39 @@ def test_over_a_network_a_token_is_needed(guarded):
     done(guarded.get("/api/about", headers={"authorization": f"Bearer {TOKEN}"}))
     welcome = guarded.get(f"/?token={TOKEN}")
     assert (welcome.status_code, welcome.headers["location"]) == (303, "/")
-    for word in ("HttpOnly", "SameSite=Strict"):
+    for word in ("HttpOnly", "SameSite=Lax"):
         assert word in welcome.headers["set-cookie"]
     done(guarded.get("/api/about"))  # the client keeps the cookie
     refused(guarded.get("/api/about", headers={"origin": "http://evil.example"}), 403)
+
+
+@pytest.mark.parametrize("before", ['prefs={"a":1}', "x=a b", "a[b]=1", "name=Jürgen", "flag", "=", 'u="2|1:0', ""])
+def test_cookies_of_others_are_passed_over(guarded, before):
+    for line in (f"{before}; isegzoo-8017={TOKEN}", f"isegzoo-8017={TOKEN};{before}"):
+        done(guarded.get("/api/about", headers={"cookie": line.encode("latin-1")}))
+    refused(guarded.get("/api/about", headers={"cookie": f"{before}; isegzoo-8017=x".encode("latin-1")}), 401)
+
+
+def test_each_server_of_a_host_has_a_cookie_of_its_own(guarded):
+    def name(host):
+        set_ = guarded.get(f"/?token={TOKEN}", headers={"host": host}).headers["set-cookie"]
+        guarded.cookies.clear()
+        return set_.partition("=")[0]
+
+    hosts = ("lab.example:8017", "lab.example:8018", "lab.example", "[::1]:8017")
+    assert [name(host) for host in hosts] == ["isegzoo-8017", "isegzoo-8018", "isegzoo", "isegzoo-8017"]
+    for cookie, status in (("isegzoo-8018", 401), ("isegzoo", 401), ("isegzoo-8017", 200)):
+        assert guarded.get("/api/about", headers={"cookie": f"{cookie}={TOKEN}"}).status_code == status
+
+
+def test_a_link_of_another_site_leads_to_the_page_alone(guarded):
+    """The cookie goes along; the rest is for Origin and what browsers say of the site."""
+    known = {"cookie": f"isegzoo-8017={TOKEN}", "sec-fetch-site": "cross-site"}
+    assert guarded.get("/", headers=known).status_code == 200
+    for site in ("cross-site", "same-site"):
+        refused(guarded.get("/api/about", headers=known | {"sec-fetch-site": site}), 403, "site")
+    del known["sec-fetch-site"]
+    refused(guarded.post("/api/objects", json={}, headers=known | {"origin": "http://evil.example"}), 403, "origin")
 
 
 def test_a_token_is_made_where_one_is_needed():
@@ -172,6 +203,22 @@ def test_a_damaged_image_is_told_and_the_server_lives_on(originals, models, tmp_
             refused(client.get("/api/tile/0/0_0.jpg", params={"image": name}), 422)
             refused(client.post("/api/objects", json={"image": name}), 422)
         done(client.get("/api/about"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "words"),
+    [
+        ((40, 40), np.uint16, "uint16"),
+        ((40, 40, 3), np.float32, "float32"),
+        ((2, 40, 40, 3), np.uint8, "2 pages"),
+        ((5, 40, 40), np.uint8, "5 pages"),
+    ],
+)
+def test_of_a_picture_that_is_not_rgb_it_is_said_what_helps_here(originals, models, tmp_path, shape, kind, words):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros(shape, kind), photometric="rgb" if shape[-1] == 3 else "minisblack")
+    with client_of(tmp_path, models) as client:
+        sentence = refused(client.get("/api/image", params={"image": "a.tif"}), 422, words, "8-bit RGB")
+        assert "--" not in sentence  # `zoo annotate` has no such options
 
 
 def test_large_regions_are_refused(shared, monkeypatch):

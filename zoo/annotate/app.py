@@ -20,12 +20,13 @@ from zoo.annotate.journal import Journal
 from zoo.annotate.models import Models
 from zoo.annotate.objects import IDLE, AnnotatedObjects
 from zoo.annotate.pictures import Pictures
+from zoo.annotate.ranges import telling
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.annotate.routes import exports, images, objects
 from zoo.annotate.service import Service
-from zoo.annotate.trust import Scope, Trust
-from zoo.errors import ZooError
+from zoo.annotate.trust import Receive, Scope, Send, Trust
+from zoo.errors import NotRgbError, ZooError
 
 PAGE = Path(__file__).parent / "page"
 SWEEP = 30.0
@@ -120,6 +121,10 @@ def bare(title: str, models: Models, within: AbstractAsyncContextManager[None] |
 class PageFiles(StaticFiles):
     """The page's files. Browsers keep them, and ask each time whether they changed: after an upgrade all are new."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await super().__call__(scope, receive, telling(send))
+
     def file_response(
         self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
@@ -144,10 +149,14 @@ async def _sweep(objects: AnnotatedObjects) -> None:
         await asyncio.to_thread(objects.sweep)
 
 
+_AS_RGB = "only 8-bit RGB is shown here: save the picture as that (ImageJ: Image > Type > RGB Color) and open the copy"
+
+
 def _refused(request: Request, error: Exception) -> JSONResponse:
     """An error that a person can mend, as 4xx."""
     status = error.status if isinstance(error, RefusedError) else 422
-    return _said(_readable(str(error), request), status)
+    sentence = f"{error.wrong}; {_AS_RGB}" if isinstance(error, NotRgbError) else str(error)
+    return _said(_readable(sentence, request), status)
 
 
 def _malformed(request: Request, error: Exception) -> JSONResponse:

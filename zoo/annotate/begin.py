@@ -47,10 +47,17 @@ def imported(here: Service, body: Import) -> list[Answer]:
     """Begin an object of each polygon; no model looks at them until somebody corrects one."""
     about = here.pictures.about(body.image)
     new = []
-    for geometry, name in features(body.geojson):
+    for number, geometry, name in features(body.geojson):
         made = _made(here, body) | {"start": geometry, "fit": True}
         made |= {"class": name or body.class_, "region": _around(here, made, about.mpp or body.mpp, geometry)}
-        grid = _grid(here, made)
+        try:
+            grid = _grid(here, made)
+        except RefusedError as error:
+            raise RefusedError(
+                error.status,
+                f"object {number} lies outside the image of {about.width} x {about.height} pixels; leave it out, or "
+                "import it into the image that it was drawn in",
+            ) from None
         new.append(New(made | {"grid": grid.as_json()}, (), mask_of(geometry, grid)))
     if not new:
         raise RefusedError(422, "there is no polygon in it; export objects with an area, as a FeatureCollection")

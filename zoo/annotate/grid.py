@@ -65,6 +65,8 @@ class PixelGrid:
     def within(self, given: Interaction) -> Interaction:
         """An interaction of the image as one of the grid's pixels.
 
+        An image seldom is a whole number of them: what lies less than one behind the last belongs to the last.
+
         Raises:
             RefusedError: it lies outside.
         """
@@ -74,7 +76,7 @@ class PixelGrid:
         places += here.points if isinstance(here, Scribble) else []
         places += [(here.x0, here.y0), (here.x1, here.y1)] if isinstance(here, Box) else []
         for x, y in places:
-            if not (-EDGE <= x <= width + EDGE and -EDGE <= y <= height + EDGE):
+            if not (-EDGE <= x < width + 1 and -EDGE <= y < height + 1):
                 u, v = (start + each * self.downsample for start, each in zip(self.origin, (x, y), strict=True))
                 x0, y0, w, h = self.region
                 raise RefusedError(
@@ -134,7 +136,7 @@ def _downsample(mpp: float | None, wanted: float | None) -> float:
 
 
 def _clamped(each: Interaction, width: int, height: int) -> Interaction:
-    """Without what rounding may have put outside."""
+    """Without what lies a little outside."""
 
     def inside(x: float, y: float) -> tuple[float, float]:
         return min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))

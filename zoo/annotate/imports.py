@@ -13,8 +13,10 @@ DEEPEST = 4
 """Collections of geometries within each other."""
 
 
-def features(content: Any) -> Iterator[tuple[Geometry, str | None]]:
-    """Each geometry with an area, and its class; points and lines, and what has no geometry, are skipped.
+def features(content: Any) -> Iterator[tuple[int, Geometry, str | None]]:
+    """Each geometry with an area, its feature's number from 1, and its class.
+
+    Points and lines, and what has no geometry, are skipped.
 
     Args:
         content: a FeatureCollection, a list of features, a feature or a geometry.
@@ -29,7 +31,7 @@ def features(content: Any) -> Iterator[tuple[Geometry, str | None]]:
         try:
             name = _class_of(each)
             for geometry in _areas(each.get("geometry") if isinstance(each, dict) else each):
-                yield checked(geometry), name
+                yield number, checked(geometry), name
         except RefusedError as error:
             raise RefusedError(error.status, f"object {number}: {error}") from None
 
@@ -42,7 +44,7 @@ def _listed(content: Any) -> list[Any]:
         return list(content["features"])
     if kind == "Feature":
         return [content]
-    if isinstance(kind, str) and "coordinates" in content:
+    if isinstance(kind, str) and ("coordinates" in content or "geometries" in content):
         return [{"type": "Feature", "geometry": content}]
     raise RefusedError(422, "no GeoJSON; give a FeatureCollection, as QuPath exports objects")
 
@@ -66,6 +68,7 @@ def _class_of(feature: Any) -> str | None:
     found = properties.get("classification") if isinstance(properties, dict) else None
     if not isinstance(found, dict):
         return None
-    names = found.get("names")
-    name = str(found["name"]) if "name" in found else ": ".join(map(str, names if isinstance(names, list) else []))
-    return "".join(letter for letter in name if letter.isprintable())[:100] or None
+    name, names = found.get("name"), found.get("names")
+    if name is None:
+        name = ": ".join(map(str, names if isinstance(names, list) else []))
+    return "".join(letter for letter in str(name) if letter.isprintable())[:100] or None

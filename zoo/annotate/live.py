@@ -22,10 +22,11 @@ from zoo.slides.slide import CALIBRATION
 
 @dataclass(frozen=True)
 class _Taken:
-    """A turn that the session has taken, in `steps` turns of its own."""
+    """A turn that the session has taken, in `steps` turns of its own; an edit at a threshold, whose mask it is in."""
 
     turn: Turn
     steps: int
+    threshold: float | None
 
 
 class Live:
@@ -62,23 +63,25 @@ class Live:
         """How many it holds."""
         return self.grid.pixels
 
-    def follow(self, document: Document) -> None:
-        """Take back and take turns, until they are those of the document."""
+    def follow(self, document: Document, threshold: float | None = None) -> None:
+        """Take back and take turns, until they are those of the document, its edits those of the threshold's masks."""
         began = time.perf_counter()
         with self.model.lock:
             same = 0
-            while same < min(len(document), len(self._taken)) and self._taken[same].turn == document[same]:
+            for taken, turn in zip(self._taken, document, strict=False):
+                if taken.turn != turn or (isinstance(turn, HandEdit) and taken.threshold != threshold):
+                    break
                 same += 1
             while len(self._taken) > same:
                 for _ in range(self._taken.pop().steps):
                     self.session.undo()
             for number in range(same, len(document)):
-                self._take(document[number], document[:number])
+                self._take(document[number], document[:number], threshold)
             _ = self.session.mask  # which the first turn computes
         self.seconds = time.perf_counter() - began
 
     def mask(self, document: Document, threshold: float | None = None) -> Mask:
-        """(H, W) of a document that was followed; at another threshold than the model's own, if it is given."""
+        """(H, W) of a document that was followed at this threshold; None: the model's own."""
         with self.model.lock:
             if threshold is None or threshold == self.model.threshold:
                 mask = self.session.mask[0, 0].cpu().numpy().copy()
@@ -100,7 +103,7 @@ class Live:
         with self.model.lock:
             return np.asarray(self.session.probability[0, 0].cpu().numpy(), np.float32)
 
-    def _take(self, turn: Turn, before: Document) -> None:
+    def _take(self, turn: Turn, before: Document, threshold: float | None) -> None:
         steps = 0
         if isinstance(turn, Say):
             self.session.add(*(self.grid.within(each) for _, each in turn.said))
@@ -110,11 +113,11 @@ class Live:
                 self._go_on(empty if result.geometry is None else mask_of(result.geometry, self.grid))
                 steps = 2
         else:
-            mask = self.mask(before)
+            mask = self.mask(before, threshold)
             mask[self._drawn(turn)] = turn.add
             self._go_on(mask)
             steps = 1
-        self._taken.append(_Taken(turn, steps))
+        self._taken.append(_Taken(turn, steps, threshold))
 
     def _go_on(self, mask: Mask) -> None:
         self.session.go_on_from(torch.from_numpy(mask.astype(np.float32))[None, None])

@@ -29,7 +29,7 @@ def _text(value: str) -> str:
 Number = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
 Size = Annotated[float, Field(gt=0, le=FARTHEST, allow_inf_nan=False)]
 Mpp = Annotated[float, Field(gt=1e-3, lt=1e3, allow_inf_nan=False)]
-Name = Annotated[str, Field(max_length=300), AfterValidator(_text)]
+Name = Annotated[str, Field(max_length=300)]
 Class = Annotated[str, Field(max_length=100), AfterValidator(_text)]
 Identity = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Point = tuple[Number, Number]

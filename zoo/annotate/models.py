@@ -81,6 +81,7 @@ class Models:
         trust_code: bool = False,
         index: Sequence[str] | None = None,
     ) -> None:
+        default = default.rstrip("/") or default  # which shells put behind folders, and clients do not ask for
         self.default, self._device, self._trust, self._index = default, device, trust_code, index
         self._models: dict[str, Model] = {}
         self._lock = threading.Lock()

@@ -174,7 +174,7 @@ class AnnotatedObjects:
         with self._open(identity) as (entry, kept, history):
             if entry.live is None:
                 entry.live = self._live(kept, history)
-            entry.live.follow(history.now)
+            entry.live.follow(history.now, history.about["threshold"])
             return png(np.rint(entry.live.probability * 255).astype(np.uint8)), kept.revision
 
     def read(self, identity: str) -> tuple[Kept, History, PixelGrid, Mask]:
@@ -263,9 +263,10 @@ class AnnotatedObjects:
             return self._seen(kept, history, grid, mask_of(kept.made["start"], grid), 0.0, 0.0)
         for _, _, each in history.said:
             self._check(history.about["checkpoint"], live.grid, each)
-        live.follow(history.now)
+        threshold = history.about["threshold"]
+        live.follow(history.now, threshold)
         model = live.seconds
-        mask = live.mask(history.now, history.about["threshold"])
+        mask = live.mask(history.now, threshold)
         return self._seen(kept, history, live.grid, mask, model, time.perf_counter() - began)
 
     def _check(self, checkpoint: str, grid: PixelGrid, each: Interaction) -> None:

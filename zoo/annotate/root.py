@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from unicodedata import category
 
 from zoo.annotate.refused import RefusedError
 from zoo.errors import DataError
@@ -14,6 +16,8 @@ from zoo.slides.part import is_slide
 
 SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".svslide", ".bif", ".vms", ".vmu", ".czi", ".dcm")
 MOST_ENTRIES = 10_000
+ELSEWHERE = "\\:" if os.name == "nt" else ""
+"""What no name has on this system: it leads to other folders, drives or streams."""
 LONGEST = 1000
 """Characters of a path below the root."""
 
@@ -86,7 +90,7 @@ class Root:
         found = [
             path
             for path in found
-            if self._leads_inside(path) and (path.is_dir() or _is_picture(path)) and _is_text(path)
+            if self._leads_inside(path) and (path.is_dir() or _is_picture(path)) and _is_text(path.name)
         ]
         return sorted(map(self._entry, found[:MOST_ENTRIES]), key=lambda entry: entry.kind != "folder")
 
@@ -99,7 +103,7 @@ class Root:
         """A path that is below the root, also once links are followed."""
         parts = name.split("/")
         odd = any(part in ("", ".", "..") or part.startswith(".") for part in parts)
-        if odd or "\\" in name or ":" in parts[0] or not name.isprintable() or len(name) > LONGEST:
+        if odd or any(letter in name for letter in ELSEWHERE) or not _is_text(name) or len(name) > LONGEST:
             raise RefusedError(
                 404, "a path below the root is asked for, as GET /api/images gives it: no '..', no '/' first"
             )
@@ -129,6 +133,6 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES) and path.is_file()
 
 
-def _is_text(path: Path) -> bool:
-    """Whether its name can be sent: names on disks may be no text."""
-    return path.name.isprintable()
+def _is_text(name: str) -> bool:
+    """Whether it can be sent and shown: names on disks may be no text, or hold line breaks."""
+    return not any(category(letter) in ("Cc", "Cs") for letter in name)

@@ -44,7 +44,8 @@ class Lenient:
     """Middleware that reads addresses as people enter them: with or without slashes at the end.
 
     Clients put paths behind what was entered, and follow no redirects: from `http://localhost:8000/sam` comes
-    `/samweights/`, and from `http://localhost:8000/` comes `//info/`.
+    `/samweights/`, and from `http://localhost:8000/` comes `//info/`. Those within stay: a checkpoint may be called
+    `/models/mine` or `hf://lab/mine`.
     """
 
     def __init__(self, app: App) -> None:
@@ -53,8 +54,8 @@ class Lenient:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if "path" in scope:
-            path = "/" + "/".join(filter(None, scope["path"].split("/")))
-            if path.startswith("/sam") and path[4:5] not in ("", "/"):
-                path = f"/sam/{path[4:]}"
+            path = "/" + scope["path"].strip("/")
+            if path.startswith("/sam"):
+                path = f"/sam/{path[4:].lstrip('/')}".rstrip("/")
             scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         await self.app(scope, receive, send)

@@ -14,11 +14,12 @@ import numpy as np
 from zoo.annotate.grid import MOST_PIXELS, PixelGrid, grid_of
 from zoo.annotate.paint import painted
 from zoo.annotate.pictures import Pictures
+from zoo.annotate.refused import RefusedError
 from zoo.annotate.wholes import Whole
 from zoo.errors import InteractionError
 from zoo.files import sha256
 from zoo.interactions import SCHEMA, Interaction
-from zoo.interactions.single import check, moved
+from zoo.interactions.single import check
 from zoo.interactions.wire import written
 from zoo.store.writer import StoreWriter
 
@@ -77,10 +78,10 @@ def said_of(whole: Whole, grid: PixelGrid) -> list[Interaction]:
     said = []
     turns: dict[int, int] = {}
     for _, turn, each in whole.history.said:
-        here = moved(each, grid.origin, grid.downsample)
         try:
+            here = grid.within(each)
             check(here, grid.size)
-        except InteractionError:
+        except (RefusedError, InteractionError):
             continue
         said.append(_in_turn(here, turns.setdefault(turn, len(turns))))
     return said

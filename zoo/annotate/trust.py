@@ -9,9 +9,8 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from zoo.errors import ConfigError
 
@@ -22,6 +21,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COOKIE = "isegzoo"
+"""And the port, which browsers do not tell apart: a host may have several servers."""
 MOST_BYTES = 32 * 2**20
 """Of a request's body."""
 _LARGE = f"a request holds at most {MOST_BYTES >> 20} MB; send it in parts"
@@ -42,7 +42,8 @@ class Trust:
     server rebinds to 127.0.0.1 is another. An `Origin` must be the server's own, and all but the page's address is not
     for what browsers say is a request of another site. With a token, every request must hold it: as `Authorization:
     Bearer TOKEN`, as the password of an address (`http://anybody:TOKEN@host`), or in the cookie that a first visit with
-    `?token=TOKEN` sets.
+    `?token=TOKEN` sets. A link on another site leads to the page with it; for anything else of another site it does not
+    help.
 
     Args:
         app: what answers.
@@ -67,15 +68,15 @@ class Trust:
         token = self._of_query(scope)
         if token is not None:
             secure = "; Secure" if scope.get("scheme") == "https" else ""
-            cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/{secure}"
+            cookie = f"{_cookie_of(given)}={token}; HttpOnly; SameSite=Lax; Path=/{secure}"
             return await _answer(send, 303, "", [(b"location", b"/"), (b"set-cookie", cookie.encode())])
         await self._limited(scope, receive, send)
 
     def _refused(self, scope: Scope, given: dict[str, list[str]]) -> tuple[int, str] | None:
         hosts, origins = given.get("host", []), given.get("origin", [])
         host = hosts[0] if len(hosts) == 1 else ""
-        name = _name(host)
-        if name is None or (self.token is None and name not in LOOPBACK):
+        parts = _parts(host)
+        if parts is None or (self.token is None and parts.hostname not in LOOPBACK):
             return 403, f"the server is not called {host[:100]!r}; open it as http://127.0.0.1 with its port"
         if any(_host_of(origin) != host.lower() for origin in origins):
             return 403, "a page of another origin may not use this server"
@@ -92,12 +93,10 @@ class Trust:
     def _shown(self, given: dict[str, list[str]]) -> bool:
         shown = [each[7:].strip() for each in given.get("authorization", []) if each[:7].lower() == "bearer "]
         shown += [_password(each[6:]) for each in given.get("authorization", []) if each[:6].lower() == "basic "]
-        for line in given.get("cookie", []):
-            try:
-                cookie = SimpleCookie(line)
-            except CookieError:
-                continue
-            shown += [cookie[COOKIE].value] if COOKIE in cookie else []
+        # Other servers of this host set cookies too, well formed or not: only ours is read.
+        for each in ";".join(given.get("cookie", [])).split(";"):
+            name, _, value = each.partition("=")
+            shown += [value.strip()] if name.strip() == _cookie_of(given) else []
         return any(self._is_token(each) for each in shown)
 
     def _of_query(self, scope: Scope) -> str | None:
@@ -165,14 +164,20 @@ def _password(given: str) -> str:
         return ""
 
 
-def _name(host: str) -> str | None:
-    """The name of a `Host`, without its port; None where it is malformed."""
+def _parts(host: str) -> SplitResult | None:
+    """Name and port of a `Host`; None where it is malformed."""
     try:
         parts = urlsplit(f"//{host}")
         _ = parts.port  # which must be a number
-        return parts.hostname if parts.netloc == host and "@" not in host else None
+        return parts if parts.hostname and parts.netloc == host and "@" not in host else None
     except ValueError:
         return None
+
+
+def _cookie_of(given: dict[str, list[str]]) -> str:
+    """The name of the cookie of a server that was asked by a well-formed `Host`."""
+    port = urlsplit(f"//{given['host'][0]}").port
+    return COOKIE if port is None else f"{COOKIE}-{port}"
 
 
 def _host_of(origin: str) -> str | None:

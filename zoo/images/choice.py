@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from zoo.errors import ConfigError, DataError
+from zoo.errors import ConfigError, DataError, NotRgbError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,8 @@ def colours(path: Path, stored: Stored, choice: Choice) -> tuple[NDArray[np.uint
     """(H, W, 3) uint8 of what was stored, and what had to be done for it.
 
     Raises:
-        DataError: channels of which none are chosen, or not as many; more than 8 bits without a window.
+        NotRgbError: channels of which none are chosen; more than 8 bits without a window.
+        DataError: there are not as many channels as are chosen, or all values are alike.
     """
     import numpy as np  # here, since parsers of arguments, which import little, come from this file too
 
@@ -89,17 +90,18 @@ def colours(path: Path, stored: Stored, choice: Choice) -> tuple[NDArray[np.uint
         samples, notes = samples[..., [each - 1 for each in choice.channels]], []
     elif stored.kind == "channels":
         names = f" ({', '.join(stored.names)})" if any(stored.names) else ""
-        raise DataError(
-            f"{path}: has {samples.shape[2]} channels{names}, not red, green and blue; choose three, or one, with "
-            "--channels, e.g. 1,2,3"
+        raise NotRgbError(
+            f"{path}: has {samples.shape[2]} channels{names}, not red, green and blue",
+            "choose three, or one, with --channels, e.g. 1,2,3",
         )
     if choice.window is not None:
         samples, note = _windowed(path, samples, choice.window)
         notes.append(note)
     elif samples.dtype != np.uint8:
-        raise DataError(
-            f"{path}: {samples.dtype} of shape {samples.shape}; 8 bits a channel are needed: say with --window "
-            "LOW,HIGH which values are black and white (or auto), or scale it to 0..255 and save it again"
+        raise NotRgbError(
+            f"{path}: {samples.dtype} of shape {samples.shape}; 8 bits a channel are needed",
+            "say with --window LOW,HIGH which values are black and white (or auto), or scale it to 0..255 and save it "
+            "again",
         )
     if samples.shape[2] == 1:
         samples = np.repeat(samples, 3, 2)

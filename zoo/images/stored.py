@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from zoo.errors import DataError
+from zoo.errors import DataError, NotRgbError
 from zoo.images.orientation import ORIENTATION, upright
 from zoo.images.resolution import Resolution, resolution
 from zoo.images.tiff import (
@@ -208,16 +208,17 @@ def _red_green_blue(names: Sequence[str]) -> bool:
 def _stacked(path: Path, found: Sequence[Plane]) -> NDArray[Any]:
     pages = [upright(each.read(), each.orientation) for each in found]
     if len({each.shape for each in pages}) > 1:
-        raise DataError(f"{path}: its {len(pages)} pages differ in size; choose one with --page")
+        raise NotRgbError(f"{path}: its {len(pages)} pages differ in size", "choose one with --page")
     return np.concatenate(pages, 2)
 
 
 def _page(path: Path, page: int | None, pages: int) -> int:
     """Index of the wanted page."""
     if page is None and pages > 1:
-        raise DataError(
-            f"{path}: holds {pages} pages (or z-planes, or times): choose one with --page 1 to {pages}, or where they "
-            "are channels say which with --channels, e.g. 1,2,3 for red, green, blue"
+        raise NotRgbError(
+            f"{path}: holds {pages} pages (or z-planes, or times)",
+            f"choose one with --page 1 to {pages}, or where they are channels say which with --channels, e.g. 1,2,3 "
+            "for red, green, blue",
         )
     if page is not None and not 1 <= page <= pages:
         raise DataError(f"{path}: has no page {page}; it has {pages}, counted from 1")

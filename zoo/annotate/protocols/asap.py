@@ -32,12 +32,17 @@ def asap(masks: Iterable[tuple[Mask, PixelGrid]], label: str, colour: str, model
             )
             coordinates = ElementTree.SubElement(one, "Coordinates")
             for order, (x, y) in enumerate(ring):
-                ElementTree.SubElement(coordinates, "Coordinate", Order=str(order), X=f"{x:g}", Y=f"{y:g}")
+                ElementTree.SubElement(coordinates, "Coordinate", Order=str(order), X=_text(x), Y=_text(y))
     groups = ElementTree.SubElement(root, "AnnotationGroups")
     group = ElementTree.SubElement(groups, "Group", Name=label, PartOfGroup="None", Color=colour)
     ElementTree.SubElement(group, "Attributes")
     written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return written
+
+
+def _text(pixels: float) -> str:
+    """To a hundredth, however large the image is."""
+    return f"{pixels:.2f}".rstrip("0").rstrip(".")
 
 
 def rings_of(mask: Mask, grid: PixelGrid, least: float = 0) -> list[list[list[float]]]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import numpy as np
 from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
-from fastapi.responses import FileResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 from scipy import ndimage
@@ -22,6 +22,7 @@ from zoo.annotate.protocols.asap import asap
 from zoo.annotate.protocols.prompts import Asked, Prompts, RegionSource, sent
 from zoo.annotate.protocols.sent import picture
 from zoo.annotate.protocols.told import told
+from zoo.annotate.ranges import PartlyFile
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.annotate.shapes import Mask
@@ -94,10 +95,10 @@ def info(here: Asked) -> dict[str, Any]:
 
 @router.head("/datastore/image", operation_id="has_image")
 @router.get("/datastore/image", operation_id="image")
-def image(here: Asked, name: ImageId) -> FileResponse:
+def image(here: Asked, name: ImageId) -> PartlyFile:
     """The file of an image; of HEAD only whether there is one."""
     pictures, found = _found(here, name)
-    return FileResponse(pictures.root.file(found), media_type="application/octet-stream")
+    return PartlyFile(pictures.root.file(found), media_type="application/octet-stream")
 
 
 @router.post("/infer/wsi/{model:path}")
@@ -180,17 +181,20 @@ def _class(about: About) -> tuple[str, str]:
 def _found(here: Prompts, name: str) -> tuple[Pictures, str]:
     """Where the image of a name lies: its path below the root, or its file's name, with or without its ending.
 
+    QuPath's extension encodes names twice: `My Slide` arrives as `My%20Slide`.
+
     Raises:
         RefusedError: there is none, or more than one.
     """
     if here.pictures is None:
         raise RefusedError(404, f"no image {name!r} here: the server was started without a folder; zoo serve FOLDER")
     root = here.pictures.root
+    names = {name, unquote(name)}
     try:
         root.file(name)
         return here.pictures, name
     except RefusedError:
-        found = [path for path in _paths(root) if name in (PurePosixPath(path).stem, PurePosixPath(path).name)]
+        found = [path for path in _paths(root) if names & {path, PurePosixPath(path).stem, PurePosixPath(path).name}]
     if len(found) != 1:
         many = f"{len(found)} images are called {name!r}; name it by its path" if found else f"there is no {name!r}"
         raise RefusedError(404, f"{many}; GET /api/images lists those there are")
