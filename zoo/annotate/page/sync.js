@@ -37,12 +37,19 @@ export function begin() {
   document.addEventListener("visibilitychange", look);
 }
 
+/** Another folder is at this address now: nothing that is shown is of it. */
+function reopen() {
+  history.replaceState(null, "", location.pathname + location.search);
+  location.reload();
+}
+
 async function look() {
   if (!state.image || document.hidden || state.busy || looking) return;
   const { image } = state.image;
   looking = true;
   try {
-    const { revision } = await api.revision(image);
+    const { revision, root } = await api.revision(image);
+    if (root !== state.image.root) return reopen();
     if (away) notice.settle();
     away = false;
     if (revision !== seen && state.image.image === image && !state.busy) await refresh();
