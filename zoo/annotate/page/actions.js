@@ -3,7 +3,8 @@ import * as api from "./api.js";
 import { clamped, inBox, pointsOf } from "./geometry.js";
 import * as notice from "./notice.js";
 import { measure } from "./overlay.js";
-import { chosen, read, set, state, whole } from "./state.js";
+import * as resolution from "./resolution.js";
+import { chosen, set, state, whole } from "./state.js";
 import * as sync from "./sync.js";
 import { inTurn } from "./turns.js";
 import { visible } from "./viewer.js";
@@ -47,14 +48,14 @@ function place(points = []) {
 /** Pixels of the image that are one as the checkpoint sees it, a side. */
 function seen() {
   const model = state.about?.checkpoints.find(({ name }) => name === state.checkpoint);
-  const mpp = state.image.mpp ?? read(`isegzoo.mpp ${state.image.image}`, null);
+  const mpp = resolution.known();
   return model?.mpp && mpp ? model.mpp / mpp : 1;
 }
 
 /** What every new object has. */
 function begun() {
   const { image, checkpoint, klass } = state;
-  const mpp = image.mpp ? undefined : read(`isegzoo.mpp ${image.image}`, undefined);
+  const mpp = image.mpp ? undefined : (resolution.typed() ?? undefined);
   return { image: image.image, checkpoint, class: klass ?? undefined, mpp };
 }
 

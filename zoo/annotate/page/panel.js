@@ -4,7 +4,8 @@ import { by, fill, iconButton, make } from "./dom.js";
 import { area, time } from "./format.js";
 import { icon } from "./icons.js";
 import { light } from "./marks.js";
-import { chosen, on, read, set, state, write } from "./state.js";
+import * as resolution from "./resolution.js";
+import { chosen, on, set, state } from "./state.js";
 import { checkpoint } from "./tools/index.js";
 
 /** Build what doesn't change, and show the rest whenever it does. */
@@ -19,13 +20,13 @@ export function begin() {
   by("queue").addEventListener("change", ({ target }) => set({ queueing: target.checked }));
   by("heat").addEventListener("change", ({ target }) => set({ heat: target.checked }));
   by("opacity").addEventListener("input", ({ target }) => set({ opacity: Number(target.value) }));
-  by("mpp").addEventListener("change", ({ target }) => write(`isegzoo.mpp ${state.image.image}`, Number(target.value) || null));
+  by("mpp").addEventListener("change", ({ target }) => resolution.keep(Number(target.value) || null));
   slide(by("threshold"), actions.threshold);
   for (const [id, act] of Object.entries({ new: () => actions.choose(null), child: actions.child, reset: actions.reset, delete: () => actions.remove() })) {
     by(id).addEventListener("click", act);
   }
   on(["about"], offer);
-  on(["image"], resolution);
+  on(["image"], scale);
   on(["objects", "target", "checkpoint", "about"], object);
   on(["mode", "style", "queueing", "heat", "opacity", "objects", "target"], view);
   view();
@@ -51,9 +52,9 @@ function offer() {
   by("checkpoint").replaceChildren(...checkpoints.map(({ name, task }) => make("option", { value: name }, task ? `${name} (${[task].flat().join(", ")})` : name)));
 }
 
-function resolution() {
+function scale() {
   by("mpp-row").hidden = !state.image || Boolean(state.image.mpp);
-  if (state.image) by("mpp").value = read(`isegzoo.mpp ${state.image.image}`, "") ?? "";
+  if (state.image) by("mpp").value = resolution.typed() ?? "";
 }
 
 function object() {
