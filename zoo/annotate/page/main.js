@@ -124,8 +124,10 @@ function begin() {
 async function learn() {
   try {
     const about = await api.about();
-    const known = about.checkpoints.some(({ name }) => name === state.checkpoint);
-    set({ about, checkpoint: known ? state.checkpoint : (about.default ?? about.checkpoints[0]?.name) });
+    const offered = about.default;
+    // A server that was started with another checkpoint than last time means it.
+    const kept = state.offered === offered && about.checkpoints.some(({ name }) => name === state.checkpoint);
+    set({ about, offered, checkpoint: kept ? state.checkpoint : offered });
     classes.begin();
   } catch (error) {
     notice.show(error.message);

@@ -1,7 +1,7 @@
 /** What the page knows, in one place: `set` changes it and tells those who look at what changed. */
 
 /** Kept in the browser from one visit to the next. */
-const KEPT = ["tool", "mode", "checkpoint", "klass", "style", "opacity", "width"];
+const KEPT = ["tool", "mode", "checkpoint", "offered", "klass", "style", "opacity", "width"];
 const STORE = "isegzoo.annotate";
 
 export const state = {
@@ -14,6 +14,7 @@ export const state = {
   tool: "click+",
   mode: "object", // or "many": each click an object
   checkpoint: null, // of new objects
+  offered: null, // the server's default when it was chosen
   klass: null, // of new objects
   style: "fill", // or "contour"
   opacity: 0.35,
