@@ -37,16 +37,16 @@ async function open(path) {
     by("facts").textContent = facts(image);
     await Promise.all([viewer.show(image), sync.refresh()]);
   } catch (error) {
-    notice.show(error.message);
-    pick();
+    pick(error.message);
   }
 }
 
-async function pick() {
+/** Have an image chosen; `said` is why the last one can't be opened. */
+async function pick(said = "") {
   try {
-    const entries = await picker.show();
+    const entries = await picker.show({ said });
     // A single image needs no list.
-    if (!state.image && entries.length === 1 && entries[0].kind !== "folder") {
+    if (!said && !state.image && entries.length === 1 && entries[0].kind !== "folder") {
       by("picker").close();
       await open(entries[0].path);
     }
@@ -66,7 +66,7 @@ function release({ detail, target }) {
 function bar() {
   for (const [id, name] of [["theme", "theme"], ["help", "help"], ["drawer", "drawer"]]) by(id).append(icon(name));
   by("open").textContent = "Open an image";
-  by("open").addEventListener("click", pick);
+  by("open").addEventListener("click", () => pick());
   by("theme").addEventListener("click", theme.toggle);
   by("help").addEventListener("click", keys.sheet);
   const drawer = (open) => {
@@ -108,7 +108,7 @@ function begin() {
       ruler.show();
     }),
   );
-  keys.begin(pick);
+  keys.begin(() => pick());
   document.addEventListener("click", release);
   document.addEventListener("change", ({ target }) => target.matches("select") && pointed && target.blur());
   document.addEventListener("pointerdown", () => (pointed = true), true);
