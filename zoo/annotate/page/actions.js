@@ -113,10 +113,9 @@ export function giveMany(clicks) {
   });
 }
 
-/** Work on the chosen object by a call that answers with it; `call` is given its id. */
-function change(call) {
+/** Work on an object by a call that answers with it; `call` is given its id. */
+function change(call, target = state.target) {
   const start = performance.now();
-  const { target } = state;
   if (!target.id && !state.busy) return undefined;
   return inTurn(async () => {
     if (!state.objects.has(target.id)) return;
@@ -129,7 +128,7 @@ function change(call) {
 export const undo = () => change((id) => api.step(id, "undo"));
 export const redo = () => change((id) => api.step(id, "redo"));
 export const reset = () => change((id) => api.step(id, "reset"));
-export const threshold = (value) => change((id) => api.change(id, { threshold: value }));
+export const threshold = (value, target) => change((id) => api.change(id, { threshold: value }), target);
 export const classOf = (name) => change((id) => api.change(id, { class: name }));
 export const checkpointOf = (name) => change((id) => api.change(id, { checkpoint: name }));
 

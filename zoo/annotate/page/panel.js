@@ -32,16 +32,19 @@ export function begin() {
   view();
 }
 
-/** Ask with the slider's newest value, never with two at a time. */
+/** Ask with the slider's newest value and the target that it is for, never with two at a time. */
 function slide(input, ask) {
   let running = false;
+  let next = null;
   input.addEventListener("input", async () => {
     input.nextElementSibling.value = Number(input.value).toFixed(2);
+    next = [Number(input.value), state.target];
     if (running) return;
     running = true;
-    for (let asked = null; asked !== input.value; ) {
-      asked = input.value;
-      await ask(Number(asked));
+    while (next) {
+      const given = next;
+      next = null;
+      await ask(...given);
     }
     running = false;
   });
@@ -67,7 +70,8 @@ function object() {
   if (!own) return;
   by("area").value = area(own);
   by("time").value = time(own);
-  if (document.activeElement !== by("threshold")) {
+  if (document.activeElement !== by("threshold") || by("threshold").dataset.of !== own.id) {
+    by("threshold").dataset.of = own.id; // what is being moved is left alone
     by("threshold").value = own.threshold;
     by("threshold").nextElementSibling.value = Number(own.threshold).toFixed(2);
   }
