@@ -13,12 +13,15 @@ const WHOLE = 2048 * 2048; // pixels of an image that is worked on whole; of lar
 const MOST = 4000 * 4000; // pixels that a checkpoint is shown at once; the server's limit is a little higher
 const UNDO_SECONDS = 10;
 
-/** Take objects from the server into the state; `target` is chosen if it is still what the person works on. */
-function put(given, target) {
+/**
+ * Take objects from the server into the state; `target` is chosen if it is still what the person works on, and `events`
+ * is how many there were in all.
+ */
+function put(given, target, events = 1) {
   const objects = given.filter(({ image }) => image === state.image.image); // another one may have been opened meanwhile
   const all = new Map(state.objects);
   for (const object of objects) all.set(object.id, object);
-  if (objects.length) sync.mine(objects.at(-1).revision);
+  if (objects.length) sync.mine(objects.at(-1).revision, events);
   if (target && given.length) target.id = given.at(-1).id;
   set({ objects: all, target: state.target });
 }
@@ -95,7 +98,7 @@ export function give(interactions) {
     const given = interactions.map((each) => clipped(each, region ?? all));
     const object = id ? await api.interact(id, given) : await api.create({ ...made, interactions: given });
     measure(start, object);
-    put([object], target);
+    put([object], target, id ? 1 : 2); // one begins, one tells
     return true;
   });
 }
@@ -108,7 +111,7 @@ export function giveMany(clicks) {
   return inTurn(async () => {
     const { objects } = await api.many(made);
     if (objects.length) measure(start, objects.at(-1));
-    put(objects, target);
+    put(objects, target, 2 * objects.length);
     return true;
   });
 }
@@ -193,7 +196,7 @@ export function bring(geojson) {
   const made = { ...begun(), geojson };
   return inTurn(async () => {
     const { objects } = await api.bring(made);
-    put(objects);
+    put(objects, undefined, objects.length);
     notice.show(`${objects.length} ${objects.length === 1 ? "object" : "objects"} imported.`, { kind: "note", seconds: 6 });
   });
 }

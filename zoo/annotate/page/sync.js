@@ -26,9 +26,9 @@ export async function refresh() {
   set({ objects: all, ...(id && !all.has(id) ? { target: { id: null } } : {}) });
 }
 
-/** A change of ours is known already, if it came right after what was seen. */
-export function mine(revision) {
-  if (revision === seen + 1) seen = revision;
+/** What we did is known already, if it came right after what was seen: each of its events makes the revision one more. */
+export function mine(revision, events = 1) {
+  if (revision === seen + events) seen = revision;
 }
 
 /** Ask every two seconds while the page is seen and nothing of ours is under way. */
