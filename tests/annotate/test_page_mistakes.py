@@ -1,5 +1,6 @@
 """The annotator's page where something goes wrong, or looks alike and is not."""
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,10 +18,11 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.helpers.page import BROWSER, Page, chromium, served, until
 from zoo.annotate.models import Models
+from zoo.images.labels import write_labels
 
 pytestmark = BROWSER
 SIDE = 512
-NAMES = ("keys", "slider", "sync", "damage")
+NAMES = ("keys", "slider", "sync", "damage", "labels", "undo", "waits")
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,102 @@ def test_the_slider_shows_the_chosen_objects_threshold(page):
     first, second = (each["threshold"] for each in page.objects("slider.png"))
     assert first == pytest.approx(0.51, abs=0.01)
     assert second > 0.6
+
+
+def test_undo_takes_back_what_was_collected_first(page):
+    page.open("undo.png")
+    page.press("1")
+    page.click(100, 100)
+    page.quiet()
+    for x in (200, 300):
+        page.click(x, 100, held=Keys.SHIFT)
+    page.press("z")
+    assert [each["x"] for each in page.state("state.queue")] == [pytest.approx(200, abs=2)]
+    page.press("z")
+    page.quiet()
+    assert page.state("state.queue") == []
+    assert len(page.objects("undo.png")[0]["interactions"]) == 1
+    page.press("z")
+    page.quiet()
+    assert page.objects("undo.png")[0]["interactions"] == []
+
+
+def test_undo_brings_back_what_was_deleted(page):
+    page.open("undo.png")
+    page.press("1")
+    page.press("n")
+    page.click(100, 300)
+    page.quiet()
+    before = [each["id"] for each in page.objects("undo.png")]
+    page.press(Keys.DELETE)
+    page.quiet()
+    assert page.find("[data-step=undo]").is_enabled()
+    page.press("z")
+    page.quiet()
+    assert [each["id"] for each in page.objects("undo.png")] == before
+    assert len(page.objects("undo.png")[-1]["interactions"]) == 1
+    page.press(Keys.DELETE)
+    page.quiet()
+    page.click(300, 300)  # something else was done since
+    page.quiet()
+    page.press("z")
+    page.quiet()
+    *others, last = page.objects("undo.png")
+    assert [each["id"] for each in others] == before[:-1]
+    assert last["interactions"] == []
+
+
+def test_what_was_collected_is_there_after_a_reload(page):
+    page.open("waits.png")
+    page.press("1")
+    page.click(100, 100)
+    page.quiet()
+    page.click(150, 100, held=Keys.SHIFT)
+    page.click(200, 100, held=Keys.SHIFT)
+    page.reload()
+    page.quiet()
+    page.until_state("state.objects.size === 1", "the object")
+    assert page.state("state.queue.length") == 2
+    page.press(Keys.ENTER)
+    page.quiet()
+    (kept,) = page.objects("waits.png")
+    assert len(kept["interactions"]) == 3
+    page.reload()
+    assert page.state("state.queue.length") == 0
+
+
+def test_a_lasso_outside_of_the_part_that_is_worked_on_says_so(page):
+    page.open("slide.tif")
+    page.press("1", *"+++")
+    page.browser.execute_script("return import('./viewer.js').then(({ fit }) => fit([1500, 1500, 200, 200]))")
+    until(lambda: page.place(1600, 1600)[0] - page.place(1500, 1500)[0] > 100, "the part")
+    time.sleep(0.5)
+    page.click(1600, 1600)
+    page.quiet()
+    (kept,) = page.objects("slide.tif")
+    x, y, width, height = kept["region"]
+    right, middle = x + width, y + height / 2
+    move = f"return import('./viewer.js').then(({{ fit }}) => fit([{right - 50}, {middle - 50}, 100, 100]))"
+    page.browser.execute_script(move)
+    time.sleep(1)
+    page.press("6")
+    page.drag((right + 10, middle), (right + 40, middle), (right + 40, middle + 30), (right + 10, middle + 30))
+    page.quiet()
+    assert page.find("#notice p").text.startswith("That lies outside the dashed part")
+    assert page.objects("slide.tif") == [kept]
+
+
+def test_more_objects_than_a_byte_counts_come_in(page, tmp_path):
+    labels = np.zeros((SIDE, SIDE), np.int32)
+    for number in range(1, 301):
+        row, column = divmod(number, 20)
+        labels[20 * row + 2 : 20 * row + 14, 20 * column + 2 : 20 * column + 14] = number
+    write_labels(tmp_path / "labels.png", labels)
+    page.open("labels.png")
+    page.find("#file").send_keys(str(tmp_path / "labels.png"))
+    until(lambda: page.find("#notice").is_displayed(), "the sentence")
+    assert page.find("#notice p").text == "300 objects imported."
+    assert {each["area"] for each in page.objects("labels.png")} == {144}
 
 
 def test_what_this_page_did_is_not_asked_for_again(page):

@@ -1,6 +1,6 @@
 /** What a person does to objects: each a call of the server, whose answer becomes the page's state. */
 import * as api from "./api.js";
-import { clamped, inBox, pointsOf } from "./geometry.js";
+import { clamped, inBox, meets, pointsOf } from "./geometry.js";
 import * as notice from "./notice.js";
 import { measure } from "./overlay.js";
 import * as resolution from "./resolution.js";
@@ -12,6 +12,7 @@ import { visible } from "./viewer.js";
 const WHOLE = 2048 * 2048; // pixels of an image that is worked on whole; of larger ones, the part in view
 const MOST = 4000 * 4000; // pixels that a checkpoint is shown at once; the server's limit is a little higher
 const UNDO_SECONDS = 10;
+const OUTSIDE = "That lies outside the dashed part in which this object is worked on";
 
 /**
  * Take objects from the server into the state; `target` is chosen if it is still what the person works on, and `events`
@@ -78,6 +79,12 @@ function clipped(each, region) {
   return each.points ? { ...each, points: each.points.map((point) => clamped(point, region)) } : each;
 }
 
+/** Do some work in its turn, after which undoing no longer brings back what was deleted before. */
+function work(task) {
+  set({ deleted: [] });
+  return inTurn(task);
+}
+
 /** Give interactions in one turn: to the chosen object, or to a new one. Resolves to whether they were taken. */
 export function give(interactions) {
   const start = performance.now();
@@ -85,14 +92,14 @@ export function give(interactions) {
   const known = state.objects.get(target.id);
   if (known && !begins(interactions[0], known.region)) {
     if (interactions[0].positive === false) {
-      notice.show("That lies outside the dashed part in which this object is worked on; nothing can be taken away there.", { kind: "note", seconds: 8 });
+      notice.show(`${OUTSIDE}; nothing can be taken away there.`, { kind: "note", seconds: 8 });
       return true; // it says nothing
     }
     set({ target: (target = { id: null }) }); // another place, so another object
   }
   const made = { ...begun(), region: place(interactions.flatMap(pointsOf)) };
   const all = whole();
-  return inTurn(async () => {
+  return work(async () => {
     const id = still(target, made);
     const { region } = state.objects.get(id) ?? known ?? made;
     const given = interactions.map((each) => clipped(each, region ?? all));
@@ -108,7 +115,7 @@ export function giveMany(clicks) {
   const start = performance.now();
   const { target } = state;
   const made = { ...begun(), clicks: clicks.map(({ x, y }) => [x, y]) };
-  return inTurn(async () => {
+  return work(async () => {
     const { objects } = await api.many(made);
     if (objects.length) measure(start, objects.at(-1));
     put(objects, target, 2 * objects.length);
@@ -120,7 +127,7 @@ export function giveMany(clicks) {
 function change(call, target = state.target) {
   const start = performance.now();
   if (!target.id && !state.busy) return undefined;
-  return inTurn(async () => {
+  return work(async () => {
     if (!state.objects.has(target.id)) return;
     const object = await call(target.id);
     measure(start, object);
@@ -128,7 +135,14 @@ function change(call, target = state.target) {
   });
 }
 
-export const undo = () => change((id) => api.step(id, "undo"));
+/** Take back what was done last: a collected interaction, a deletion, or what was said of the chosen object. */
+export function undo() {
+  const { queue, deleted } = state;
+  if (queue.length) return set({ queue: queue.slice(0, -1) });
+  if (deleted.length) return restore(deleted.at(-1));
+  return change((id) => api.step(id, "undo"));
+}
+
 export const redo = () => change((id) => api.step(id, "redo"));
 export const reset = () => change((id) => api.step(id, "reset"));
 export const threshold = (value, target) => change((id) => api.change(id, { threshold: value }), target);
@@ -138,7 +152,7 @@ export const checkpointOf = (name) => change((id) => api.change(id, { checkpoint
 /** Take one interaction of one object back; what came after it is kept. */
 export function forget(id, number) {
   const start = performance.now();
-  return inTurn(async () => {
+  return work(async () => {
     const object = await api.forget(id, number);
     measure(start, object);
     put([object]);
@@ -150,7 +164,11 @@ export function edit(polygon, add) {
   const { target } = state;
   const made = { ...begun(), region: place(polygon) };
   if (!target.id && !add) return notice.show("Choose an object to take something away from.", { kind: "note", seconds: 6 });
-  return inTurn(async () => {
+  const known = state.objects.get(target.id);
+  if (known && !meets(polygon, known.region)) {
+    return notice.show(`${OUTSIDE}; draw within it, or begin another object (N).`, { kind: "note", seconds: 8 });
+  }
+  return work(async () => {
     const geometry = { type: "Polygon", coordinates: [[...polygon, polygon[0]]] };
     const id = still(target, made);
     const object = id
@@ -168,34 +186,48 @@ export function child() {
   const target = { id: null };
   set({ target });
   const made = { ...begun(), class: parent.class ?? undefined, region, parent: parent.id };
-  return inTurn(async () => put([await api.create(made)], target));
+  return work(async () => put([await api.create(made)], target));
 }
 
 /** Choose an object; null: the next interaction begins a new one. */
 export function choose(id) {
-  set({ target: { id } });
+  set({ target: { id }, ...(id ? { deleted: [] } : {}) });
+}
+
+/** Bring back an object that was deleted. */
+function restore(id) {
+  notice.hide(); // which offers the same
+  set({ deleted: state.deleted.filter((each) => each !== id) });
+  return inTurn(async () => put([await api.step(id, "restore")], state.target));
 }
 
 /** Delete an object; it can be had back. */
-export function remove(id = state.target.id) {
+export async function remove(id = state.target.id) {
   if (!id) return;
   if (state.target.id === id) choose(null);
-  inTurn(async () => {
+  set({ deleted: [...state.deleted, id] });
+  const gone = await inTurn(async () => {
     const { revision } = await api.remove(id);
     sync.mine(revision);
     const all = new Map(state.objects);
     all.delete(id);
     set({ objects: all });
-    const act = () => inTurn(async () => put([await api.step(id, "restore")], state.target));
-    notice.show("The object is deleted.", { kind: "note", action: "Bring it back", act, seconds: UNDO_SECONDS });
+    notice.show("The object is deleted.", { kind: "note", action: "Bring it back", act: () => restore(id), seconds: UNDO_SECONDS });
+    return true;
   });
+  if (!gone) set({ deleted: state.deleted.filter((each) => each !== id) });
 }
 
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */
-export function bring(geojson) {
-  const made = { ...begun(), geojson };
-  return inTurn(async () => {
-    const { objects } = await api.bring(made);
+export const bring = (geojson) => taken((made) => api.bring({ ...made, geojson }));
+
+/** So do the numbers of a label image. */
+export const bringLabels = (file) => taken((made) => api.bringLabels(made, file));
+
+function taken(call) {
+  const made = begun();
+  return work(async () => {
+    const { objects } = await call(made);
     put(objects, undefined, objects.length);
     notice.show(`${objects.length} ${objects.length === 1 ? "object" : "objects"} imported.`, { kind: "note", seconds: 6 });
   });

@@ -13,6 +13,7 @@ import * as overlay from "./overlay.js";
 import * as panel from "./panel.js";
 import * as picker from "./picker.js";
 import * as pointer from "./pointer.js";
+import * as queue from "./queue.js";
 import * as rail from "./rail.js";
 import * as ruler from "./ruler.js";
 import { on, set, state } from "./state.js";
@@ -30,7 +31,7 @@ async function open(path) {
   try {
     const image = await api.image(path);
     if (number !== asked) return; // another one was asked for meanwhile
-    set({ image, objects: new Map(), target: { id: null }, queue: [], saved: "" });
+    set({ image, objects: new Map(), deleted: [], saved: "", ...queue.waiting(image) });
     history.replaceState(null, "", `#${new URLSearchParams({ image: path })}`);
     document.title = `${path.split("/").at(-1)} · isegzoo`;
     by("open").textContent = path.split("/").at(-1);
@@ -96,6 +97,7 @@ function begin() {
   theme.begin();
   bar();
   rail.begin();
+  queue.begin();
   panel.begin();
   list.begin();
   overlay.begin(by("masks"));
