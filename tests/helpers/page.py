@@ -56,13 +56,16 @@ return [...canvas.getContext("2d").getImageData((x - left) * ratio, (y - top) * 
 @contextmanager
 def served(folder: Path, models: Models, port: int = 0) -> Iterator[str]:
     """The address of a server that shows a folder; port 0: a free one."""
-    server = uvicorn.Server(uvicorn.Config(create_app(folder, models=models), port=port, log_level="warning", ws="none"))
+    app = create_app(folder, models=models)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started, "the server")
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 def chromium(folder: Path) -> webdriver.Chrome:
