@@ -46,13 +46,15 @@ function reopen() {
 async function look() {
   if (!state.image || document.hidden || state.busy || looking) return;
   const { image } = state.image;
+  const before = turns();
   looking = true;
   try {
     const { revision, root } = await api.revision(image);
     if (root !== state.image.root) return reopen();
     if (away) notice.settle();
     away = false;
-    if (revision !== seen && state.image.image === image && !state.busy) await refresh();
+    // An answer from before a change of ours is older than what we know.
+    if (revision !== seen && state.image.image === image && turns() === before) await refresh();
   } catch (error) {
     if (!away) notice.show(error.message);
     away = true;
