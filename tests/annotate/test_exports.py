@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from data_prep.annotations import Polygons, read_geojson
 from tests.helpers.annotator import begin, click, done, mask_of, refused, said
@@ -12,7 +13,7 @@ from tests.helpers.outlines import check_valid
 from tests.helpers.protocols import iou, raster
 from tests.helpers.tiny import tiny_experiment
 from zoo.cli import main
-from zoo.images.labels import read_labels
+from zoo.images.labels import read_labels, write_labels
 from zoo.images.reading import read_image
 from zoo.store.reader import Store
 
@@ -30,6 +31,11 @@ def export(client, kind, path, image="a.png", **more):
     assert "attachment" in response.headers["content-disposition"]
     path.write_bytes(response.content)
     return path
+
+
+def take(client, content, image="a.png", **more):
+    headers = {"content-type": "image/png"}
+    return client.post("/api/import/labels", params={"image": image, **more}, content=content, headers=headers)
 
 
 @pytest.fixture
@@ -140,6 +146,36 @@ def test_label_images_hold_each_object(client, two, tmp_path, kind, suffix):
     assert labels.shape == (200, 200)
     for number, each in enumerate(two, 1):
         np.testing.assert_array_equal(labels == number, mask_of(client, each["id"]))
+
+
+def labels_png(path, highest):
+    labels = np.zeros((200, 200), np.int32)
+    for number in range(1, highest + 1):
+        row, column = divmod(number - 1, 20)
+        labels[10 * row : 10 * row + 6, 10 * column + 2 : 10 * column + 9] = number
+    write_labels(path, labels)
+    return path.read_bytes()
+
+
+def test_label_images_of_16_bits_come_in_again(client, tmp_path):
+    given = labels_png(tmp_path / "given.png", 300)
+    made = done(take(client, given, **{"class": "Nucleus", "mpp": 0.5}))["objects"]
+    assert {(each["area"], each["class"]) for each in made} == {(42, "Nucleus")}
+    labels = read_labels(export(client, "png", tmp_path / "labels.png"))
+    np.testing.assert_array_equal(labels, read_labels(tmp_path / "given.png"))
+
+
+def test_label_images_that_are_refused(shared, tmp_path, monkeypatch):
+    given = labels_png(tmp_path / "given.png", 3)
+    refused(take(shared, given, image="deep/b.png"), 422, "200 x 200", "90 x 120")
+    refused(take(shared, b"no picture"), 422, "PNG")
+    refused(take(shared, given[:-30]), 422, "the label image can't be read")
+    refused(take(shared, labels_png(tmp_path / "none.png", 0)), 422, "all 0")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)).save(tmp_path / "photo.png")
+    sentence = refused(take(shared, (tmp_path / "photo.png").read_bytes()), 422, "the label image is a colour image")
+    assert str(tmp_path.parent) not in sentence
+    monkeypatch.setattr("zoo.annotate.labelled.MOST_FEATURES", 2)
+    refused(take(shared, given), 413, "3 numbers")
 
 
 def test_a_label_image_of_a_slide_has_its_pixels(client, tmp_path):

@@ -126,6 +126,17 @@ def test_what_is_drawn_by_hand_stays_as_it_was_drawn(shared, add):
     assert contradicted["edits"] == []
 
 
+def test_what_is_drawn_outside_of_the_region_is_refused(shared):
+    made = begin(shared, click(500, 400), image="slide.svs", region=[400, 300, 200, 160])
+    for x in (350, 700):  # it ends where the region begins; far away
+        polygon = [[x, 320], [x + 50, 320], [x + 50, 400], [x, 400]]
+        for add in (True, False):
+            drawn = {"polygon": polygon, "add": add}
+            refused(shared.post(f"/api/objects/{made['id']}/edit", json=drawn), 422, "(400, 300)", "200 x 160")
+    across = {"polygon": [[350, 320], [450, 320], [450, 400], [350, 400]], "add": True}
+    assert done(shared.post(f"/api/objects/{made['id']}/edit", json=across))["edits"][0]["id"] == 2
+
+
 def test_the_threshold_makes_the_mask_smaller_and_larger(shared):
     made = begin(shared, FIRST)
     areas = [

@@ -1,8 +1,6 @@
 """The annotator's page in a real browser, with a network whose masks are known beforehand."""
 
 import json
-import shutil
-import threading
 import time
 from collections.abc import Iterator
 from io import BytesIO
@@ -20,17 +18,13 @@ from tests.helpers.told import RADIUS, told_folder
 pytest.importorskip("fastapi", reason="the annotator needs FastAPI: pip install 'isegzoo[annotator]'")
 pytest.importorskip("selenium", reason="the browser tests need selenium")
 
-import uvicorn
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from tests.helpers.page import Page, chromium, until
-from zoo.annotate.app import create_app
+from tests.helpers.page import BROWSER, Page, chromium, served, until
 from zoo.annotate.models import Models
 
-BINARY, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-NONE = "no Chromium here: install chromium and chromium-driver to test the annotator's page"
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(None in (BINARY, DRIVER), reason=NONE)]
+pytestmark = BROWSER
 
 SIDE = 512
 NAMES = ("click", "scribble", "again", "export", "tabs", "error", "many", "narrow", "labels", "keys", "box")
@@ -45,14 +39,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         Image.fromarray(tissue[256 : 256 + SIDE, 256 : 256 + SIDE]).save(folder / f"{name}.png")
     write_pyramid(folder / "slide.tif", np.tile(tissue, (3, 3, 1)))
     models = Models(str(told_folder(tmp_path_factory.mktemp("told"))))
-    app = create_app(folder, models=models)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started, "the server")
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join(10)
+    with served(folder, models) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +50,7 @@ def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(address: str, downloads: Path) -> Iterator[Page]:
-    assert BINARY is not None
-    assert DRIVER is not None
-    browser = chromium(BINARY, DRIVER, downloads)
+    browser = chromium(downloads)
     yield Page(browser, address)
     browser.quit()
 

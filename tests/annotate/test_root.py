@@ -167,3 +167,21 @@ def test_a_file_alone_shows_only_itself(place):
 def test_a_root_that_is_not_there(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         Root(tmp_path / "none")
+
+
+def test_two_folders_are_told_apart(models, tmp_path):
+    """A browser that knows the images of one does not take them for those of another."""
+    told = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "a.png")
+        os.utime(tmp_path / name / "a.png", (1, 1))
+        with client_of(tmp_path / name, models) as client:
+            tile = client.get("/api/tile/3/0_0.jpg?image=a.png")
+            revision = client.get("/api/revision?image=a.png").json()
+            assert client.get("/api/image?image=a.png").json()["root"] == revision["root"]
+            told.append((tile.headers["etag"], revision["root"]))
+            assert "no-cache" in tile.headers["cache-control"]
+            kept = {"if-none-match": tile.headers["etag"]}
+            assert client.get("/api/tile/3/0_0.jpg?image=a.png", headers=kept).status_code == 304
+    assert not set(told[0]) & set(told[1])

@@ -1,18 +1,29 @@
 """The annotator's page in Chromium, used as a person uses it."""
 
 import json
+import shutil
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
+import pytest
+import uvicorn
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from zoo.annotate.app import create_app
+from zoo.annotate.models import Models
+
+BINARY, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+NONE = "no Chromium here: install chromium and chromium-driver to test the annotator's page"
+BROWSER = [pytest.mark.browser, pytest.mark.skipif(None in (BINARY, DRIVER), reason=NONE)]
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -42,15 +53,32 @@ return [...canvas.getContext("2d").getImageData((x - left) * ratio, (y - top) * 
 """
 
 
-def chromium(binary: str, driver: str, folder: Path) -> webdriver.Chrome:
+@contextmanager
+def served(folder: Path, models: Models, port: int = 0) -> Iterator[str]:
+    """The address of a server that shows a folder; port 0: a free one."""
+    app = create_app(folder, models=models)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started, "the server")
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def chromium(folder: Path) -> webdriver.Chrome:
     """A browser that knows nothing yet and saves files to a folder."""
+    assert BINARY is not None
+    assert DRIVER is not None
     options = webdriver.ChromeOptions()
-    options.binary_location = binary
+    options.binary_location = BINARY
     for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}", "--window-size=1400,900"):
         options.add_argument(flag)
     options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:

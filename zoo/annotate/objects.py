@@ -20,7 +20,7 @@ from zoo.annotate.live import Live
 from zoo.annotate.models import Models
 from zoo.annotate.pictures import Pictures
 from zoo.annotate.refused import RefusedError
-from zoo.annotate.shapes import Geometry, Mask, geometry_of, mask_of, mask_png, png, read_mask
+from zoo.annotate.shapes import Geometry, Mask, filled, geometry_of, mask_of, mask_png, png, read_mask
 from zoo.annotate.view import answer, seen_of
 from zoo.interactions import Interaction
 from zoo.interactions.single import check
@@ -140,6 +140,8 @@ class AnnotatedObjects:
             after = history.after(event)
             if kept.number >= MOST_EVENTS or len(after.said) > MOST_SAID:
                 raise RefusedError(409, "so much was done to this object that it takes no more; begin another one")
+            if event["do"] == "edit":
+                _check_drawn(event["polygon"], PixelGrid.of_json(kept.seen["grid"]))
             changes = event["do"] in ("delete", "restore") or set(event.get("about", ())) == {"class"}
             if not changes:
                 live = entry.live
@@ -286,6 +288,17 @@ class AnnotatedObjects:
 
 
 _NONE = "there is no such object; GET /api/objects lists those of an image"
+
+
+def _check_drawn(polygon: Sequence[tuple[float, float]], grid: PixelGrid) -> None:
+    ring = (np.array(polygon, np.float64) - np.array(grid.origin)) / grid.downsample
+    if not filled([ring], grid.size).any():
+        x, y, w, h = grid.region
+        raise RefusedError(
+            422,
+            f"the polygon holds no pixel of the object's region, which begins at ({x:g}, {y:g}) and is {w:g} x {h:g} "
+            "pixels large; draw inside it, or begin another object",
+        )
 
 
 def _about(made: Mapping[str, Any]) -> dict[str, Any]:

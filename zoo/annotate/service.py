@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Query, Request
@@ -34,6 +35,12 @@ class Service:
     journal: Journal
     objects: AnnotatedObjects
     classes: Sequence[tuple[str, str]]
+
+    @property
+    def identity(self) -> str:
+        """Another one where another folder is shown, or where what is done is kept in another file."""
+        places = (self.root.folder, self.journal.path.resolve())
+        return sha256(repr(places).encode()).hexdigest()[:16]
 
 
 def service_of(request: Request) -> Service:

@@ -1,9 +1,10 @@
 /** What a person does to objects: each a call of the server, whose answer becomes the page's state. */
 import * as api from "./api.js";
-import { clamped, inBox, pointsOf } from "./geometry.js";
+import { clamped, inBox, meets, pointsOf } from "./geometry.js";
 import * as notice from "./notice.js";
 import { measure } from "./overlay.js";
-import { chosen, read, set, state, whole } from "./state.js";
+import * as resolution from "./resolution.js";
+import { chosen, set, state, whole } from "./state.js";
 import * as sync from "./sync.js";
 import { inTurn } from "./turns.js";
 import { visible } from "./viewer.js";
@@ -11,13 +12,17 @@ import { visible } from "./viewer.js";
 const WHOLE = 2048 * 2048; // pixels of an image that is worked on whole; of larger ones, the part in view
 const MOST = 4000 * 4000; // pixels that a checkpoint is shown at once; the server's limit is a little higher
 const UNDO_SECONDS = 10;
+const OUTSIDE = "That lies outside the dashed part in which this object is worked on";
 
-/** Take objects from the server into the state; `target` is chosen if it is still what the person works on. */
-function put(given, target) {
+/**
+ * Take objects from the server into the state; `target` is chosen if it is still what the person works on, and `events`
+ * is how many there were in all.
+ */
+function put(given, target, events = 1) {
   const objects = given.filter(({ image }) => image === state.image.image); // another one may have been opened meanwhile
   const all = new Map(state.objects);
   for (const object of objects) all.set(object.id, object);
-  if (objects.length) sync.mine(objects.at(-1).revision);
+  if (objects.length) sync.mine(objects.at(-1).revision, events);
   if (target && given.length) target.id = given.at(-1).id;
   set({ objects: all, target: state.target });
 }
@@ -47,14 +52,14 @@ function place(points = []) {
 /** Pixels of the image that are one as the checkpoint sees it, a side. */
 function seen() {
   const model = state.about?.checkpoints.find(({ name }) => name === state.checkpoint);
-  const mpp = state.image.mpp ?? read(`isegzoo.mpp ${state.image.image}`, null);
+  const mpp = resolution.known();
   return model?.mpp && mpp ? model.mpp / mpp : 1;
 }
 
 /** What every new object has. */
 function begun() {
   const { image, checkpoint, klass } = state;
-  const mpp = image.mpp ? undefined : read(`isegzoo.mpp ${image.image}`, undefined);
+  const mpp = image.mpp ? undefined : (resolution.typed() ?? undefined);
   return { image: image.image, checkpoint, class: klass ?? undefined, mpp };
 }
 
@@ -74,6 +79,12 @@ function clipped(each, region) {
   return each.points ? { ...each, points: each.points.map((point) => clamped(point, region)) } : each;
 }
 
+/** Do some work in its turn, after which undoing no longer brings back what was deleted before. */
+function work(task) {
+  set({ deleted: [] });
+  return inTurn(task);
+}
+
 /** Give interactions in one turn: to the chosen object, or to a new one. Resolves to whether they were taken. */
 export function give(interactions) {
   const start = performance.now();
@@ -81,20 +92,20 @@ export function give(interactions) {
   const known = state.objects.get(target.id);
   if (known && !begins(interactions[0], known.region)) {
     if (interactions[0].positive === false) {
-      notice.show("That lies outside the dashed part in which this object is worked on; nothing can be taken away there.", { kind: "note", seconds: 8 });
+      notice.show(`${OUTSIDE}; nothing can be taken away there.`, { kind: "note", seconds: 8 });
       return true; // it says nothing
     }
     set({ target: (target = { id: null }) }); // another place, so another object
   }
   const made = { ...begun(), region: place(interactions.flatMap(pointsOf)) };
   const all = whole();
-  return inTurn(async () => {
+  return work(async () => {
     const id = still(target, made);
     const { region } = state.objects.get(id) ?? known ?? made;
     const given = interactions.map((each) => clipped(each, region ?? all));
     const object = id ? await api.interact(id, given) : await api.create({ ...made, interactions: given });
     measure(start, object);
-    put([object], target);
+    put([object], target, id ? 1 : 2); // one begins, one tells
     return true;
   });
 }
@@ -104,20 +115,19 @@ export function giveMany(clicks) {
   const start = performance.now();
   const { target } = state;
   const made = { ...begun(), clicks: clicks.map(({ x, y }) => [x, y]) };
-  return inTurn(async () => {
+  return work(async () => {
     const { objects } = await api.many(made);
     if (objects.length) measure(start, objects.at(-1));
-    put(objects, target);
+    put(objects, target, 2 * objects.length);
     return true;
   });
 }
 
-/** Work on the chosen object by a call that answers with it; `call` is given its id. */
-function change(call) {
+/** Work on an object by a call that answers with it; `call` is given its id. */
+function change(call, target = state.target) {
   const start = performance.now();
-  const { target } = state;
   if (!target.id && !state.busy) return undefined;
-  return inTurn(async () => {
+  return work(async () => {
     if (!state.objects.has(target.id)) return;
     const object = await call(target.id);
     measure(start, object);
@@ -125,17 +135,24 @@ function change(call) {
   });
 }
 
-export const undo = () => change((id) => api.step(id, "undo"));
+/** Take back what was done last: a collected interaction, a deletion, or what was said of the chosen object. */
+export function undo() {
+  const { queue, deleted } = state;
+  if (queue.length) return set({ queue: queue.slice(0, -1) });
+  if (deleted.length) return restore(deleted.at(-1));
+  return change((id) => api.step(id, "undo"));
+}
+
 export const redo = () => change((id) => api.step(id, "redo"));
 export const reset = () => change((id) => api.step(id, "reset"));
-export const threshold = (value) => change((id) => api.change(id, { threshold: value }));
+export const threshold = (value, target) => change((id) => api.change(id, { threshold: value }), target);
 export const classOf = (name) => change((id) => api.change(id, { class: name }));
 export const checkpointOf = (name) => change((id) => api.change(id, { checkpoint: name }));
 
 /** Take one interaction of one object back; what came after it is kept. */
 export function forget(id, number) {
   const start = performance.now();
-  return inTurn(async () => {
+  return work(async () => {
     const object = await api.forget(id, number);
     measure(start, object);
     put([object]);
@@ -147,7 +164,11 @@ export function edit(polygon, add) {
   const { target } = state;
   const made = { ...begun(), region: place(polygon) };
   if (!target.id && !add) return notice.show("Choose an object to take something away from.", { kind: "note", seconds: 6 });
-  return inTurn(async () => {
+  const known = state.objects.get(target.id);
+  if (known && !meets(polygon, known.region)) {
+    return notice.show(`${OUTSIDE}; draw within it, or begin another object (N).`, { kind: "note", seconds: 8 });
+  }
+  return work(async () => {
     const geometry = { type: "Polygon", coordinates: [[...polygon, polygon[0]]] };
     const id = still(target, made);
     const object = id
@@ -165,35 +186,49 @@ export function child() {
   const target = { id: null };
   set({ target });
   const made = { ...begun(), class: parent.class ?? undefined, region, parent: parent.id };
-  return inTurn(async () => put([await api.create(made)], target));
+  return work(async () => put([await api.create(made)], target));
 }
 
 /** Choose an object; null: the next interaction begins a new one. */
 export function choose(id) {
-  set({ target: { id } });
+  set({ target: { id }, ...(id ? { deleted: [] } : {}) });
+}
+
+/** Bring back an object that was deleted. */
+function restore(id) {
+  notice.hide(); // which offers the same
+  set({ deleted: state.deleted.filter((each) => each !== id) });
+  return inTurn(async () => put([await api.step(id, "restore")], state.target));
 }
 
 /** Delete an object; it can be had back. */
-export function remove(id = state.target.id) {
+export async function remove(id = state.target.id) {
   if (!id) return;
   if (state.target.id === id) choose(null);
-  inTurn(async () => {
+  set({ deleted: [...state.deleted, id] });
+  const gone = await inTurn(async () => {
     const { revision } = await api.remove(id);
     sync.mine(revision);
     const all = new Map(state.objects);
     all.delete(id);
     set({ objects: all });
-    const act = () => inTurn(async () => put([await api.step(id, "restore")], state.target));
-    notice.show("The object is deleted.", { kind: "note", action: "Bring it back", act, seconds: UNDO_SECONDS });
+    notice.show("The object is deleted.", { kind: "note", action: "Bring it back", act: () => restore(id), seconds: UNDO_SECONDS });
+    return true;
   });
+  if (!gone) set({ deleted: state.deleted.filter((each) => each !== id) });
 }
 
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */
-export function bring(geojson) {
-  const made = { ...begun(), geojson };
-  return inTurn(async () => {
-    const { objects } = await api.bring(made);
-    put(objects);
+export const bring = (geojson) => taken((made) => api.bring({ ...made, geojson }));
+
+/** So do the numbers of a label image. */
+export const bringLabels = (file) => taken((made) => api.bringLabels(made, file));
+
+function taken(call) {
+  const made = begun();
+  return work(async () => {
+    const { objects } = await call(made);
+    put(objects, undefined, objects.length);
     notice.show(`${objects.length} ${objects.length === 1 ? "object" : "objects"} imported.`, { kind: "note", seconds: 6 });
   });
 }

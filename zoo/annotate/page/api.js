@@ -14,11 +14,12 @@ export function address(path, query = {}) {
 /** Plain words that a sentence may begin with, unlike names of checkpoints and files. */
 const BEGINS = /^(the|a|an|there|no|nothing|this|give|so|object)\b/;
 
-async function call(method, path, { query, body } = {}) {
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+async function call(method, path, { query, body, png } = {}) {
+  const type = png ? "image/png" : body && "application/json";
+  const headers = type ? { "Content-Type": type } : {};
   let answer;
   try {
-    answer = await fetch(address(path, query), { method, headers, body: JSON.stringify(body) });
+    answer = await fetch(address(path, query), { method, headers, body: png ?? JSON.stringify(body) });
   } catch {
     throw new ServerError(AWAY);
   }
@@ -55,6 +56,7 @@ export const step = (id, which) => json("POST", one(id, `/${which}`)); // undo, 
 export const edit = (id, polygon, add) => json("POST", one(id, "/edit"), { body: { polygon, add } });
 export const many = (body) => json("POST", "many", { body });
 export const bring = (body) => json("POST", "import", { body });
+export const bringLabels = (query, png) => json("POST", "import/labels", { query, png });
 
 /** The mask or the probability as a picture of the region, with the revision that it is of. */
 export async function mask(id, kind) {

@@ -38,8 +38,9 @@ async function save(format) {
 /** Import a GeoJSON file or a mask. */
 export async function open(file) {
   try {
-    const geojson = file.type === "image/png" || /\.png$/i.test(file.name) ? await polygons(file) : await features(file);
-    actions.bring(geojson);
+    const png = file.type === "image/png" || /\.png$/i.test(file.name);
+    if (png && (await deep(file))) actions.bringLabels(file);
+    else actions.bring(png ? await polygons(file) : await features(file));
   } catch (error) {
     notice.show(`${file.name}: ${error.message}`);
   }
@@ -54,6 +55,12 @@ async function features(file) {
   }
   if (Array.isArray(read)) return { type: "FeatureCollection", features: read };
   return read?.type === "Feature" ? { type: "FeatureCollection", features: [read] } : read;
+}
+
+/** Whether a PNG has 16 bits a pixel, of which browsers read 8: its numbers would run into each other. */
+async function deep(file) {
+  const [bits] = new Uint8Array(await file.slice(24, 25).arrayBuffer());
+  return bits === 16;
 }
 
 /** A mask or label image of the whole image as polygons. */

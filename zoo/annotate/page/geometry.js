@@ -13,6 +13,12 @@ export function within(polygon, [x, y]) {
 /** Whether a point lies in a box [x, y, width, height]. */
 export const inBox = ([x, y], [left, top, width, height]) => x >= left && y >= top && x <= left + width && y <= top + height;
 
+/** Whether the box around points has a part in another box. */
+export function meets(points, [left, top, width, height]) {
+  const [x, y] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  return Math.max(...x) > left && Math.min(...x) < left + width && Math.max(...y) > top && Math.min(...y) < top + height;
+}
+
 /** The nearest point in a box. */
 export function clamped([x, y], [left, top, width, height]) {
   return [Math.min(Math.max(x, left), left + width), Math.min(Math.max(y, top), top + height)];

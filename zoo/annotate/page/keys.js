@@ -56,6 +56,7 @@ const GROUPS = (open) => [
 ];
 
 const ARROWS = { ArrowLeft: [-0.15, 0], ArrowRight: [0.15, 0], ArrowUp: [0, -0.15], ArrowDown: [0, 0.15] };
+const DIGIT = /^[0-9]$/; // where digits are typed with Shift, as in France, the key without it is the digit, too
 const acts = new Map();
 
 /** Begin to listen; `open` shows the list of images. */
@@ -88,21 +89,28 @@ function press(event) {
   if (act(event)) event.preventDefault();
 }
 
+/** A key as the table has it; a letter of another alphabet is the one that its place has in Latin. */
+function latin(key, code) {
+  if (key === "=") return "+";
+  if (/^\p{L}$/u.test(key) && !/[a-z]/i.test(key)) return /^Key([A-Z])$/.exec(code)?.[1].toLowerCase() ?? key;
+  return key.length === 1 ? key.toLowerCase() : key;
+}
+
 function act(event) {
   const { key, code, ctrlKey, metaKey, altKey, shiftKey } = event;
   if (key === " ") return hold(true), true;
   const plainly = event.getModifierState("AltGraph"); // how many keyboards write [ and ]
   if (altKey && !plainly) return false;
   const ctrl = (ctrlKey || metaKey) && !plainly;
-  const digit = /^Digit([1-9])$/.exec(code);
-  if (digit && shiftKey && !ctrl) {
-    const named = state.classes?.[digit[1] - 1];
+  const digit = !ctrl && !plainly && /^Digit([1-9])$/.exec(code)?.[1];
+  if (digit && shiftKey && !DIGIT.test(key)) {
+    const named = state.classes?.[digit - 1];
     if (named) take(named.name);
     return Boolean(named);
   }
   if (key in ARROWS && !ctrl) return pan(...ARROWS[key]), true;
-  const plain = key === "=" ? "+" : key.length === 1 ? key.toLowerCase() : key;
-  const name = ctrl ? `Ctrl+${shiftKey ? `Shift+${key.toUpperCase()}` : plain}` : plain;
+  const plain = digit && !DIGIT.test(key) ? digit : latin(key, code);
+  const name = ctrl ? `Ctrl+${shiftKey ? `Shift+${plain.toUpperCase()}` : plain}` : plain;
   const found = acts.get(name);
   found?.(plain);
   return Boolean(found);

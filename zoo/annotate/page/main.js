@@ -13,6 +13,7 @@ import * as overlay from "./overlay.js";
 import * as panel from "./panel.js";
 import * as picker from "./picker.js";
 import * as pointer from "./pointer.js";
+import * as queue from "./queue.js";
 import * as rail from "./rail.js";
 import * as ruler from "./ruler.js";
 import { on, set, state } from "./state.js";
@@ -30,23 +31,23 @@ async function open(path) {
   try {
     const image = await api.image(path);
     if (number !== asked) return; // another one was asked for meanwhile
-    set({ image, objects: new Map(), target: { id: null }, queue: [], saved: "" });
+    set({ image, objects: new Map(), deleted: [], saved: "", ...queue.waiting(image) });
     history.replaceState(null, "", `#${new URLSearchParams({ image: path })}`);
     document.title = `${path.split("/").at(-1)} · isegzoo`;
     by("open").textContent = path.split("/").at(-1);
     by("facts").textContent = facts(image);
     await Promise.all([viewer.show(image), sync.refresh()]);
   } catch (error) {
-    notice.show(error.message);
-    pick();
+    pick(error.message);
   }
 }
 
-async function pick() {
+/** Have an image chosen; `said` is why the last one can't be opened. */
+async function pick(said = "") {
   try {
-    const entries = await picker.show();
+    const entries = await picker.show({ said });
     // A single image needs no list.
-    if (!state.image && entries.length === 1 && entries[0].kind !== "folder") {
+    if (!said && !state.image && entries.length === 1 && entries[0].kind !== "folder") {
       by("picker").close();
       await open(entries[0].path);
     }
@@ -66,7 +67,7 @@ function release({ detail, target }) {
 function bar() {
   for (const [id, name] of [["theme", "theme"], ["help", "help"], ["drawer", "drawer"]]) by(id).append(icon(name));
   by("open").textContent = "Open an image";
-  by("open").addEventListener("click", pick);
+  by("open").addEventListener("click", () => pick());
   by("theme").addEventListener("click", theme.toggle);
   by("help").addEventListener("click", keys.sheet);
   const drawer = (open) => {
@@ -96,6 +97,7 @@ function begin() {
   theme.begin();
   bar();
   rail.begin();
+  queue.begin();
   panel.begin();
   list.begin();
   overlay.begin(by("masks"));
@@ -108,7 +110,7 @@ function begin() {
       ruler.show();
     }),
   );
-  keys.begin(pick);
+  keys.begin(() => pick());
   document.addEventListener("click", release);
   document.addEventListener("change", ({ target }) => target.matches("select") && pointed && target.blur());
   document.addEventListener("pointerdown", () => (pointed = true), true);
@@ -124,8 +126,10 @@ function begin() {
 async function learn() {
   try {
     const about = await api.about();
-    const known = about.checkpoints.some(({ name }) => name === state.checkpoint);
-    set({ about, checkpoint: known ? state.checkpoint : (about.default ?? about.checkpoints[0]?.name) });
+    const offered = about.default;
+    // A server that was started with another checkpoint than last time means it.
+    const kept = state.offered === offered && about.checkpoints.some(({ name }) => name === state.checkpoint);
+    set({ about, offered, checkpoint: kept ? state.checkpoint : offered });
     classes.begin();
   } catch (error) {
     notice.show(error.message);

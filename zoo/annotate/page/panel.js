@@ -4,7 +4,8 @@ import { by, fill, iconButton, make } from "./dom.js";
 import { area, time } from "./format.js";
 import { icon } from "./icons.js";
 import { light } from "./marks.js";
-import { chosen, on, read, set, state, write } from "./state.js";
+import * as resolution from "./resolution.js";
+import { chosen, on, set, state } from "./state.js";
 import { checkpoint } from "./tools/index.js";
 
 /** Build what doesn't change, and show the rest whenever it does. */
@@ -19,28 +20,31 @@ export function begin() {
   by("queue").addEventListener("change", ({ target }) => set({ queueing: target.checked }));
   by("heat").addEventListener("change", ({ target }) => set({ heat: target.checked }));
   by("opacity").addEventListener("input", ({ target }) => set({ opacity: Number(target.value) }));
-  by("mpp").addEventListener("change", ({ target }) => write(`isegzoo.mpp ${state.image.image}`, Number(target.value) || null));
+  by("mpp").addEventListener("change", ({ target }) => resolution.keep(Number(target.value) || null));
   slide(by("threshold"), actions.threshold);
   for (const [id, act] of Object.entries({ new: () => actions.choose(null), child: actions.child, reset: actions.reset, delete: () => actions.remove() })) {
     by(id).addEventListener("click", act);
   }
   on(["about"], offer);
-  on(["image"], resolution);
+  on(["image"], scale);
   on(["objects", "target", "checkpoint", "about"], object);
   on(["mode", "style", "queueing", "heat", "opacity", "objects", "target"], view);
   view();
 }
 
-/** Ask with the slider's newest value, never with two at a time. */
+/** Ask with the slider's newest value and the target that it is for, never with two at a time. */
 function slide(input, ask) {
   let running = false;
+  let next = null;
   input.addEventListener("input", async () => {
     input.nextElementSibling.value = Number(input.value).toFixed(2);
+    next = [Number(input.value), state.target];
     if (running) return;
     running = true;
-    for (let asked = null; asked !== input.value; ) {
-      asked = input.value;
-      await ask(Number(asked));
+    while (next) {
+      const given = next;
+      next = null;
+      await ask(...given);
     }
     running = false;
   });
@@ -51,9 +55,9 @@ function offer() {
   by("checkpoint").replaceChildren(...checkpoints.map(({ name, task }) => make("option", { value: name }, task ? `${name} (${[task].flat().join(", ")})` : name)));
 }
 
-function resolution() {
+function scale() {
   by("mpp-row").hidden = !state.image || Boolean(state.image.mpp);
-  if (state.image) by("mpp").value = read(`isegzoo.mpp ${state.image.image}`, "") ?? "";
+  if (state.image) by("mpp").value = resolution.typed() ?? "";
 }
 
 function object() {
@@ -66,7 +70,8 @@ function object() {
   if (!own) return;
   by("area").value = area(own);
   by("time").value = time(own);
-  if (document.activeElement !== by("threshold")) {
+  if (document.activeElement !== by("threshold") || by("threshold").dataset.of !== own.id) {
+    by("threshold").dataset.of = own.id; // what is being moved is left alone
     by("threshold").value = own.threshold;
     by("threshold").nextElementSibling.value = Number(own.threshold).toFixed(2);
   }

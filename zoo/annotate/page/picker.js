@@ -14,14 +14,16 @@ export function begin(open) {
   dialog.addEventListener("cancel", (event) => !state.image && event.preventDefault());
 }
 
-/** Show a folder; by default the one of the opened image. */
-export async function show(folder = parent(state.image?.image ?? "")) {
+/** Show a folder; by default the one of the opened image. `said` is what went wrong: the dialog covers the notice. */
+export async function show({ folder = parent(state.image?.image ?? ""), said = "" } = {}) {
   const dialog = by("picker");
   dialog.querySelector(".close").hidden = !state.image;
   const { entries } = await api.images(folder);
   by("path").replaceChildren(...crumbs(folder));
   by("entries").replaceChildren(...entries.map(entry));
   if (!entries.length) by("entries").append(make("li", { class: "faint" }, "No images here."));
+  by("picker-note").textContent = said;
+  by("picker-note").hidden = !said;
   if (!dialog.open) dialog.showModal();
   return entries;
 }
@@ -29,7 +31,7 @@ export async function show(folder = parent(state.image?.image ?? "")) {
 /** Go to another folder of the list that is shown. */
 async function go(folder) {
   try {
-    await show(folder);
+    await show({ folder });
   } catch (error) {
     by("entries").replaceChildren(make("li", { class: "faint" }, error.message));
   }

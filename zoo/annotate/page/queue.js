@@ -1,7 +1,21 @@
 /** Interactions on their way: given at once, or collected until Enter. */
 import { give, giveMany } from "./actions.js";
 import { pointsOf } from "./geometry.js";
-import { set, state } from "./state.js";
+import { on, read, set, state, write } from "./state.js";
+
+const KEPT = "sessionStorage";
+const name = ({ root, image }) => `isegzoo.queue ${root} ${image}`;
+
+/** Begin to keep what waits, and what it is for, in this tab: a reload finds it. */
+export function begin() {
+  on(["queue", "target"], () => {
+    const { image, queue, target } = state;
+    if (image) write(name(image), queue.length ? { queue, target } : null, KEPT);
+  });
+}
+
+/** What waits for an image, as parts of the state. */
+export const waiting = (image) => read(name(image), { queue: [], target: { id: null } }, KEPT);
 
 /** Give an interaction, or put it to those that wait if Shift is held or collecting is on. */
 export function offer(interaction, event) {

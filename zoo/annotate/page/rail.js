@@ -29,7 +29,7 @@ export function begin() {
   by("width").addEventListener("input", ({ target }) => set({ width: Number(target.value) }));
   by("run").addEventListener("click", () => run());
   by("unqueue").addEventListener("click", discard);
-  on(["tool", "checkpoint", "mode", "about", "objects", "target", "queue", "width", "concealed"], show);
+  on(["tool", "checkpoint", "mode", "about", "objects", "target", "queue", "deleted", "width", "concealed"], show);
 }
 
 function show() {
@@ -45,12 +45,12 @@ function show() {
     button.setAttribute("aria-pressed", String(each === used));
   }
   const own = chosen();
-  steps[0].disabled = !own?.undo;
+  const { length } = state.queue;
+  steps[0].disabled = !(own?.undo || length || state.deleted.length);
   steps[1].disabled = !own?.redo;
   by("brush").hidden = !used.brush;
   by("width").value = state.width;
   by("brush").querySelector("output").textContent = `${state.width} px`;
-  const { length } = state.queue;
   by("run").hidden = by("unqueue").hidden = !length;
   by("run").textContent = touched ? `Run ${length}` : `Run ${length} (Enter)`;
   by("hint").textContent = hint(used);

@@ -1,6 +1,7 @@
 /** The scale bar: a round length in micrometres, and the magnification of the view. */
 import { by } from "./dom.js";
-import { read, state } from "./state.js";
+import { known } from "./resolution.js";
+import { state } from "./state.js";
 import { frame } from "./viewer.js";
 
 const MOST = 120; // pixels of the screen
@@ -9,7 +10,7 @@ const OBJECTIVE = 10; // micrometres a pixel at 1x
 /** Show it for the view as it is; nothing where the resolution is unknown. */
 export function show() {
   const at = frame();
-  const mpp = state.image && (state.image.mpp ?? read(`isegzoo.mpp ${state.image.image}`, null));
+  const mpp = state.image && known();
   by("ruler").hidden = !(at && mpp);
   if (!at || !mpp) return;
   const pixel = mpp / at.scale; // micrometres a pixel of the screen

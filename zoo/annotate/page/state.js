@@ -1,7 +1,7 @@
 /** What the page knows, in one place: `set` changes it and tells those who look at what changed. */
 
 /** Kept in the browser from one visit to the next. */
-const KEPT = ["tool", "mode", "checkpoint", "klass", "style", "opacity", "width"];
+const KEPT = ["tool", "mode", "checkpoint", "offered", "klass", "style", "opacity", "width"];
 const STORE = "isegzoo.annotate";
 
 export const state = {
@@ -11,9 +11,11 @@ export const state = {
   target: { id: null }, // what the next interaction is given to; no id: a new object
   queue: [], // interactions that wait for Enter
   queueing: false,
+  deleted: [], // ids of what was deleted last, while nothing else was done
   tool: "click+",
   mode: "object", // or "many": each click an object
   checkpoint: null, // of new objects
+  offered: null, // the server's default when it was chosen
   klass: null, // of new objects
   style: "fill", // or "contour"
   opacity: 0.35,
@@ -52,19 +54,19 @@ export function chosen() {
 /** The opened image as a box. */
 export const whole = () => [0, 0, state.image.width, state.image.height];
 
-/** Something kept in this browser; a browser that keeps nothing gives `otherwise`. */
-export function read(name, otherwise) {
+/** Something kept in this browser, or in this tab; a browser that keeps nothing gives `otherwise`. */
+export function read(name, otherwise, where = "localStorage") {
   try {
-    return JSON.parse(localStorage.getItem(name)) ?? otherwise;
+    return JSON.parse(window[where].getItem(name)) ?? otherwise;
   } catch {
     return otherwise;
   }
 }
 
-/** Keep something in this browser, if it lets us. */
-export function write(name, value) {
+/** Keep something in this browser, or in this tab, if it lets us. */
+export function write(name, value, where = "localStorage") {
   try {
-    localStorage.setItem(name, JSON.stringify(value));
+    window[where].setItem(name, JSON.stringify(value));
   } catch {
     // Private windows may forbid it; the page works without.
   }

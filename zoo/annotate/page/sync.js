@@ -26,9 +26,9 @@ export async function refresh() {
   set({ objects: all, ...(id && !all.has(id) ? { target: { id: null } } : {}) });
 }
 
-/** A change of ours is known already, if it came right after what was seen. */
-export function mine(revision) {
-  if (revision === seen + 1) seen = revision;
+/** What we did is known already, if it came right after what was seen: each of its events makes the revision one more. */
+export function mine(revision, events = 1) {
+  if (revision === seen + events) seen = revision;
 }
 
 /** Ask every two seconds while the page is seen and nothing of ours is under way. */
@@ -37,15 +37,24 @@ export function begin() {
   document.addEventListener("visibilitychange", look);
 }
 
+/** Another folder is at this address now: nothing that is shown is of it. */
+function reopen() {
+  history.replaceState(null, "", location.pathname + location.search);
+  location.reload();
+}
+
 async function look() {
   if (!state.image || document.hidden || state.busy || looking) return;
   const { image } = state.image;
+  const before = turns();
   looking = true;
   try {
-    const { revision } = await api.revision(image);
+    const { revision, root } = await api.revision(image);
+    if (root !== state.image.root) return reopen();
     if (away) notice.settle();
     away = false;
-    if (revision !== seen && state.image.image === image && !state.busy) await refresh();
+    // An answer from before a change of ours is older than what we know.
+    if (revision !== seen && state.image.image === image && turns() === before) await refresh();
   } catch (error) {
     if (!away) notice.show(error.message);
     away = true;

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from zoo.annotate.service import Answer, Here, ImageName
 
 router = APIRouter(prefix="/api")
-KEEP = "private, max-age=3600"
+KEEP = "private, no-cache"
+"""Asked for again each time: another server at this address may show an image of the same name."""
 
 
 @router.get("/about")
@@ -50,7 +51,7 @@ def images(here: Here, folder: Annotated[str, Query(max_length=1000)] = "") -> A
 @router.get("/image")
 def image(here: Here, name: ImageName) -> Answer:
     """Size and resolution of an image, and its Deep Zoom levels."""
-    return asdict(here.pictures.about(name))
+    return {**asdict(here.pictures.about(name)), "root": here.identity}
 
 
 @router.get("/tile/{level}/{column}_{row}.jpg", response_class=Response)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 
 from zoo.annotate.begin import begin, imported, many
 from zoo.annotate.document import say
 from zoo.annotate.exports import named_feature
 from zoo.annotate.grid import PixelGrid
-from zoo.annotate.messages import Changes, Import, Lasso, Many, NewObject, Turn
+from zoo.annotate.labelled import outlined
+from zoo.annotate.messages import Changes, Class, Import, Lasso, Many, Mpp, Name, NewObject, Turn
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.service import Answer, Here, ImageName
 
@@ -31,7 +32,7 @@ def objects(here: Here, image: ImageName) -> Answer:
 def revision(here: Here, image: ImageName) -> Answer:
     """A number that rises with every change of the image's objects."""
     here.root.file(image)
-    return {"revision": here.journal.revision(image)}
+    return {"revision": here.journal.revision(image), "root": here.identity}
 
 
 @router.post("/objects")
@@ -137,4 +138,20 @@ def several(here: Here, body: Many) -> Answer:
 @router.post("/import")
 def take(here: Here, body: Import) -> Answer:
     """Each polygon of a GeoJSON file an object, which can be corrected."""
+    return {"objects": imported(here, body)}
+
+
+@router.post("/import/labels")
+def take_labels(
+    here: Here,
+    image: ImageName,
+    content: Annotated[bytes, Body(media_type="image/png", description="grey, of the image's size; 0 is nothing")],
+    checkpoint: Name | None = None,
+    class_: Annotated[Class | None, Query(alias="class")] = None,
+    mpp: Mpp | None = None,
+) -> Answer:
+    """Each number of a label image an object, which can be corrected."""
+    about = here.pictures.about(image)
+    geojson = outlined(content, (about.width, about.height))
+    body = Import(image=image, geojson=geojson, checkpoint=checkpoint, class_=class_, mpp=mpp)
     return {"objects": imported(here, body)}
