@@ -6,11 +6,11 @@ import hashlib
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from zoo.errors import DataError
+from zoo.errors import ConfigError, DataError
 
 EXPERIMENTS = "experiments"
 PACKAGE = Path(__file__).resolve().parent
@@ -33,6 +33,18 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+def keep_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        ConfigError: an output is an input, under whatever path.
+    """
+    read = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in read:
+            raise ConfigError(f"{path}: is read, and would be written over; choose another name or folder to write to")
 
 
 def unwritable(path: Path, error: OSError) -> DataError:

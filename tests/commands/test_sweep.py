@@ -266,3 +266,11 @@ def test_the_sweep_of_wandb_is_the_same_grid(tmp_path, capsys):
     assert config.seed_everything == 2
     assert config.model.init_args.optimizer.init_args.lr == 1e-4
     assert config.trainer.logger.class_path.endswith("WandbLogger")
+
+
+def test_the_sweep_of_wandb_does_not_replace_its_experiment(blobs, tmp_path, capsys):
+    mine = tmp_path / "mine.yaml"
+    mine.write_bytes((blobs / "a.yaml").read_bytes())
+    assert main(["sweep", str(mine), "--set", "sigma=1,2", "--wandb-sweep", str(mine)]) == 2
+    assert "mine.yaml: is read, and would be written over" in capsys.readouterr().err
+    assert mine.read_bytes() == (blobs / "a.yaml").read_bytes()

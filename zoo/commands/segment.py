@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from zoo.commands.indices import add_index_argument
 from zoo.commands.segmented import report
 from zoo.errors import ConfigError, InteractionError
-from zoo.files import write_bytes
+from zoo.files import keep_inputs, write_bytes
 from zoo.images.choice import add_choice_arguments, choice_of
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
+    keep_inputs(outputs, [args.image, args.interactions])
     region, choice = None if args.region is None else _region("--region", args.region), choice_of(args)
     args.region, args.zoom = region, [_region("--zoom", text) for text in args.zoom]
     if (args.closer is None) != (not args.zoom):
