@@ -59,11 +59,11 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     for split, folder in parts:
         for image, label in _pairs(source, folder):
             name = stem_of(image)
-            about = {"patient": patient_of(name, args.patient_regex), "split": split}
-            about |= {"mpp": args.mpp, "magnification": args.magnification}
+            says = {"patient": patient_of(name, args.patient_regex), "split": split}
+            about = says | {"mpp": args.mpp, "magnification": args.magnification}
             read = partial(_read, image, label, args.labels, args.binary, choice, about)
             stem = name if len(parts) == 1 else f"{split}-{name}"
-            shards.append(Shard(stem, (image, label), read))
+            shards.append(Shard(stem, (image, label), read, says=says))
     name = args.dataset or source.resolve().name
     return Plan(name, args.licence, "unpublished", shards, labels=args.labels)
 
