@@ -36,6 +36,11 @@ def test_a_place_that_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file/a\.txt: can't be written.*another folder"):
         write_text(tmp_path / "file" / "a.txt", "")
+    with pytest.raises(DataError, match=r"aaa\.txt: can't be written \(File name too long\)"):
+        write_text(tmp_path / f"{'a' * 300}.txt", "")
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(DataError, match=r"folder\.txt: can't be written \(Is a directory\)"):
+        write_text(tmp_path / "folder.txt", "")
 
 
 def test_checksum(tmp_path):

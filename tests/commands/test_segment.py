@@ -341,3 +341,10 @@ def test_inputs_are_not_written_over(files, capsys):
     assert "image.png: is read, and would be written over" in capsys.readouterr().err
     assert segment(files, "--geojson", str(files / "clicks.json")) == 2
     assert before == {name: (files / name).read_bytes() for name in before}
+
+
+def test_all_is_written_or_nothing(files, capsys):
+    (files / "b.json").mkdir()
+    assert segment(files, "--geojson", str(files / "b.json"), out="mask.png") == 2
+    assert "b.json: can't be written" in capsys.readouterr().err
+    assert {path.name for path in files.iterdir()} == {"image.png", "clicks.json", "watershed", "b.json"}
