@@ -246,3 +246,12 @@ def test_an_image_that_was_moved_to_another_split_is_not_up_to_date(tmp_path, ca
         prepare(root, tmp_path / "out")
     (store,) = prepare(root, tmp_path / "out", "--force").values()
     assert {group.split for group in store.groups} == {"test"}
+
+
+@pytest.mark.parametrize("option", ["--mpp", "--magnification"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_a_resolution_that_is_none(tmp_path, option, value, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["folder", "--source", str(tmp_path), "--out", str(tmp_path / "out"), f"{option}={value}"])
+    assert stop.value.code == 2
+    assert f"{option}: {value} is no number above 0" in capsys.readouterr().err
