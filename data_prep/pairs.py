@@ -59,7 +59,8 @@ def pair_shard(
         describe: reads further attributes from `label`.
         group: further fields of `Group`, at least `patient` and `split`.
     """
-    return Shard(stem, (image, label), partial(_read, stem, image, label, read, describe, group))
+    says = {key: group[key] for key in ("patient", "split")} | group.get("attributes", {})
+    return Shard(stem, (image, label), partial(_read, stem, image, label, read, describe, group), says=says)
 
 
 def _read(

@@ -1,6 +1,6 @@
 """How a data set module describes what it makes of a source folder: patches in groups in shards in a plan."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,15 @@ class Shard:
         files: raw files; their names and contents decide whether a shard is up to date.
         read: makes the groups, one after the other.
         preview: picture (H, W, 3) uint8 of the finished store, saved beside it as PNG.
+        says: `patient`, `split` and attributes that each of its groups has, as far as folders or a file of the whole
+            data set decide them: a store in which they are others is not up to date.
     """
 
     stem: str
     files: Sequence[Path]
     read: Callable[[], Iterable[Group]]
     preview: Callable[[Path], NDArray[np.uint8]] | None = None
+    says: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

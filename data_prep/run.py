@@ -12,6 +12,7 @@ from data_prep.outcomes import STATUSES, ShardOutcome, Status, slide_table, spli
 from data_prep.plan import Plan
 from data_prep.shard import Job, carry_out
 from zoo.errors import DataError
+from zoo.files import keep_inputs
 from zoo.progress import ProgressBar
 
 
@@ -54,6 +55,7 @@ def run(
 
     Raises:
         DataError: two shards of one name.
+        ConfigError: a store or a picture would replace a raw file.
         Interrupted: Ctrl-C; everything was stopped and no shard is half written.
     """
     about = {
@@ -68,6 +70,7 @@ def run(
     repeated = [stem for stem, count in Counter(shard.stem for shard in plan.shards).items() if count > 1]
     if repeated:
         raise DataError(f"{plan.dataset}: two shards named {repeated[0]!r}; rename one of their source files")
+    keep_inputs([path for job in jobs for path in job.written], [path for shard in plan.shards for path in shard.files])
     workers = min(workers or cores(), len(jobs))
     if scheduler is None and workers < 2:
         made: Generator[ShardOutcome] = (carry_out(job) for job in jobs)

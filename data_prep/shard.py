@@ -5,7 +5,7 @@ import json
 import re
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,11 @@ class Job:
     def picture(self) -> Path:
         """Where its preview goes."""
         return self.out / f"{self.shard.stem}.png"
+
+    @property
+    def written(self) -> Sequence[Path]:
+        """All that it writes."""
+        return (self.path,) if self.shard.preview is None else (self.path, self.picture)
 
 
 def carry_out(job: Job) -> ShardOutcome:
@@ -102,19 +107,20 @@ def _write_if_needed(job: Job) -> bool:
 def _difference(job: Job, checksum: str) -> str:
     try:
         with closing(Store(job.path)) as store:
-            info = store.info
+            info, groups = store.info, store.groups
     except StoreError as error:
         return f"is damaged ({error})"
     if info.source_checksum != checksum:
         return "was made from other files"
-    if info.parameters == job.about["parameters"]:
-        return ""
-    if not info.parameters:
+    if not info.parameters and job.about["parameters"]:
         return "its options are unknown"
-    then, now = json.loads(info.parameters), json.loads(job.about["parameters"])
+    then, now = (json.loads(text or "{}") for text in (info.parameters, job.about["parameters"]))
     # An option that is not there is one that was not given: later versions have more of them.
-    changed = [key for key in sorted(then | now) if then.get(key) != now.get(key)]
-    told = ", ".join(f"{key} {then.get(key)!r} (now {now.get(key)!r})" for key in changed)
+    changed = {key: (then.get(key), now.get(key)) for key in sorted(then | now) if then.get(key) != now.get(key)}
+    for group in groups:
+        had = {"patient": group.patient, "split": group.split, **group.attributes}
+        changed |= {key: (had[key], new) for key, new in job.shard.says.items() if had.get(key, new) != new}
+    told = ", ".join(f"{key} {before!r} (now {after!r})" for key, (before, after) in changed.items())
     return f"was made with {told}" if told else ""
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.errors import DataError
-from zoo.files import replacing, sha256, shipped, write_bytes, write_text
+from zoo.errors import ConfigError, DataError
+from zoo.files import keep_inputs, replacing, sha256, shipped, write_bytes, write_text
 
 
 def test_files_and_their_folders(tmp_path):
@@ -36,6 +36,11 @@ def test_a_place_that_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file/a\.txt: can't be written.*another folder"):
         write_text(tmp_path / "file" / "a.txt", "")
+    with pytest.raises(DataError, match=r"aaa\.txt: can't be written \(File name too long\)"):
+        write_text(tmp_path / f"{'a' * 300}.txt", "")
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(DataError, match=r"folder\.txt: can't be written \(Is a directory\)"):
+        write_text(tmp_path / "folder.txt", "")
 
 
 def test_checksum(tmp_path):
@@ -51,3 +56,11 @@ def test_experiments_that_come_with_the_package(tmp_path, monkeypatch):
     assert shipped(Path("data/dsb2018.h5")) == Path("data/dsb2018.h5")
     write_text(data, "mine")
     assert shipped(data) == data
+
+
+def test_what_is_read_is_not_written_over(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    keep_inputs([tmp_path / "b.png"], [tmp_path / "a.png"])
+    with pytest.raises(ConfigError, match=r"link\.png: is read, and would be written over; choose another name"):
+        keep_inputs([tmp_path / "b.png", tmp_path / "link.png"], [tmp_path / "a.png"])

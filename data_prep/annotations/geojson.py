@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data_prep.annotations.outlines import Outline, coordinates
 from zoo.errors import DataError
+from zoo.qupath import class_of
 
 Geometry = Literal["cell", "nucleus"]
 
@@ -54,7 +55,7 @@ def read_geojson(path: Path, classes: Collection[str] | None = None, geometry: G
     outlines: list[Outline] = []
     left_out = Counter[str]()
     for number, feature in enumerate(_features(path), start=1):
-        name = _class_of(feature)
+        name = class_of(feature)
         if classes is not None and name not in classes:
             continue
         where = f"{path}: object {number} ({name or 'no class'})"
@@ -73,7 +74,7 @@ def read_geojson(path: Path, classes: Collection[str] | None = None, geometry: G
 
 def read_classes(path: Path) -> set[str]:
     """Classes of the objects in a GeoJSON file, as `read_geojson` names them."""
-    return {_class_of(feature) for feature in _features(path)}
+    return {class_of(feature) for feature in _features(path)}
 
 
 def _features(path: Path) -> list[Any]:
@@ -88,14 +89,6 @@ def _features(path: Path) -> list[Any]:
     if not isinstance(content, list):
         raise DataError(f"{path}: no features in it; export objects from QuPath as GeoJSON, as a FeatureCollection")
     return content
-
-
-def _class_of(feature: Any) -> str:
-    properties = feature.get("properties") if isinstance(feature, dict) else None
-    found = properties.get("classification") if isinstance(properties, dict) else None
-    if isinstance(found, dict):
-        return str(found["name"]) if "name" in found else ": ".join(map(str, found.get("names", [])))
-    return ""
 
 
 def _is_cell(feature: dict[str, Any]) -> bool:

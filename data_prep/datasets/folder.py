@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.arguments import positive
 from data_prep.plan import Group, Patch, Plan, Shard, wrong_layout
 from zoo.errors import DataError
 from zoo.files import is_input, stem_of
@@ -44,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--binary", action=argparse.BooleanOptionalAction, help="label images are masks; --no-binary: they are not"
     )
     parser.add_argument("--patient-regex", metavar="REGEX", help="its first group is the patient of a file name")
-    parser.add_argument("--mpp", type=float, help="micrometres per pixel; default: what each file says")
-    parser.add_argument("--magnification", type=float, help="objective power, e.g. 40; default: likewise")
+    parser.add_argument("--mpp", type=positive, help="micrometres per pixel; default: what each file says")
+    parser.add_argument("--magnification", type=positive, help="objective power, e.g. 40; default: likewise")
     add_choice_arguments(parser)
     parser.add_argument("--dataset", help="name of the data set; default: name of the folder")
     parser.add_argument("--licence", default="unknown", help="licence of images and labels")
@@ -59,11 +60,11 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     for split, folder in parts:
         for image, label in _pairs(source, folder):
             name = stem_of(image)
-            about = {"patient": patient_of(name, args.patient_regex), "split": split}
-            about |= {"mpp": args.mpp, "magnification": args.magnification}
+            says = {"patient": patient_of(name, args.patient_regex), "split": split}
+            about = says | {"mpp": args.mpp, "magnification": args.magnification}
             read = partial(_read, image, label, args.labels, args.binary, choice, about)
             stem = name if len(parts) == 1 else f"{split}-{name}"
-            shards.append(Shard(stem, (image, label), read))
+            shards.append(Shard(stem, (image, label), read, says=says))
     name = args.dataset or source.resolve().name
     return Plan(name, args.licence, "unpublished", shards, labels=args.labels)
 

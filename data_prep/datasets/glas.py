@@ -90,7 +90,9 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     places, shards = read_places(), []
     for tile in read_tiles(source).values():
         read = partial(_read, tile, places.get(tile.name))
-        shards.append(Shard(tile.name, (tile.image, tile.annotation), read))
+        says = {"patient": tile.patient, "split": split_of(part_of(tile.name), tile.patient)}
+        says |= {"grade": tile.grade, "grade_2015": tile.grade_2015}
+        shards.append(Shard(tile.name, (tile.image, tile.annotation), read, says=says))
     return Plan("GlaS", LICENCE, CITATION, shards, split_unit="field")
 
 

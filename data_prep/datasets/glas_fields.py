@@ -52,7 +52,8 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
     for field, grid in complete_fields(glas.read_tiles(source)).items():
         raw = [path for row in grid for tile in row for path in (tile.image, tile.annotation)]
         read = partial(_read, field, grid, args.magnification)
-        shards.append(Shard(f"{PART_OF[grid[0][0].patient]}-{field}", raw, read))
+        says = {"grade": grid[0][0].grade, "grade_2015": grid[0][0].grade_2015}
+        shards.append(Shard(f"{PART_OF[grid[0][0].patient]}-{field}", raw, read, says=says))
     return Plan(f"GlaS fields ({args.magnification}x)", glas.LICENCE, glas.CITATION, shards, labels="region")
 
 

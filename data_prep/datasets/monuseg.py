@@ -83,7 +83,8 @@ def plan(source: Path, args: argparse.Namespace) -> Plan:
         if not annotation.is_file():
             raise wrong_layout(source, f"{image.name} has no {annotation}", LAYOUT)
         split = split_of(patient_of(image.stem), part, args.split)
-        shards.append(Shard(image.stem, (image, annotation), partial(_read, image, annotation, split)))
+        read = partial(_read, image, annotation, split)
+        shards.append(Shard(image.stem, (image, annotation), read, says={"split": split}))
     return Plan(f"MoNuSeg ({args.split} split)", "CC BY-NC-SA 4.0", CITATION, shards)
 
 

@@ -82,7 +82,7 @@ def annotation(path: Path, region: str, slide: Slide) -> Annotation:
     Raises:
         DataError: see `MaskSlide` and `read_aperio_xml`; no outline of the region.
     """
-    if path.suffix == ".tif":
+    if path.suffix.lower() == ".tif":
         return MaskSlide(path, slide.size)
     layer = LAYERS[region]
     outlines = read_aperio_xml(path, set(LAYERS.values()))

@@ -1,12 +1,14 @@
 """Options of every data set of slides: magnification, patches and filters, and the papers' settings by name."""
 
 import argparse
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.arguments import positive
 from data_prep.slides.grid import Grid
 from zoo.errors import ConfigError
 from zoo.slides import BACKENDS, Slide
@@ -103,8 +105,10 @@ def add_slide_arguments(parser: argparse.ArgumentParser, **defaults: Any) -> Non
         group.add_argument(f"--{prefix}min-tissue", type=_share, metavar="F", help="least tissue in one (0.1)")
         group.add_argument(f"--{prefix}min-tumour", type=_share, metavar="F", help="least tumour, or 'any' (0)")
         group.add_argument(f"--{prefix}max-tumour", type=_share, metavar="F", help="largest share of tumour (1)")
-    group.add_argument("--slide-mpp", type=float, metavar="UM", help="of slides whose files don't say it, or wrongly")
-    group.add_argument("--slide-magnification", type=float, metavar="X", help="likewise, of their objective")
+    group.add_argument(
+        "--slide-mpp", type=positive, metavar="UM", help="of slides whose files don't say it, or wrongly"
+    )
+    group.add_argument("--slide-magnification", type=positive, metavar="X", help="likewise, of their objective")
     group.add_argument(
         "--slide-backend",
         choices=sorted(BACKENDS),
@@ -159,8 +163,9 @@ def _setting(values: dict[str, Any], prefix: str) -> Setting:
         raise ConfigError(f"give either {option}magnification or {option}mpp, or a --preset: how fine are patches?")
     found = {"magnification": None, "mpp": None, **_USUAL, **found}
     setting = Setting(**{"stride": found["size"], **found})
-    if min(setting.size, setting.stride, setting.magnification or setting.mpp or 0) <= 0:
-        raise ConfigError(f"{option}size, {option}stride and the resolution must be above 0")
+    resolution = setting.magnification or setting.mpp or 0
+    if min(setting.size, setting.stride) <= 0 or not 0 < resolution < math.inf:
+        raise ConfigError(f"{option}size, {option}stride and the resolution must be above 0, and no resolution endless")
     if setting.min_tumour > setting.max_tumour:
         raise ConfigError(
             f"{option}min-tumour {setting.min_tumour:g} is above {option}max-tumour: nothing would be kept"

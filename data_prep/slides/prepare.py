@@ -90,7 +90,8 @@ def slide_shard(
     """
     about_slide = (args.slide_mpp, args.slide_magnification, args.slide_backend)
     job = SlideJob(slide, annotation, patient, split, settings(args), labels, *about_slide)
-    return Shard(stem, files, partial(read, stem, job), preview=partial(preview, job=job))
+    says = {"patient": patient, "split": split}
+    return Shard(stem, files, partial(read, stem, job), preview=partial(preview, job=job), says=says)
 
 
 def read(stem: str, job: SlideJob) -> Iterator[Group]:

@@ -228,6 +228,13 @@ def test_the_same_name_twice(run, tmp_path, capsys):
     assert "given twice" in capsys.readouterr().err
 
 
+def test_out_that_can_not_be_made_is_told_before_the_work(run, tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("zoo.comparison.experiment.evaluate", lambda *_: pytest.fail("it was evaluated"))
+    assert main(["compare", str(run / "a.yaml"), "--out", str(tmp_path / "file" / "o")]) == 2
+    assert "file/o: can't be written (Not a directory); choose another folder" in capsys.readouterr().err
+
+
 def test_out_is_a_file(run, tmp_path, capsys):
     (tmp_path / "o").write_text("mine")
     assert main(["compare", str(run / "a.yaml"), "--out", str(tmp_path / "o")]) == 2
@@ -436,3 +443,12 @@ def test_a_browser_draws_the_report_and_runs_no_text_of_an_experiment(run, tmp_p
     assert dom.count('class="picture"') == 8  # the worst cases
     assert "8 of 8 samples" in dom
     assert 'type="checkbox"' in dom
+
+
+def test_a_limit_in_the_file_is_in_the_result(run, tmp_path):
+    content = yaml.safe_load((run / "c.yaml").read_text())
+    content["data"]["test_limit"] = 1
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(content))
+    assert main(["compare", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out")]) == 0
+    (result,) = results(tmp_path)
+    assert (result["data"]["limit"], result["data"]["images"]) == (1, 1)

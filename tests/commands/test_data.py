@@ -473,3 +473,11 @@ def test_help_teaches(capsys):
         assert word in text
     main(["--help"])
     assert "  data " in capsys.readouterr().out
+
+
+def test_a_preview_does_not_replace_a_store(tmp_path, capsys):
+    path = instance_store(tmp_path / "a.h5", ("a", "train", 1)).path
+    before = path.read_bytes()
+    assert main(["data", str(path), "--preview", str(path)]) == 2
+    assert "a.h5: is read, and would be written over" in capsys.readouterr().err
+    assert path.read_bytes() == before

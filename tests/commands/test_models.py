@@ -57,6 +57,18 @@ def test_an_index_that_can_not_be_read_is_told_and_left_out(lab, capsys):
     told = capsys.readouterr()
     assert "zoo models: left out:" in told.err
     assert "nuclick-nuclei-compact" in told.out
+    (lab / "index.yaml").write_text(f"a: {{title: T, licence: L, url: 5, files: {{config.yaml: '{'0' * 64}'}}}}")
+    assert main(["models", "nuclei", "--index", str(lab)]) == 0
+    assert "a: url must be a text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["info", "download"])
+def test_what_is_no_checkpoint(verb, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main([verb, str(tmp_path)]) == 2
+    assert f"{tmp_path}: no checkpoint, for want of config.yaml" in capsys.readouterr().err
+    assert main([verb, "https://"]) == 2
+    assert "names no server; write https://HOST/FOLDER" in capsys.readouterr().err
 
 
 def test_info_shows_the_card(lab, capsys):

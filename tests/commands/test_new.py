@@ -38,7 +38,9 @@ def test_files_that_work(kind, folder, capsys):
     assert "there already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["json", "torch", "My_Encoder", "2nd", "a-b", "class", "a.b"])
+@pytest.mark.parametrize(
+    "name", ["json", "torch", "My_Encoder", "2nd", "a-b", "class", "a.b", "none", "true", "_", "__main__"]
+)
 def test_names_that_would_not_do(name, folder, capsys):
     assert main(["new", "encoder", name]) == 2
     assert name in capsys.readouterr().err

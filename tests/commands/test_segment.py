@@ -333,3 +333,18 @@ def test_points_that_can_not_be_used(files, capsys, features, said):
     (files / "clicks.json").write_text(json.dumps(features))
     assert segment(files) == 2
     assert said in capsys.readouterr().err
+
+
+def test_inputs_are_not_written_over(files, capsys):
+    before = {name: (files / name).read_bytes() for name in ("image.png", "clicks.json")}
+    assert segment(files, out="image.png") == 2
+    assert "image.png: is read, and would be written over" in capsys.readouterr().err
+    assert segment(files, "--geojson", str(files / "clicks.json")) == 2
+    assert before == {name: (files / name).read_bytes() for name in before}
+
+
+def test_all_is_written_or_nothing(files, capsys):
+    (files / "b.json").mkdir()
+    assert segment(files, "--geojson", str(files / "b.json"), out="mask.png") == 2
+    assert "b.json: can't be written" in capsys.readouterr().err
+    assert {path.name for path in files.iterdir()} == {"image.png", "clicks.json", "watershed", "b.json"}

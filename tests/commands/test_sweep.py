@@ -22,6 +22,7 @@ from zoo.comparison.sweep.plan import Options, plan
 from zoo.comparison.sweep.settings import Varied, find, text
 from zoo.comparison.sweep.wandb_file import sweep_file
 from zoo.config.compose import Address
+from zoo.files import write_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -266,3 +267,29 @@ def test_the_sweep_of_wandb_is_the_same_grid(tmp_path, capsys):
     assert config.seed_everything == 2
     assert config.model.init_args.optimizer.init_args.lr == 1e-4
     assert config.trainer.logger.class_path.endswith("WandbLogger")
+
+
+def test_the_sweep_of_wandb_does_not_replace_its_experiment(blobs, tmp_path, capsys):
+    mine = tmp_path / "mine.yaml"
+    mine.write_bytes((blobs / "a.yaml").read_bytes())
+    assert main(["sweep", str(mine), "--set", "sigma=1,2", "--wandb-sweep", str(mine)]) == 2
+    assert "mine.yaml: is read, and would be written over" in capsys.readouterr().err
+    assert mine.read_bytes() == (blobs / "a.yaml").read_bytes()
+
+
+def test_a_sweep_that_was_killed_while_it_wrote_down_its_runs_goes_on(blobs, tmp_path, monkeypatch):
+    what = Options([Varied.parse("sigma=1,2")], 1, "val", True, None, "zoo sweep")
+    written = []
+
+    def killed(path: Path, content: str) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        write_text(path, content)
+
+    addresses = [Address(blobs / "a.yaml")]
+    with monkeypatch.context() as patch:
+        patch.setattr("zoo.comparison.sweep.plan.write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            plan(addresses, what, tmp_path / "out")
+    assert len(plan(addresses, what, tmp_path / "out")) == 2

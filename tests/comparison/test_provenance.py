@@ -49,6 +49,22 @@ def test_outside_a_clone_nothing_is_known(tmp_path, monkeypatch):
     assert provenance.commit() == {"commit": None, "dirty": None}
 
 
+def test_code_in_the_folder_of_another_project_is_not_of_its_commit(clone, monkeypatch):
+    installed = clone / ".venv" / "zoo"
+    installed.mkdir(parents=True)
+    (installed / "code.py").write_text("1")
+    monkeypatch.setattr(provenance, "HERE", installed)
+    assert provenance.commit() == {"commit": None, "dirty": None}
+
+
+def test_a_git_that_does_not_answer(clone, monkeypatch):
+    def late(*arguments, **options):
+        raise subprocess.TimeoutExpired("git", 20)
+
+    monkeypatch.setattr(subprocess, "run", late)
+    assert provenance.commit() == {"commit": None, "dirty": None}
+
+
 def test_other_objects_and_other_windows_are_other_samples(tmp_path):
     """As many objects of as many images each time, of one store."""
     store = write_store(tmp_path / "blobs.h5")

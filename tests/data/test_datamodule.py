@@ -12,7 +12,7 @@ from zoo.data.datamodule import EpochSampler, PatchDataModule, open_stores
 from zoo.data.datasets import WholeImages
 from zoo.data.objects import ObjectWindows
 from zoo.data.transforms import Augment
-from zoo.errors import DataError, SplitError
+from zoo.errors import ConfigError, DataError, SplitError
 from zoo.store.reader import Store, store_paths
 from zoo.store.splits import check_splits, split_conflicts
 from zoo.store.writer import StoreWriter
@@ -261,3 +261,8 @@ def test_images_of_unknown_resolution_get_the_one_that_is_given_for_them(tmp_pat
         data.evaluated = WholeImages
         data.setup("test")
         assert sorted((batch.mpp for batch in data.test_dataloader()), key=str) == sorted(seen, key=str)
+
+
+def test_a_limit_below_one_image(folder):
+    with pytest.raises(ConfigError, match=r"data\.test_limit 0: at least one image"):
+        make(folder, "test", test_limit=0)

@@ -16,8 +16,9 @@ from zoo.data import (
     StoreDataset,
     WholeImages,
 )
+from zoo.data.datamodule import open_stores
 from zoo.data.datasets import Samples, kind_name
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, DataError
 from zoo.evaluation import Automatic, Interactive, OneShotProtocol
 
 # Results that are shipped say these words: another one would tear their tables apart.
@@ -85,3 +86,17 @@ def test_lists_of_whole_images(tmp_path):
     data.evaluated = Forgetful
     with pytest.raises(ConfigError, match=r"list\.txt: Forgetful samples others too"):
         data.setup("test")
+
+
+def test_a_name_that_two_stores_have_is_refused(tmp_path):
+    stores = [instance_store(tmp_path / folder / "a.h5", ("x", "test", 1)) for folder in ("one", "two")]
+    (tmp_path / "list.txt").write_text("a/x/0\n")
+    data = PatchDataModule([str(each.path) for each in stores], train=WholeImages, test_list=str(tmp_path / "list.txt"))
+    with pytest.raises(DataError, match=r"one/a\.h5 and .*two/a\.h5: a list names 'a/x/0', which is in each"):
+        data.setup("test")
+
+
+def test_a_store_by_two_paths_is_one(tmp_path, monkeypatch):
+    store = instance_store(tmp_path / "a.h5", ("x", "test", 1))
+    monkeypatch.chdir(tmp_path)
+    assert len(open_stores(["a.h5", str(store.path), "./a.h5"])) == 1

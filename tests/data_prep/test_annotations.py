@@ -22,6 +22,7 @@ from data_prep.annotations import (
     read_geojson,
 )
 from zoo.errors import DataError
+from zoo.qupath import class_of
 
 SQUARE = [(2.0, 1.0), (8.0, 1.0), (8.0, 5.0), (2.0, 5.0)]
 
@@ -535,3 +536,19 @@ def test_masks_that_do_not_fit(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="check that it is complete"):
         MaskSlide(path, (60, 45))
+
+
+@pytest.mark.parametrize(
+    ("classification", "name"),
+    [
+        ({"name": "Tumor"}, "Tumor"),
+        ({"names": ["Tumor", "Positive"]}, "Tumor: Positive"),
+        ({"name": None, "names": ["Tumor"]}, "Tumor"),
+        ({"name": None}, ""),
+        ({"names": None}, ""),
+        ({"names": 3}, ""),
+        (None, ""),
+    ],
+)
+def test_classes_of_qupath(classification, name):
+    assert class_of({"type": "Feature", "properties": {"classification": classification}}) == name

@@ -141,3 +141,16 @@ def test_the_command_writes_regions(tmp_path):
     assert sorted(path.stem for path in (tmp_path / "out").glob("*.h5")) == sorted(NAMES)
     label = Store(tmp_path / "out" / f"{NAMES[0]}.h5").label(NAMES[0], 0)
     np.testing.assert_array_equal(label, MASK > 0)
+
+
+def test_what_the_index_says_is_part_of_what_is_up_to_date(tmp_path, capsys):
+    command = ["ebhi_seg", "--source", str(indexed(tmp_path / "raw")), "--out", str(tmp_path / "out"), "--workers", "1"]
+    assert main(command) == 0
+    assert main(command) == 0
+    assert "5 up to date" in capsys.readouterr().err
+    index = tmp_path / "raw" / "index.tsv"
+    index.write_text(index.read_text().replace("Normal\tGT2012436", "Polyp\tGT7"))
+    with pytest.raises(DataError, match=r"1 of 5 failed") as caught:
+        main(command)
+    assert "patient 'GT2012436' (now 'GT7')" in str(caught.value)
+    assert "diagnosis 'Normal' (now 'Polyp')" in str(caught.value)

@@ -232,3 +232,26 @@ def test_channels_and_windows(tmp_path):
     store = prepare(root, tmp_path / "out", "--channels", "4,2,1", "--window", "0,4080")["a"]
     expected = np.minimum(np.rint(deep[[3, 1, 0]] / 16), 255)
     np.testing.assert_array_equal(store.image("a", 0), np.moveaxis(expected, 0, -1))
+
+
+def test_an_image_that_was_moved_to_another_split_is_not_up_to_date(tmp_path, capsys):
+    root = tmp_path / "raw"
+    save(root / "train/images/a.png", picture())
+    save(root / "train/labels/a.png", RNG.integers(0, 3, (20, 30), np.uint8))
+    prepare(root, tmp_path / "out")
+    prepare(root, tmp_path / "out")
+    assert "1 up to date" in capsys.readouterr().err
+    (root / "train").rename(root / "test")
+    with pytest.raises(DataError, match=r"was made with split 'train' \(now 'test'\); --force replaces it"):
+        prepare(root, tmp_path / "out")
+    (store,) = prepare(root, tmp_path / "out", "--force").values()
+    assert {group.split for group in store.groups} == {"test"}
+
+
+@pytest.mark.parametrize("option", ["--mpp", "--magnification"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_a_resolution_that_is_none(tmp_path, option, value, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["folder", "--source", str(tmp_path), "--out", str(tmp_path / "out"), f"{option}={value}"])
+    assert stop.value.code == 2
+    assert f"{option}: {value} is no number above 0" in capsys.readouterr().err

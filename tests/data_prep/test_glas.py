@@ -128,3 +128,12 @@ def test_sizes_that_differ(tmp_path):
     Image.fromarray(np.zeros((5, 9), np.uint8)).save(folder / "train_1_anno.bmp")
     with pytest.raises(DataError, match=r"train_1_anno\.bmp: \(5, 9\), but train_1\.bmp is \(6, 9\)"):
         groups(tmp_path)
+
+
+def test_a_patient_that_changed_in_the_table_is_noticed(tmp_path):
+    folder = write_copy(tmp_path / "raw", PATIENTS, size=(40, 60))
+    command = ["glas", "--source", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--workers", "1"]
+    assert main(command) == 0
+    write_grades(folder, PATIENTS | {"train_100": "other"})
+    with pytest.raises(DataError, match=r"train_100\.h5 exists, but was made with patient '.*' \(now 'other'\)"):
+        main(command)

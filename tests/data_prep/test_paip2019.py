@@ -122,3 +122,11 @@ def test_wrong_annotations_are_named(source, tmp_path):
         file.write_text(xml(region(box(2000, 0, 2010, 10)), ""))
         with pytest.raises(DataError, match=r"object 1 \(1\).*outside the slide of 500x400"):
             paip2019.annotation(file, "whole", slide)
+
+
+def test_a_mask_with_capitals_in_its_ending(tmp_path):
+    root = tmp_path / "raw"
+    add_slide(root / "a.svs")
+    write_mask(root / "a_viable.tif", VIABLE)
+    (root / "a_viable.tif").rename(root / "a_viable.TIF")
+    check_labels(prepare("paip2019", root, tmp_path / "out", *SIZE)["a"], "5x", VIABLE, 4)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data_prep.splits import split_of
 from tests.data_prep.slide_sets import add_slide, box, check_labels, filled, prepare
@@ -190,3 +191,15 @@ def test_files_of_the_system_and_letters_in_two_ways(source, tmp_path):
     for name in ("._Bj\u00f6rn_1.svs", "._Bj\u00f6rn_1.geojson"):
         (source / name).write_bytes(b"\0\5\x16\7Mac OS X")
     assert list(prepare("qupath", source, tmp_path / "out", *PATCHES)) == ["Bj\u00f6rn_1"]
+
+
+def test_a_picture_does_not_replace_a_slide(tmp_path):
+    source = tmp_path / "mine"
+    source.mkdir()
+    Image.fromarray(mosaic(500, 400)).save(source / "a.png")
+    write(source / "a.geojson", FEATURES)
+    before = (source / "a.png").read_bytes()
+    with pytest.raises(ConfigError, match=r"a\.png: is read, and would be written over"):
+        prepare("qupath", source, source, *PATCHES, "--slide-mpp", "0.5", "--slide-magnification", "20")
+    assert (source / "a.png").read_bytes() == before
+    assert not list(source.glob("*.h5"))

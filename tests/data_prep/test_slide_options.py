@@ -63,6 +63,8 @@ def test_options_come_before_presets_and_these_before_the_data_sets_defaults():
         (("--magnification", "20", "--size", "0"), "above 0"),
         (("--magnification", "20", "--stride", "-1"), "above 0"),
         (("--mpp", "-2"), "above 0"),
+        (("--mpp", "nan"), "above 0"),
+        (("--magnification", "inf"), "above 0"),
         (("--magnification", "20", "--min-tumour", "0.9", "--max-tumour", "0.1"), "nothing would be kept"),
     ],
 )

@@ -179,6 +179,11 @@ GOOD = {"title": "T", "licence": "L", "files": {"config.yaml": "0" * 64}}
         ({"a": GOOD | {"pickle": 1}}, "says pickle, which this version does not know"),
         ({"a": {"title": "T"}}, "needs a title, a licence and files"),
         ({"a": GOOD | {"mpp": "0.25"}}, "must be numbers"),
+        ({"a": GOOD | {"task": 5}}, "task must be a list"),
+        ({"a": GOOD | {"data": "glas"}}, "data must be a list"),
+        ({"a": GOOD | {"metrics": [1]}}, "metrics must name each number"),
+        ({"a": GOOD | {"url": 5}}, "url must be a text"),
+        ({"a": GOOD | {"licence": 4.0}}, "licence must be a text"),
         (["a"], "no index"),
     ],
 )

@@ -48,7 +48,7 @@ def test_transparency_is_dropped(tmp_path, suffix):
 def test_a_palette_is_resolved(tmp_path, suffix):
     image = Image.fromarray(COLOUR).quantize(8)
     image.save(tmp_path / f"a.{suffix}")
-    np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), np.asarray(image.convert("COLOUR")))
 
 
 @pytest.mark.parametrize("options", [{"compression": "zlib"}, {"tile": (16, 16)}, {"bigtiff": True}])
@@ -95,3 +95,11 @@ def test_unreadable_files(tmp_path, name):
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:5000])
     with pytest.raises(DataError, match="not a readable"):
         read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_a_picture_above_the_limit_of_pillow(tmp_path, monkeypatch, name):
+    Image.fromarray(COLOUR).save(tmp_path / name)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # twice as many are an error there
+    np.testing.assert_array_equal(read_image(tmp_path / name), COLOUR)
+    assert Image.MAX_IMAGE_PIXELS == 10

@@ -60,7 +60,7 @@ def test_ome_xml(tmp_path: Path, value: float, unit: str | None) -> None:
 
 
 def test_imagej(tmp_path: Path) -> None:
-    for unit, per in (("micron", 4), ("um", 4), ("nm", 0.004), ("pixel", 4)):
+    for unit, per in (("micron", 4), ("um", 4), ("\\u00B5m", 4), ("nm", 0.004), ("pixel", 4)):
         metadata = {"unit": unit, "axes": "YXS"}
         tifffile.imwrite(tmp_path / "a.tif", PIXELS, imagej=True, resolution=(per, per), metadata=metadata)
         assert read_image(tmp_path / "a.tif").mpp == (None if unit == "pixel" else pytest.approx(0.25))

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from zoo.commands import narrow
 from zoo.errors import ConfigError
+from zoo.files import make_folder
 from zoo.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main(argv: list[str]) -> int:
         if is_run(address.path):
             console.print(f"{address}: the weights of {run_weights(address.path)}", soft_wrap=True, highlight=False)
     experiments = [prepare(address, options.limit, options.overrides) for address in addresses]
+    make_folder(options.out)
     with _progress(console) as progress:
         for experiment in experiments:
             evaluate(experiment, command_of(experiment.address, options), progress)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import DataError, StoreError
-from zoo.files import write_bytes
+from zoo.files import keep_inputs, write_bytes
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,6 +59,7 @@ def main(argv: list[str]) -> int:
 
     Raises:
         DataError: the preview can't be written.
+        ConfigError: it would replace a store that is read.
     """
     parser = _parser()
     args = parser.parse_args(argv)
@@ -69,6 +70,8 @@ def main(argv: list[str]) -> int:
     from zoo.store.summary import contents, summarise
 
     found, wrong = _paths(args.files)
+    if args.preview:
+        keep_inputs([args.preview], found)
     # Whole images are read once, so that nothing is worth caching.
     stores = [Store(path, cache_bytes=0) for path in found]
     good: list[tuple[Store, list[GroupContent]]] = []

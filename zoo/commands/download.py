@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError("give names of checkpoints, or --all; `zoo models` lists them")
     # Only now: what it needs takes a moment, which --help must not.
     from zoo.hub.indices import Indices
-    from zoo.hub.locate import located
+    from zoo.hub.locate import checkpoint_folder
 
     with told("zoo download"):
         indices = Indices(options.index)
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         done: dict[str, str] = {}
         for name in names:
             try:
-                folder = located(name, indices).folder if options.to is None else _to(name, options.to, indices)
+                folder = checkpoint_folder(name, indices) if options.to is None else _to(name, options.to, indices)
             except CheckpointError as error:
                 print(f"zoo download: {error}", file=sys.stderr)
                 continue
@@ -53,7 +53,7 @@ def _to(name: str, target: Path, indices: Indices) -> Path:
     """
     from zoo.hub.cache import download, filling, verify
     from zoo.hub.index import checksums
-    from zoo.hub.locate import is_web, located
+    from zoo.hub.locate import checkpoint_folder, is_web
     from zoo.hub.models import lies
 
     found = None if "://" in name or Path(name).is_dir() else indices.find(name)
@@ -62,7 +62,7 @@ def _to(name: str, target: Path, indices: Indices) -> Path:
         download(folder, found.address, found.entry.files, found.entry.size)
         verify(folder, found.entry.files)
         return folder
-    source = located(name, indices).folder
+    source = checkpoint_folder(name, indices)
     files = found.entry.files if found else checksums(source)
     with filling(folder) as (work, _):
         if work is not None:

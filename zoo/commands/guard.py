@@ -32,10 +32,13 @@ def guarded(name: str, command: Callable[[], int]) -> int:
         _discard_output()
         return 141  # what a shell gives a command whose reader has gone, as `| head` does
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            _discard_output()
+            print(f"{name}: {error.strerror}; what was written is incomplete", file=sys.stderr)
+        elif error.filename is not None:
+            print(f"{name}: {error.filename}: {error.strerror}; check its name and who may use it", file=sys.stderr)
+        else:
             raise
-        _discard_output()
-        print(f"{name}: {error.strerror}; what was written is incomplete", file=sys.stderr)
         return 2
     except ZooError as error:
         print(f"{name}: {error}", file=sys.stderr)

@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     # Only now: what it needs takes a moment, which --help must not.
     from zoo.hub.indices import Indices
-    from zoo.hub.locate import located
+    from zoo.hub.locate import checkpoint_folder
     from zoo.hub.models import card, lies, read_card_of, where
 
     facts: dict[str, Any]
@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
         indices = Indices(options.index)
         found = None if "://" in options.name or options.name.startswith((".", "/")) else indices.find(options.name)
         if found is None:
-            folder = located(options.name, indices).folder
+            folder = checkpoint_folder(options.name, indices)
             facts, text = {"name": options.name, "folder": str(folder)}, read_card_of(folder)
         else:
             here = lies(found)

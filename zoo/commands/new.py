@@ -54,9 +54,11 @@ def written(kind: str, name: str) -> dict[str, str]:
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower():
         raise ConfigError(f"{name!r} is no module's name; take small letters, digits and _, like my_{kind}")
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    if not class_name.isidentifier() or keyword.iskeyword(class_name) or name == "__main__":
+        raise ConfigError(f"{name!r} makes no name of a class; take another one, like my_{kind}")
     if name in sys.stdlib_module_names or (find_spec(name) is not None and not Path(f"{name}.py").exists()):
         raise ConfigError(f"{name!r}: Python has a module of this name already; take another one")
-    class_name = "".join(part.capitalize() for part in name.split("_"))
     folder = resources.files("zoo.commands") / "templates"
     names = {"py": f"{name}.py", "test": f"test_{name}.py", "yaml": f"{name}.yaml"}
     texts = {file: (folder / f"{kind}.{part}.txt").read_text("utf-8") for part, file in names.items()}

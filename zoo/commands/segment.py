@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from zoo.commands.indices import add_index_argument
 from zoo.commands.segmented import report
 from zoo.errors import ConfigError, InteractionError
-from zoo.files import write_bytes
+from zoo.files import keep_inputs, replacing
 from zoo.images.choice import add_choice_arguments, choice_of
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     outputs = [path for path in (args.out, args.geojson, args.overlay) if path is not None]
     _check_outputs(args.out, args.overlay, outputs)
+    keep_inputs(outputs, [args.image, args.interactions])
     region, choice = None if args.region is None else _region("--region", args.region), choice_of(args)
     args.region, args.zoom = region, [_region("--zoom", text) for text in args.zoom]
     if (args.closer is None) != (not args.zoom):
@@ -139,8 +141,9 @@ def main(argv: list[str]) -> int:
         content.append(json.dumps(collection).encode())
     if args.overlay is not None:
         content.append(_picture(part.pixels, labels, objects))
-    for path, each in zip(outputs, content, strict=True):
-        write_bytes(path, each)
+    with ExitStack() as stack:  # all appear under their names, or none
+        for path, each in zip(outputs, content, strict=True):
+            stack.enter_context(replacing(path)).write_bytes(each)
 
     report(args, areas, seconds, outputs, part.mpp)
     return 0

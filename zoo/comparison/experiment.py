@@ -44,7 +44,6 @@ class Experiment:
     Attributes:
         address: the YAML, or the row of one.
         cli: model, data and trainer.
-        limit: images at most.
         records: one a sample, in the order of their ids; of several seeds those of the first.
         result: numbers and where they come from; of several seeds their means.
         seeds: the records of each seed, where it was run with several.
@@ -53,7 +52,6 @@ class Experiment:
 
     address: Address
     cli: ZooCLI
-    limit: int | None = None
     records: list[Record] = field(default_factory=list)
     result: Result | None = None
     seeds: list[list[Record]] = field(default_factory=list)
@@ -120,7 +118,7 @@ def prepare(address: Address, limit: int | None = None, overrides: Sequence[str]
     if limit is not None:
         arguments.append(f"--data.test_limit={limit}")
     with quiet():
-        experiment = Experiment(address, run(["-c", str(address), *arguments, *overrides], run_verb=False), limit)
+        experiment = Experiment(address, run(["-c", str(address), *arguments, *overrides], run_verb=False))
         _ = experiment.protocol
         experiment.cli.datamodule.setup("test")
     return experiment
@@ -239,7 +237,7 @@ def _summary(experiment: Experiment) -> DataSummary:
         licence=", ".join(sorted({store.info.licence for store in stores})),
         citation="; ".join(sorted({store.info.citation for store in stores})),
         checksum=provenance.data_checksum(stores),
-        limit=experiment.limit,
+        limit=experiment.cli.datamodule.test_limit,
         patients=len({place["patient"] for place in places}),
         images=len({record.image_id for record in experiment.records}),
         objects=int(sessions) if sessions else sum(len(record.interactions) for record in experiment.records),

@@ -99,12 +99,16 @@ def _weights_file(name: str) -> Path | None:
 
 
 def commit() -> dict[str, Any]:
-    """Keys `commit` (None outside a clone) and `dirty` (tracked files were changed, other than earlier results)."""
+    """Keys `commit` and `dirty` (tracked files were changed, other than earlier results); None outside a clone.
+
+    A project that has this code in its folder, but does not track it, as in a virtual environment, is no clone of it.
+    """
     try:
+        _git("ls-files", "--error-unmatch", ".")
         head = _git("rev-parse", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *NOT_CODE)
         return {"commit": head, "dirty": bool(changed)}
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return {"commit": None, "dirty": None}
 
 

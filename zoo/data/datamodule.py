@@ -68,6 +68,8 @@ class PatchDataModule(LightningDataModule):
         test_split: Literal["train", "val", "test"] = "test",
     ) -> None:
         super().__init__()
+        if test_limit is not None and test_limit < 1:
+            raise ConfigError(f"data.test_limit {test_limit}: at least one image is needed; leave it out for all")
         self.save_hyperparameters()
         self.files, self.test_files = files, test_files
         self.train, self.val = train or ObjectWindows, val
@@ -216,11 +218,13 @@ def read_list(path: str) -> list[str]:
 
 
 def open_stores(patterns: Sequence[str]) -> list[Store]:
-    """The stores that the paths, folders and glob patterns name, sorted by path.
+    """The stores that the paths, folders and glob patterns name, each once, sorted by path.
 
     Raises:
         DataError: there is no pattern, or one matches nothing.
     """
     if not patterns:
         raise DataError("no stores to read; name files or glob patterns in `data.files`")
-    return [Store(path) for path in sorted({path for pattern in patterns for path in store_paths(pattern)})]
+    paths = sorted({path for pattern in patterns for path in store_paths(pattern)})
+    one_each = {path.resolve(): path for path in reversed(paths)}  # of two paths to a store the first
+    return [Store(path) for path in sorted(one_each.values())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -118,16 +119,26 @@ class StoreDataset(Dataset[Sample], ABC):
         """Numbers of the samples that the selection names, in this order; all of them where it names none.
 
         Raises:
-            DataError: there is no sample of a name: so many are `what`, and a `hint`.
+            DataError: there is no sample of a name: so many are `what`, and a `hint`; or there are several.
         """
         names = selection.names
         if names is None:
             return list(range(len(self)))
-        known = {self.name(number): number for number in range(len(self))}
+        all_names = [self.name(number) for number in range(len(self))]
+        known = {name: number for number, name in enumerate(all_names)}
         missing = [name for name in names if name not in known]
         if missing:
             raise DataError(f"{len(missing)} of {len(names)} {what}, {missing[0]!r} first; {hint}")
         numbers = [known[name] for name in names]
+        count = Counter(all_names)
+        several = [name for name in names if count[name] > 1]
+        if several:
+            files = sorted(
+                {str(store.path) for store, _ in self.sources if store.path.stem == several[0].split("/")[0]}
+            )
+            raise DataError(
+                f"{' and '.join(files)}: a list names {several[0]!r}, which is in each of them; rename a store"
+            )
         images = sorted({self.image_of(number) for number in numbers})[: selection.limit]
         return [number for number in numbers if self.image_of(number) in images]
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.progress import DownloadColumn, Progress
 
@@ -63,6 +64,8 @@ def web_folder(address: str) -> Path:
     The checksums are those of its `SHA256SUMS`; where it has none, those of the first download, which a later one of
     the same address has to have.
     """
+    if not urlsplit(address).hostname:
+        raise CheckpointError(f"{address}: names no server; write https://HOST/FOLDER")
     address = address.rstrip("/")
     folder = place(address.split("://", 1)[1], address)
     if not folder.is_dir():

@@ -119,6 +119,14 @@ def _entry(name: str, given: Any, source: object) -> Entry:
     if given.keys() - known:
         unknown = ", ".join(sorted(map(str, given.keys() - known)))
         raise CheckpointError(f"{before}says {unknown}, which this version does not know; is it of a newer one?")
+    for key in ("title", "licence", "url"):
+        if not isinstance(given.get(key), str) and (key != "url" or given.get(key) is not None):
+            raise CheckpointError(f"{before}{key} must be a text, in quotes where it looks like a number")
+    for key in LISTS:
+        if not isinstance(given.get(key) or [], list):
+            raise CheckpointError(f"{before}{key} must be a list, as [nuclei, glands]")
+    if not isinstance(given.get("metrics") or {}, dict):
+        raise CheckpointError(f"{before}metrics must name each number with what was measured")
     files = given["files"]
     if not isinstance(files, dict) or not files:
         raise CheckpointError(f"{before}files must name each file with its sha256")

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo.errors import CheckpointError
 from zoo.hub import hf
 from zoo.hub.cache import download, place, verify, web_folder
-from zoo.hub.index import OWN
+from zoo.hub.index import CONFIG, OWN
 from zoo.hub.indices import Found, Indices, local_path
 
 
@@ -66,6 +66,18 @@ def located(name: str, indices: Indices) -> Located:
     if found is None:
         raise CheckpointError(f"no checkpoint or folder {name!r}; {_hint(name, indices)}")
     return Located(folder_of(found), own=False)
+
+
+def checkpoint_folder(name: str, indices: Indices) -> Path:
+    """As `locate`, where a folder has to be a checkpoint's.
+
+    Raises:
+        CheckpointError: as `locate`; a folder of something else.
+    """
+    folder = located(name, indices).folder
+    if not (folder / CONFIG).is_file():
+        raise CheckpointError(f"{folder}: no checkpoint, for want of {CONFIG}; name the folder that holds it")
+    return folder
 
 
 def folder_of(found: Found) -> Path:

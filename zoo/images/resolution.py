@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ class Resolution:
 
 
 def micrometres(unit: str) -> float | None:
-    """Micrometres of a unit of length; None for what is none, such as 'pixel'."""
+    """Micrometres of a unit of length; None for what is none, such as 'pixel'. ImageJ writes 'µm' as '\\u00B5m'."""
+    unit = re.sub(r"\\u([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), unit)
     return UNITS.get(unicodedata.normalize("NFKC", unit).strip().lower())
 
 

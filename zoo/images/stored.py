@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from zoo.images.tiff import (
     stated_magnification,
     stated_resolutions,
 )  # fmt: skip
+from zoo.images.unlimited import unlimited
 
 PALETTE = 3  # PhotometricInterpretation
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -72,9 +72,10 @@ def load(path: Path, page: int | None = None, indices: bool = False, stack: bool
     """
     if path.suffix.lower() == ".npy":
         return _array(path, np.load(path, allow_pickle=False))
-    if path.suffix.lower() in TIFF_SUFFIXES:
-        return _tiff(path, page, indices, stack)
-    return _picture(path, page, indices)
+    with unlimited():
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            return _tiff(path, page, indices, stack)
+        return _picture(path, page, indices)
 
 
 def _array(path: Path, array: NDArray[Any]) -> Stored:
@@ -91,15 +92,13 @@ def _array(path: Path, array: NDArray[Any]) -> Stored:
 
 
 def _picture(path: Path, page: int | None, indices: bool) -> Stored:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
-            # The further pictures of an MPO, which cameras write as JPEG, are previews.
-            pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-            image.seek(_page(path, page, pages))
-            dpi = image.info.get("dpi")
-            stated = tuple(resolution("dpi", *(25_400 / float(each or np.nan) for each in dpi))) if dpi else ()
-            return Stored(*_decoded(path, image, indices), pages=pages, stated=stated)
+    with Image.open(path) as image:
+        # The further pictures of an MPO, which cameras write as JPEG, are previews.
+        pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        image.seek(_page(path, page, pages))
+        dpi = image.info.get("dpi")
+        stated = tuple(resolution("dpi", *(25_400 / float(each or np.nan) for each in dpi))) if dpi else ()
+        return Stored(*_decoded(path, image, indices), pages=pages, stated=stated)
 
 
 def _decoded(path: Path, image: Image.Image, indices: bool) -> tuple[NDArray[Any], Kind]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.errors import InteractionError
 from zoo.interactions.single import Click, Interaction
+from zoo.qupath import class_of
 
 
 def is_geojson(content: Any) -> bool:
@@ -34,7 +35,7 @@ def read_points(content: Any, where: str, one_object: bool = False) -> tuple[lis
     positive: list[tuple[Click, str]] = []
     negative: list[Interaction] = []
     for number, feature in enumerate(features if isinstance(features, list) else [], start=1):
-        name = _class_of(feature)
+        name = class_of(feature)
         refused = name == "Negative" or name.startswith("Ignore")
         for x, y in _places(feature, f"{where}: object {number} ({name or 'no class'})"):
             if refused:
@@ -46,14 +47,6 @@ def read_points(content: Any, where: str, one_object: bool = False) -> tuple[lis
     if one_object:
         return [[*(click for click, _ in positive), *negative]], [positive[0][1]]
     return [[click, *negative] for click, _ in positive], [name for _, name in positive]
-
-
-def _class_of(feature: Any) -> str:
-    properties = feature.get("properties") if isinstance(feature, dict) else None
-    found = properties.get("classification") if isinstance(properties, dict) else None
-    if not isinstance(found, dict):
-        return ""
-    return str(found["name"]) if "name" in found else ": ".join(map(str, found.get("names", [])))
 
 
 def _places(feature: Any, where: str) -> list[tuple[float, float]]:

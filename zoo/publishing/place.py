@@ -38,10 +38,10 @@ def replacing_folder(folder: Path, ours: Collection[str]) -> Iterator[Path]:
             folder.rename(old)
         work.rename(folder)
     except OSError as error:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
         raise CheckpointError(f"{folder}: can't be written ({error.strerror or error}); choose another place") from None
     finally:
+        if old.exists() and not folder.exists():  # after an error, or Ctrl-C between the two
+            old.rename(folder)
         for each in (work, old):
             shutil.rmtree(each, ignore_errors=True)
 

@@ -245,5 +245,5 @@ def _write(each: Run, content: Mapping[str, Any]) -> None:
             f"{each.folder}: holds a run of another experiment of this name, or on other samples; choose another --out "
             "or remove the folder"
         )
-    write_text(there, wanted)
     write_text(each.folder / RUN, json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+    write_text(there, wanted)  # last: where it is, the other is too, also after a kill between them

@@ -11,7 +11,7 @@ import yaml
 from zoo.comparison.sweep.plan import read
 from zoo.comparison.sweep.settings import Varied, find, laid, paths
 from zoo.config.compose import Address, resolve
-from zoo.files import write_text
+from zoo.files import keep_inputs, write_text
 
 TRAIN = (
     'exec zoo fit -c "$0" --trainer.logger=lightning.pytorch.loggers.WandbLogger '
@@ -51,10 +51,11 @@ def write_sweep_files(path: Path, addresses: Sequence[Address], settings: Sequen
     """Write the file of each row: `path` for a single one, with the row's name before the suffix for several.
 
     Raises:
-        ConfigError: a name does not exist.
+        ConfigError: a name does not exist, or a file would replace an experiment.
     """
     several = len(addresses) > 1
     names = [path.with_stem(f"{path.stem}-{each.name.replace('/', '-')}") if several else path for each in addresses]
+    keep_inputs(names, [each.path for each in addresses])
     for name, address in zip(names, addresses, strict=True):
         content = yaml.safe_dump(sweep_file(address, settings, seeds), sort_keys=False)
         write_text(name, HEAD.format(address=address, name=name) + content)
