@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.shapes import Geometry, checked
+from zoo.qupath import class_of
 
 MOST_FEATURES = 20_000
 DEEPEST = 4
@@ -64,11 +65,4 @@ def _areas(geometry: Any, depth: int = 0) -> Iterator[Any]:
 
 
 def _class_of(feature: Any) -> str | None:
-    properties = feature.get("properties") if isinstance(feature, dict) else None
-    found = properties.get("classification") if isinstance(properties, dict) else None
-    if not isinstance(found, dict):
-        return None
-    name, names = found.get("name"), found.get("names")
-    if name is None:
-        name = ": ".join(map(str, names if isinstance(names, list) else []))
-    return "".join(letter for letter in str(name) if letter.isprintable())[:100] or None
+    return "".join(letter for letter in class_of(feature) if letter.isprintable())[:100] or None
