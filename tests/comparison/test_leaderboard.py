@@ -9,8 +9,7 @@ from zoo.comparison.paired import Difference, Differences
 from zoo.comparison.published import read_published
 from zoo.comparison.result import DataSummary, Result, Speed, read
 from zoo.config.compose import Address, resolve
-from zoo.hub.card import section
-from zoo.hub.index import SHIPPED, entries
+from zoo.hub.index import entries
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = Path("experiments/results/published.yaml")
@@ -52,20 +51,12 @@ def test_the_shipped_leaderboard_is_fresh(monkeypatch, capsys):
 
 
 def test_the_shipped_results_are_of_the_shipped_checkpoints():
-    """The guide of a row that trains its own weights may be an earlier one, which the guide's card names."""
     known, seen = entries(), set()
     for path in sorted((ROOT / "experiments" / "results").glob("*/*.json")):
-        checkpoints = read(path).checkpoint or {}
-        trained = any(checkpoint["name"] not in known for checkpoint in checkpoints.values())
-        for role, checkpoint in checkpoints.items():
-            name, sha256 = checkpoint["name"], checkpoint["sha256"]
-            if name not in known:
-                continue
-            seen.add(name)
-            if trained and role == "guide" and sha256 != known[name].files["model.safetensors"]:
-                assert f"began with {sha256[:8]}" in section((SHIPPED / name / "README.md").read_text(), "Changes")
-                continue
-            assert sha256 == known[name].files["model.safetensors"], path.name
+        for checkpoint in (read(path).checkpoint or {}).values():
+            if checkpoint["name"] in known:
+                assert checkpoint["sha256"] == known[checkpoint["name"]].files["model.safetensors"], path.name
+                seen.add(checkpoint["name"])
     assert seen == set(known)
 
 
