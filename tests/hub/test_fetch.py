@@ -157,9 +157,9 @@ def test_a_redirect_to_a_file_or_out_of_encryption_is_not_followed(server, folde
     assert left(folder) == []
 
 
-@pytest.mark.parametrize("address", ["http://example.org/x", "ftp://example.org/x", "https:///x"])
+@pytest.mark.parametrize("address", ["http://example.org/x", "ftp://example.org/x", "https:///x", "https://"])
 def test_only_encrypted_addresses(folder, address):
-    with pytest.raises(CheckpointError, match="begins with https://"):
+    with pytest.raises(CheckpointError, match=r"begins with https://|names no server; write https://"):
         web_folder(address)
 
 
