@@ -105,6 +105,15 @@ def test_the_pixels_of_all_positive_clicks_are_seen(places):
     assert seen.max() < 64
 
 
+def test_a_click_on_the_line_between_two_pixels_is_seen_at_the_edge_of_a_window_that_shrinks():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        places = torch.randint(0, 200, (2, 2), generator=generator).tolist()
+        interactions = Interactions.from_lists([[Click(x, y) for x, y in places]], SIZE)
+        frame = InteractionWindow(16)(interactions, torch.zeros(0))
+        assert frame.points(interactions.points[..., :2]).min() >= 0
+
+
 def test_a_negative_click_does_not_move_what_a_scribble_or_a_box_shows():
     far = Click(20.5, 180.5, positive=False, turn=1)
     for near in Scribble(((100.5, 50.5), (120.5, 60.5))), Box(140, 90, 160, 110):

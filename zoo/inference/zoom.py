@@ -167,8 +167,9 @@ class InteractionWindow(Zoom):
         wide = Frame.around(centre_x, centre_y, side, interactions.size)
         extent = torch.maximum(full[:, 2] - full[:, 0], full[:, 3] - full[:, 1])
         scale = torch.where(extent > side, side / extent, 1.0)
-        x0 = torch.where(scale < 1, centre_x - side / scale / 2, wide.x0)
-        y0 = torch.where(scale < 1, centre_y - side / scale / 2, wide.y0)
+        # Never behind the first pixel, as rounding could have it: a click on its edge would lie outside.
+        x0 = torch.where(scale < 1, torch.minimum(centre_x - side / scale / 2, full[:, 0]), wide.x0)
+        y0 = torch.where(scale < 1, torch.minimum(centre_y - side / scale / 2, full[:, 1]), wide.y0)
         return Frame(
             torch.where(fits, frame.x0, x0),
             torch.where(fits, frame.y0, y0),
