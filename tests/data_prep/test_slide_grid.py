@@ -13,10 +13,10 @@ sides = st.integers(1, 500)
 
 def starts(grid: Grid, length: int) -> list[int]:
     """Along one axis, one after the other until a patch sticks out."""
-    found, index = [], 0
+    found, index, step = [], 0, grid.stride * grid.downsample
     while True:
-        start = round(index * grid.stride * grid.downsample)
-        if index * grid.stride * grid.downsample + grid.size * grid.downsample > length + 1:
+        start = round(index * step)
+        if index * step + grid.size * grid.downsample > length + 1:
             return found
         if start + grid.size * grid.downsample <= length + 1e-6:
             found.append(start)
