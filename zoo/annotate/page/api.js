@@ -1,8 +1,13 @@
 /** The calls of the server, one function each; a refusal is a `ServerError` with the server's sentence. */
 
+import { reopen } from "./reopen.js";
+import { state } from "./state.js";
+
 export class ServerError extends Error {}
 
 const AWAY = "The server does not answer. What was saved is kept; start it again with `zoo annotate`, and go on.";
+
+const MOVED = 412; // another folder is at this address now
 
 /** The address of a call, relative to the page, so that it works behind a prefix too. */
 export function address(path, query = {}) {
@@ -16,13 +21,15 @@ const BEGINS = /^(the|a|an|there|no|nothing|this|give|so|object)\b/;
 
 async function call(method, path, { query, body, png } = {}) {
   const type = png ? "image/png" : body && "application/json";
-  const headers = type ? { "Content-Type": type } : {};
+  // What is shown may be of another folder than the server's by now, with an image of the same name.
+  const headers = { ...(type && { "Content-Type": type }), ...(state.image && { "X-Root": state.image.root }) };
   let answer;
   try {
     answer = await fetch(address(path, query), { method, headers, body: png ?? JSON.stringify(body) });
   } catch {
     throw new ServerError(AWAY);
   }
+  if (answer.status === MOVED) reopen();
   if (!answer.ok) throw new ServerError(await sentence(answer));
   return answer;
 }

@@ -37,20 +37,13 @@ export function begin() {
   document.addEventListener("visibilitychange", look);
 }
 
-/** Another folder is at this address now: nothing that is shown is of it. */
-function reopen() {
-  history.replaceState(null, "", location.pathname + location.search);
-  location.reload();
-}
-
 async function look() {
   if (!state.image || document.hidden || state.busy || looking) return;
   const { image } = state.image;
   const before = turns();
   looking = true;
   try {
-    const { revision, root } = await api.revision(image);
-    if (root !== state.image.root) return reopen();
+    const { revision } = await api.revision(image);
     if (away) notice.settle();
     away = false;
     // An answer from before a change of ours is older than what we know.

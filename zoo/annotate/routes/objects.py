@@ -32,7 +32,7 @@ def objects(here: Here, image: ImageName) -> Answer:
 def revision(here: Here, image: ImageName) -> Answer:
     """A number that rises with every change of the image's objects."""
     here.root.file(image)
-    return {"revision": here.journal.revision(image), "root": here.identity}
+    return {"revision": here.journal.revision(image)}
 
 
 @router.post("/objects")
