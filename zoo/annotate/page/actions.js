@@ -208,7 +208,7 @@ export async function remove(id = state.target.id) {
   set({ deleted: [...state.deleted, id] });
   const gone = await inTurn(async () => {
     const { revision } = await api.remove(id);
-    sync.mine(revision);
+    if (state.objects.has(id)) sync.mine(revision);
     const all = new Map(state.objects);
     all.delete(id);
     set({ objects: all });

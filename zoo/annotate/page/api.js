@@ -52,7 +52,7 @@ const one = (id, rest = "") => `objects/${encodeURIComponent(id)}${rest}`;
 export const about = () => json("GET", "about");
 export const images = (folder) => json("GET", "images", { query: { folder } });
 export const image = (name) => json("GET", "image", { query: { image: name } });
-export const revision = (name) => json("GET", "revision", { query: { image: name } });
+export const revision = (name, since) => json("GET", "revision", { query: { image: name, since } });
 export const objects = (name) => json("GET", "objects", { query: { image: name } });
 export const create = (body) => json("POST", "objects", { body });
 export const change = (id, body) => json("PATCH", one(id), { body });

@@ -29,10 +29,13 @@ def objects(here: Here, image: ImageName) -> Answer:
 
 
 @router.get("/revision")
-def revision(here: Here, image: ImageName) -> Answer:
-    """A number that rises with every change of the image's objects."""
+def revision(
+    here: Here, image: ImageName, since: Annotated[int, Query(ge=0, le=2**53, description="a revision")] = 0
+) -> Answer:
+    """A number that rises with every change of the image's objects, and how many changes there were since."""
     here.root.file(image)
-    return {"revision": here.journal.revision(image)}
+    number, changes = here.journal.changes(image, since)
+    return {"revision": number, "changes": changes}
 
 
 @router.post("/objects")
