@@ -221,7 +221,7 @@ export async function remove(id = state.target.id) {
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */
 export const bring = (geojson) => taken((made) => api.bring({ ...made, geojson }));
 
-/** So do the numbers of a label image. */
+/** So do the numbers, or colours, of a label image. */
 export const bringLabels = (file) => taken((made) => api.bringLabels(made, file));
 
 function taken(call) {

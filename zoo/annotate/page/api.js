@@ -19,13 +19,13 @@ export function address(path, query = {}) {
 /** Plain words that a sentence may begin with, unlike names of checkpoints and files. */
 const BEGINS = /^(the|a|an|there|no|nothing|this|give|so|object)\b/;
 
-async function call(method, path, { query, body, png } = {}) {
-  const type = png ? "image/png" : body && "application/json";
+async function call(method, path, { query, body, file } = {}) {
+  const type = file ? "application/octet-stream" : body && "application/json";
   // What is shown may be of another folder than the server's by now, with an image of the same name.
   const headers = { ...(type && { "Content-Type": type }), ...(state.image && { "X-Root": state.image.root }) };
   let answer;
   try {
-    answer = await fetch(address(path, query), { method, headers, body: png ?? JSON.stringify(body) });
+    answer = await fetch(address(path, query), { method, headers, body: file ?? JSON.stringify(body) });
   } catch {
     throw new ServerError(AWAY);
   }
@@ -63,7 +63,7 @@ export const step = (id, which) => json("POST", one(id, `/${which}`)); // undo, 
 export const edit = (id, polygon, add) => json("POST", one(id, "/edit"), { body: { polygon, add } });
 export const many = (body) => json("POST", "many", { body });
 export const bring = (body) => json("POST", "import", { body });
-export const bringLabels = (query, png) => json("POST", "import/labels", { query, png });
+export const bringLabels = (query, file) => json("POST", "import/labels", { query, file });
 
 /** The mask or the probability as a picture of the region, with the revision that it is of. */
 export async function mask(id, kind) {

@@ -17,6 +17,7 @@ from zoo.annotate.service import Answer, Here, ImageName
 
 router = APIRouter(prefix="/api")
 Identity = Annotated[str, Path(max_length=40)]
+LABELS = "a label image of the image's size: PNG, TIFF, NPY, BMP or GIF; 0 or black is nothing"
 Number = Annotated[int, Path(ge=1, le=2**53)]
 
 
@@ -148,12 +149,12 @@ def take(here: Here, body: Import) -> Answer:
 def take_labels(
     here: Here,
     image: ImageName,
-    content: Annotated[bytes, Body(media_type="image/png", description="grey, of the image's size; 0 is nothing")],
+    content: Annotated[bytes, Body(media_type="application/octet-stream", description=LABELS)] = b"",
     checkpoint: Name | None = None,
     class_: Annotated[Class | None, Query(alias="class")] = None,
     mpp: Mpp | None = None,
 ) -> Answer:
-    """Each number of a label image an object, which can be corrected."""
+    """Each number or colour of a label image an object, which can be corrected."""
     about = here.pictures.about(image)
     geojson = outlined(content, (about.width, about.height))
     body = Import(image=image, geojson=geojson, checkpoint=checkpoint, class_=class_, mpp=mpp)
