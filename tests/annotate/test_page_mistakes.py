@@ -24,7 +24,7 @@ from zoo.images.labels import write_labels
 
 pytestmark = BROWSER
 SIDE = 512
-NAMES = ("keys", "slider", "sync", "damage", "labels", "undo", "waits", "between")
+NAMES = ("keys", "slider", "sync", "damage", "labels", "undo", "waits", "between", "edge")
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +189,22 @@ def test_a_lasso_outside_of_the_part_that_is_worked_on_says_so(page):
     page.quiet()
     assert page.find("#notice p").text.startswith("That lies outside the dashed part")
     assert page.objects("slide.tif") == [kept]
+    page.drag((right - 30, middle), (right + 30, middle), (right + 30, middle + 30), (right - 30, middle + 30))
+    page.quiet()
+    assert page.find("#notice p").text.startswith("What was drawn outside the dashed part")
+    assert page.objects("slide.tif")[0]["area"] > kept["area"]
+
+
+def test_a_lasso_over_the_edge_of_the_image_is_cut_and_says_so(page):
+    page.open("edge.png")
+    page.press("6", "n")
+    page.drag((10, 10), (60, 10), (60, 60), (10, 60), (10, 10))
+    page.quiet()
+    assert not page.find("#notice").is_displayed()
+    page.drag((-30, 100), (60, 100), (60, 150), (-30, 150), (-30, 100))
+    page.quiet()
+    assert page.find("#notice p").text == "What was drawn outside the image is left out."
+    assert page.objects("edge.png")[0]["area"] == pytest.approx(50 * 50 + 60 * 50, rel=0.1)
 
 
 def test_more_objects_than_a_byte_counts_come_in(page, tmp_path):
