@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 import yaml
 from PIL import Image
 
@@ -34,7 +35,7 @@ def export(client, kind, path, image="a.png", **more):
 
 
 def take(client, content, image="a.png", **more):
-    headers = {"content-type": "image/png"}
+    headers = {"content-type": "application/octet-stream"}
     return client.post("/api/import/labels", params={"image": image, **more}, content=content, headers=headers)
 
 
@@ -165,6 +166,54 @@ def test_label_images_of_16_bits_come_in_again(client, tmp_path):
     np.testing.assert_array_equal(labels, read_labels(tmp_path / "given.png"))
 
 
+LABELS = np.zeros((200, 200), np.int32)
+LABELS[20:60, 30:80] = 1
+LABELS[100:150, 30:80] = 250
+TIFF = {"compression": "zlib"}
+COLOURS = np.zeros((251, 3), np.uint8)
+COLOURS[[1, 250]] = (200, 30, 30), (200, 31, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "save"),
+    [
+        ("8.tif", lambda path: tifffile.imwrite(path, LABELS.astype(np.uint8))),
+        ("16.tif", lambda path: tifffile.imwrite(path, (LABELS * 200).astype(np.uint16))),
+        ("32.tif", lambda path: tifffile.imwrite(path, LABELS * 7_000_000, bigtiff=True, byteorder=">", **TIFF)),
+        ("turned.tif", lambda path: tifffile.imwrite(path, LABELS[::-1].astype(np.uint8), extratags=[(274, 3, 1, 4)])),
+        ("colours.tif", lambda path: tifffile.imwrite(path, COLOURS[LABELS], photometric="rgb", **TIFF)),
+        ("colours.png", lambda path: Image.fromarray(COLOURS[LABELS]).save(path)),
+        ("colours.bmp", lambda path: Image.fromarray(COLOURS[LABELS]).save(path)),
+        ("indices.gif", lambda path: Image.fromarray(LABELS.astype(np.uint8)).save(path)),
+        ("labels.npy", lambda path: np.save(path, LABELS)),
+    ],
+)  # fmt: skip
+def test_label_images_that_are_read_from_disk_come_in(client, tmp_path, name, save):
+    save(tmp_path / name)
+    made = done(take(client, (tmp_path / name).read_bytes()))["objects"]
+    assert len(made) == 2
+    for number, each in zip((1, 250), made, strict=True):
+        whole = np.zeros((200, 200), bool)
+        x, y, width, height = map(int, each["region"])
+        whole[y : y + height, x : x + width] = mask_of(client, each["id"])
+        np.testing.assert_array_equal(whole, number == LABELS)
+
+
+def test_tiffs_that_are_no_label_image_are_refused(shared, tmp_path):
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, np.random.default_rng(0).integers(0, 9, (200, 200), np.uint16))
+    whole = path.read_bytes()
+    for given in (whole[:-30_000], whole[:40], whole[:4]):
+        sentence = refused(take(shared, given), 422, "the label image can't be read")
+        assert "labels.tif" not in sentence
+    refused(take(shared, whole, image="deep/b.png"), 422, "200 x 200", "90 x 120")
+    tifffile.imwrite(path, np.ones((3, 200, 200), np.uint8), photometric="minisblack")
+    refused(take(shared, path.read_bytes()), 422, "the label image holds 3 pages", "PNG, TIFF")
+    tifffile.imwrite(path, np.zeros((5000, 5000), np.uint8), **TIFF)
+    refused(take(shared, path.read_bytes()), 422, "5000 x 5000")
+    refused(take(shared, b""), 422, "PNG")
+
+
 def test_label_images_that_are_refused(shared, tmp_path, monkeypatch):
     given = labels_png(tmp_path / "given.png", 3)
     refused(take(shared, given, image="deep/b.png"), 422, "200 x 200", "90 x 120")
@@ -172,7 +221,7 @@ def test_label_images_that_are_refused(shared, tmp_path, monkeypatch):
     refused(take(shared, given[:-30]), 422, "the label image can't be read")
     refused(take(shared, labels_png(tmp_path / "none.png", 0)), 422, "all 0")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)).save(tmp_path / "photo.png")
-    sentence = refused(take(shared, (tmp_path / "photo.png").read_bytes()), 422, "the label image is a colour image")
+    sentence = refused(take(shared, (tmp_path / "photo.png").read_bytes()), 422, "the label image has 39", "colours")
     assert str(tmp_path.parent) not in sentence
     monkeypatch.setattr("zoo.annotate.labelled.MOST_FEATURES", 2)
     refused(take(shared, given), 413, "3 numbers")

@@ -138,8 +138,12 @@ def test_two_tabs_see_each_other(originals, models, tmp_path):
         said(two, made["id"], SECOND)
         undone = done(one.post(f"/api/objects/{made['id']}/undo"))
         assert (undone["undo"], undone["redo"]) == (1, 1)
-        other = done(two.get("/api/revision", params={"image": "slide.svs"}))["revision"]
-        assert other == 0
+        begin(one, image="slide.svs", region=[0, 0, 100, 100])
+        begin(one)
+        asked = {"image": "a.png", "since": seen["revision"]}
+        assert done(two.get("/api/revision", params=asked))["changes"] == 3
+        other = done(two.get("/api/revision", params={"image": "deep/b.png"}))
+        assert other == {"revision": 0, "changes": 0}
 
 
 def test_two_people_at_once_lose_nothing(originals, models, tmp_path):

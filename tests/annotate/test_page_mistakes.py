@@ -1,7 +1,9 @@
 """The annotator's page where something goes wrong, or looks alike and is not."""
 
+import json
 import time
 from collections.abc import Iterator
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from zoo.images.labels import write_labels
 
 pytestmark = BROWSER
 SIDE = 512
-NAMES = ("keys", "slider", "sync", "damage", "labels", "undo", "waits")
+NAMES = ("keys", "slider", "sync", "damage", "labels", "undo", "waits", "between", "edge")
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +189,22 @@ def test_a_lasso_outside_of_the_part_that_is_worked_on_says_so(page):
     page.quiet()
     assert page.find("#notice p").text.startswith("That lies outside the dashed part")
     assert page.objects("slide.tif") == [kept]
+    page.drag((right - 30, middle), (right + 30, middle), (right + 30, middle + 30), (right - 30, middle + 30))
+    page.quiet()
+    assert page.find("#notice p").text.startswith("What was drawn outside the dashed part")
+    assert page.objects("slide.tif")[0]["area"] > kept["area"]
+
+
+def test_a_lasso_over_the_edge_of_the_image_is_cut_and_says_so(page):
+    page.open("edge.png")
+    page.press("6", "n")
+    page.drag((10, 10), (60, 10), (60, 60), (10, 60), (10, 10))
+    page.quiet()
+    assert not page.find("#notice").is_displayed()
+    page.drag((-30, 100), (60, 100), (60, 150), (-30, 150), (-30, 100))
+    page.quiet()
+    assert page.find("#notice p").text == "What was drawn outside the image is left out."
+    assert page.objects("edge.png")[0]["area"] == pytest.approx(50 * 50 + 60 * 50, rel=0.1)
 
 
 def test_more_objects_than_a_byte_counts_come_in(page, tmp_path):
@@ -203,25 +221,43 @@ def test_more_objects_than_a_byte_counts_come_in(page, tmp_path):
 
 
 def test_what_this_page_did_is_not_asked_for_again(page):
-    """A look at the server that crosses a click may end in all objects being asked for, but not each one does."""
+    """Whatever is done to other images meanwhile."""
     asked = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/%s?')).length"
     page.open("sync.png")
     page.until_state(asked % "objects", "the page to know all objects")
-    again = []
-    for number in range(3):
-        page.browser.execute_script("performance.clearResourceTimings()")
-        page.until_state(asked % "revision", "the page to look for changes")
-        page.press("1", "m")
-        page.click(100, 100 + 60 * number)
-        page.click(300, 100 + 60 * number)
-        page.press("m", "n")
-        page.click(200, 100 + 60 * number)
+    page.browser.execute_script("performance.clearResourceTimings()")
+    begun(page, "slider.png")
+    page.press("1", "m")
+    page.click(100, 100)
+    page.click(300, 100)
+    page.press("m", "n")
+    begun(page, "slider.png")
+    page.click(100, 300)
+    page.quiet()
+    page.press(Keys.DELETE)
+    page.quiet()
+    page.press("z")
+    page.quiet()
+    assert page.state("state.objects.size") == 3
+    looks = page.state(asked % "revision")
+    page.until_state(f"{asked % 'revision'} > {looks} + 1", "a look that was begun after all that")
+    assert page.state(asked % "objects") == 0
+    begun(page, "sync.png")
+    page.until_state("state.objects.size === 4", "what another one did")
+
+
+def test_what_others_do_between_is_seen(page):
+    page.open("between.png")
+    page.press("1")
+    for x in (100, 300):
+        page.press("n")
+        page.click(x, 100)
         page.quiet()
-        page.browser.execute_script("performance.clearResourceTimings()")
-        page.until_state(asked % "revision", "the page to look for changes")
-        page.quiet()
-        assert len(page.objects("sync.png")) == 3 * (number + 1)
-        again.append(page.state(asked % "objects"))
-        if not again[-1]:
-            return
-    pytest.fail(f"all objects were asked for again, {again} times")
+        begun(page, "between.png")
+    page.until_state("state.objects.size === 4", "all objects")
+
+
+def begun(page: Page, image: str) -> None:
+    """An object that another program begins."""
+    body = json.dumps({"image": image}).encode()
+    urlopen(Request(f"{page.address}api/objects", body, {"Content-Type": "application/json"})).read()

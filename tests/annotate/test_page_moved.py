@@ -74,3 +74,16 @@ def test_another_folder_at_the_same_address_shows_its_own(browser, folders, mode
         page.quiet()
         (kept,) = page.objects("1.png")
         assert kept["mpp"] is None
+
+
+def test_a_click_before_the_page_has_noticed_is_not_saved_in_the_other_folder(browser, folders, models):
+    with served(folders[0], models[0]) as address:
+        page = Page(browser, address)
+        page.open("1.png")
+        browser.execute_script("Object.defineProperty(document, 'hidden', { value: true })")  # so that it never looks
+    with served(folders[1], models[0], int(address.split(":")[-1].strip("/"))):
+        page.press("1")
+        page.click(100, 100)
+        until(lambda: browser.execute_script(LISTED) or page.objects("1.png"), "the server's answer")
+        assert page.objects("1.png") == []
+        assert browser.execute_script(LISTED)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from tests.helpers.annotator import begin, client_of, done
+from tests.helpers.annotator import begin, client_of, done, refused
 from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 from zoo.errors import DataError
@@ -178,10 +178,26 @@ def test_two_folders_are_told_apart(models, tmp_path):
         os.utime(tmp_path / name / "a.png", (1, 1))
         with client_of(tmp_path / name, models) as client:
             tile = client.get("/api/tile/3/0_0.jpg?image=a.png")
-            revision = client.get("/api/revision?image=a.png").json()
-            assert client.get("/api/image?image=a.png").json()["root"] == revision["root"]
-            told.append((tile.headers["etag"], revision["root"]))
+            told.append((tile.headers["etag"], client.get("/api/image?image=a.png").json()["root"]))
             assert "no-cache" in tile.headers["cache-control"]
             kept = {"if-none-match": tile.headers["etag"]}
             assert client.get("/api/tile/3/0_0.jpg?image=a.png", headers=kept).status_code == 304
     assert not set(told[0]) & set(told[1])
+
+
+def test_what_was_meant_for_another_folder_is_refused(models, tmp_path):
+    """Who does not say what was meant is answered."""
+    roots = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "a.png")
+        with client_of(tmp_path / name, models) as client:
+            roots.append(done(client.get("/api/image?image=a.png"))["root"])
+            made = {"image": "a.png"}
+            for root in roots[:-1]:
+                meant = {"x-root": root}
+                refused(client.post("/api/objects", json=made, headers=meant), 412, "another folder")
+                refused(client.get("/api/revision?image=a.png", headers=meant), 412)
+            assert done(client.get("/api/objects?image=a.png"))["objects"] == []
+            done(client.post("/api/objects", json=made))
+            done(client.post("/api/objects", json=made, headers={"x-root": roots[-1]}))

@@ -145,6 +145,16 @@ class Journal:
             (last,) = self._file.execute("SELECT max(id) FROM event WHERE image = ?", (image,)).fetchone()
         return last or 0
 
+    def changes(self, image: str, since: int) -> tuple[int, int]:
+        """The revision of an image, and how many events made it that from an earlier one."""
+        with self._lock:
+            last, count = self._file.execute(
+                "SELECT (SELECT max(id) FROM event WHERE image = :image), "
+                "(SELECT count(*) FROM event WHERE image = :image AND id > :since)",
+                {"image": image, "since": since},
+            ).fetchone()
+        return last or 0, count
+
     def counts(self) -> dict[str, int]:
         """How many objects each image has."""
         with self._lock:

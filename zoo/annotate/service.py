@@ -13,6 +13,7 @@ from zoo.annotate.journal import Journal
 from zoo.annotate.models import Models
 from zoo.annotate.objects import AnnotatedObjects
 from zoo.annotate.pictures import Pictures
+from zoo.annotate.refused import RefusedError
 from zoo.annotate.root import Root
 
 
@@ -44,8 +45,15 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """The service of the app that answers."""
-    return cast(Service, request.app.state.service)
+    """The service of the app that answers.
+
+    Raises:
+        RefusedError: the request says, as `X-Root`, that it is meant for another root.
+    """
+    service = cast(Service, request.app.state.service)
+    if request.headers.get("x-root", service.identity) != service.identity:
+        raise RefusedError(412, "another folder than before is shown at this address; load the page again")
+    return service
 
 
 Here = Annotated[Service, Depends(service_of)]

@@ -24,7 +24,7 @@ COOKIE = "isegzoo"
 """And the port, which browsers do not tell apart: a host may have several servers."""
 MOST_BYTES = 32 * 2**20
 """Of a request's body."""
-_LARGE = f"a request holds at most {MOST_BYTES >> 20} MB; send it in parts"
+_LARGE = f"a request holds at most {MOST_BYTES >> 20} MB; send it in parts, or compressed"
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

@@ -13,15 +13,16 @@ from zoo.images.stored import load
 LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".bmp", ".gif")
 
 
-def read_labels(path: str | Path) -> NDArray[np.int32]:
+def read_labels(path: str | Path, colours: int = 0) -> NDArray[np.int32]:
     """Read a label image.
 
     Grey images of any depth (1 to 32 bit) hold ids; palette images are read as their indices, and colour images
-    only if they are grey (equal channels). NPY may also hold booleans, or floats that are whole numbers. All are turned
-    upright as their orientation tag says, like images.
+    only if they are grey (equal channels), or by their colours. NPY may also hold booleans, or floats that are whole
+    numbers. All are turned upright as their orientation tag says, like images.
 
     Args:
         path: a file with one of `LABEL_SUFFIXES`.
+        colours: so many, black not counted, are taken for an id each in an image of 8 bits a channel; black is 0.
 
     Returns:
         (H, W) int32; 0 is background.
@@ -36,11 +37,14 @@ def read_labels(path: str | Path) -> NDArray[np.int32]:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
     try:
-        array = load(path, indices=True).samples
+        stored = load(path, indices=True)
     except DataError:
         raise
     except Exception as e:  # Pillow and tifffile let through whatever their codecs raise
         raise DataError(f"{path}: can't be read as a label image ({e}). Check that it is complete.") from e
+    array = stored.samples
+    if colours and stored.kind == "colour" and array.dtype == np.uint8:
+        return _by_colour(array, colours, path)
     return as_labels(array[..., 0] if array.shape[2] == 1 else array, path)
 
 
@@ -77,6 +81,17 @@ def as_labels(array: NDArray[np.generic], path: Path) -> NDArray[np.int32]:
         DataError: as `read_labels`.
     """
     return _checked(array, path).astype(np.int32)
+
+
+def _by_colour(array: NDArray[np.uint8], most: int, path: Path) -> NDArray[np.int32]:
+    """(H, W): of (H, W, 3) the number of each colour, in their order."""
+    numbers = array.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    found = np.setdiff1d(numbers, 0)
+    if len(found) > most:
+        raise DataError(
+            f"{path}: has {len(found)} colours. Give one colour an object, {most} at most, and black for none."
+        )
+    return np.where(numbers == 0, 0, np.searchsorted(found, numbers) + 1).astype(np.int32)
 
 
 def _checked(array: NDArray[np.generic], path: Path) -> NDArray[np.generic]:

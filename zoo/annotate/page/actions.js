@@ -12,7 +12,8 @@ import { visible } from "./viewer.js";
 const WHOLE = 2048 * 2048; // pixels of an image that is worked on whole; of larger ones, the part in view
 const MOST = 4000 * 4000; // pixels that a checkpoint is shown at once; the server's limit is a little higher
 const UNDO_SECONDS = 10;
-const OUTSIDE = "That lies outside the dashed part in which this object is worked on";
+const PART = "the dashed part in which this object is worked on";
+const OUTSIDE = `That lies outside ${PART}`;
 
 /**
  * Take objects from the server into the state; `target` is chosen if it is still what the person works on, and `events`
@@ -159,9 +160,19 @@ export function forget(id, number) {
   });
 }
 
+/** Outside of what a drawn line was cut; "": it was not. */
+function cut(drawn, all, { region: [x, y, width, height], size }) {
+  const pixel = width / size[1]; // of the mask: an image seldom is a whole number of them
+  const part = [x, y, width + pixel, height + pixel];
+  if (!drawn.every((point) => inBox(clamped(point, all), part))) return PART;
+  return drawn.every((point) => inBox(point, all)) ? "" : "the image";
+}
+
 /** Add a polygon to the chosen object by hand, or take it away; without an object, adding begins one. */
-export function edit(polygon, add) {
+export function edit(drawn, add) {
   const { target } = state;
+  const all = whole();
+  const polygon = drawn.map((point) => clamped(point, all));
   const made = { ...begun(), region: place(polygon) };
   if (!target.id && !add) return notice.show("Choose an object to take something away from.", { kind: "note", seconds: 6 });
   const known = state.objects.get(target.id);
@@ -175,6 +186,8 @@ export function edit(polygon, add) {
       ? await api.edit(id, polygon, add)
       : await api.create({ ...made, geometry });
     put([object], target);
+    const outside = cut(drawn, all, object);
+    if (outside) notice.show(`What was drawn outside ${outside} is left out.`, { kind: "note", seconds: 6 });
   });
 }
 
@@ -208,7 +221,7 @@ export async function remove(id = state.target.id) {
   set({ deleted: [...state.deleted, id] });
   const gone = await inTurn(async () => {
     const { revision } = await api.remove(id);
-    sync.mine(revision);
+    if (state.objects.has(id)) sync.mine(revision);
     const all = new Map(state.objects);
     all.delete(id);
     set({ objects: all });
@@ -221,7 +234,7 @@ export async function remove(id = state.target.id) {
 /** Polygons of a GeoJSON FeatureCollection become objects that can be corrected. */
 export const bring = (geojson) => taken((made) => api.bring({ ...made, geojson }));
 
-/** So do the numbers of a label image. */
+/** So do the numbers, or colours, of a label image. */
 export const bringLabels = (file) => taken((made) => api.bringLabels(made, file));
 
 function taken(call) {

@@ -1,8 +1,13 @@
 /** The calls of the server, one function each; a refusal is a `ServerError` with the server's sentence. */
 
+import { reopen } from "./reopen.js";
+import { state } from "./state.js";
+
 export class ServerError extends Error {}
 
 const AWAY = "The server does not answer. What was saved is kept; start it again with `zoo annotate`, and go on.";
+
+const MOVED = 412; // another folder is at this address now
 
 /** The address of a call, relative to the page, so that it works behind a prefix too. */
 export function address(path, query = {}) {
@@ -14,15 +19,17 @@ export function address(path, query = {}) {
 /** Plain words that a sentence may begin with, unlike names of checkpoints and files. */
 const BEGINS = /^(the|a|an|there|no|nothing|this|give|so|object)\b/;
 
-async function call(method, path, { query, body, png } = {}) {
-  const type = png ? "image/png" : body && "application/json";
-  const headers = type ? { "Content-Type": type } : {};
+async function call(method, path, { query, body, file } = {}) {
+  const type = file ? "application/octet-stream" : body && "application/json";
+  // What is shown may be of another folder than the server's by now, with an image of the same name.
+  const headers = { ...(type && { "Content-Type": type }), ...(state.image && { "X-Root": state.image.root }) };
   let answer;
   try {
-    answer = await fetch(address(path, query), { method, headers, body: png ?? JSON.stringify(body) });
+    answer = await fetch(address(path, query), { method, headers, body: file ?? JSON.stringify(body) });
   } catch {
     throw new ServerError(AWAY);
   }
+  if (answer.status === MOVED) reopen();
   if (!answer.ok) throw new ServerError(await sentence(answer));
   return answer;
 }
@@ -45,7 +52,7 @@ const one = (id, rest = "") => `objects/${encodeURIComponent(id)}${rest}`;
 export const about = () => json("GET", "about");
 export const images = (folder) => json("GET", "images", { query: { folder } });
 export const image = (name) => json("GET", "image", { query: { image: name } });
-export const revision = (name) => json("GET", "revision", { query: { image: name } });
+export const revision = (name, since) => json("GET", "revision", { query: { image: name, since } });
 export const objects = (name) => json("GET", "objects", { query: { image: name } });
 export const create = (body) => json("POST", "objects", { body });
 export const change = (id, body) => json("PATCH", one(id), { body });
@@ -56,7 +63,7 @@ export const step = (id, which) => json("POST", one(id, `/${which}`)); // undo, 
 export const edit = (id, polygon, add) => json("POST", one(id, "/edit"), { body: { polygon, add } });
 export const many = (body) => json("POST", "many", { body });
 export const bring = (body) => json("POST", "import", { body });
-export const bringLabels = (query, png) => json("POST", "import/labels", { query, png });
+export const bringLabels = (query, file) => json("POST", "import/labels", { query, file });
 
 /** The mask or the probability as a picture of the region, with the revision that it is of. */
 export async function mask(id, kind) {

@@ -24,11 +24,6 @@ export function clamped([x, y], [left, top, width, height]) {
   return [Math.min(Math.max(x, left), left + width), Math.min(Math.max(y, top), top + height)];
 }
 
-/** The area of a closed ring; below 0 where it runs against the clock, as seen on the screen. */
-export function area(ring) {
-  return ring.slice(1).reduce((sum, [x, y], i) => sum + ring[i][0] * y - x * ring[i][1], 0) / 2;
-}
-
 /** How far a point is from the line between two others. */
 export function fromLine([x, y], [x0, y0], [x1, y1]) {
   const [dx, dy] = [x1 - x0, y1 - y0];

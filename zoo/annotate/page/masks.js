@@ -90,20 +90,15 @@ function extent({ bounds, region, size: [height, width] }) {
 /** A grey picture of the server, or a part of it, as numbers, row by row. */
 async function grey(id, kind, part = []) {
   const { blob } = await api.mask(id, kind);
-  return pixels(await createImageBitmap(blob, ...part), (data) => {
-    const values = new Uint8Array(data.length / 4);
-    for (let i = 0; i < values.length; i++) values[i] = data[4 * i];
-    return values;
-  });
-}
-
-/** What a picture holds: `read` makes values of its RGBA. */
-export function pixels(bitmap, read) {
+  const bitmap = await createImageBitmap(blob, ...part);
   const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
-  return { values: read(context.getImageData(0, 0, width, height).data), width, height };
+  const { data } = context.getImageData(0, 0, width, height);
+  const values = new Uint8Array(width * height);
+  for (let i = 0; i < values.length; i++) values[i] = data[4 * i];
+  return { values, width, height };
 }
 
 /** The probability of one object as a picture in colours; null: not there yet. */

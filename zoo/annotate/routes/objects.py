@@ -17,6 +17,7 @@ from zoo.annotate.service import Answer, Here, ImageName
 
 router = APIRouter(prefix="/api")
 Identity = Annotated[str, Path(max_length=40)]
+LABELS = "a label image of the image's size: PNG, TIFF, NPY, BMP or GIF; 0 or black is nothing"
 Number = Annotated[int, Path(ge=1, le=2**53)]
 
 
@@ -29,10 +30,13 @@ def objects(here: Here, image: ImageName) -> Answer:
 
 
 @router.get("/revision")
-def revision(here: Here, image: ImageName) -> Answer:
-    """A number that rises with every change of the image's objects."""
+def revision(
+    here: Here, image: ImageName, since: Annotated[int, Query(ge=0, le=2**53, description="a revision")] = 0
+) -> Answer:
+    """A number that rises with every change of the image's objects, and how many changes there were since."""
     here.root.file(image)
-    return {"revision": here.journal.revision(image), "root": here.identity}
+    number, changes = here.journal.changes(image, since)
+    return {"revision": number, "changes": changes}
 
 
 @router.post("/objects")
@@ -145,12 +149,12 @@ def take(here: Here, body: Import) -> Answer:
 def take_labels(
     here: Here,
     image: ImageName,
-    content: Annotated[bytes, Body(media_type="image/png", description="grey, of the image's size; 0 is nothing")],
+    content: Annotated[bytes, Body(media_type="application/octet-stream", description=LABELS)] = b"",
     checkpoint: Name | None = None,
     class_: Annotated[Class | None, Query(alias="class")] = None,
     mpp: Mpp | None = None,
 ) -> Answer:
-    """Each number of a label image an object, which can be corrected."""
+    """Each number or colour of a label image an object, which can be corrected."""
     about = here.pictures.about(image)
     geojson = outlined(content, (about.width, about.height))
     body = Import(image=image, geojson=geojson, checkpoint=checkpoint, class_=class_, mpp=mpp)

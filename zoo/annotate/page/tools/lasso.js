@@ -1,8 +1,7 @@
 /** A line drawn by hand whose inside is added or taken away; around collected clicks it runs them. */
 import { edit } from "../actions.js";
-import { clamped, within } from "../geometry.js";
+import { within } from "../geometry.js";
 import { around, run } from "../queue.js";
-import { whole } from "../state.js";
 import { lassoOf } from "../strokes.js";
 import { frame } from "../viewer.js";
 
@@ -25,7 +24,7 @@ export const lasso = (add) => {
       line = null;
       if (drawn.length < 3) return;
       if (around()) return void run((point) => within(drawn, point));
-      edit(drawn.map((point) => clamped(point, whole())), add);
+      edit(drawn, add);
     },
     cancel() {
       line = null;
