@@ -12,8 +12,10 @@ from data_prep.outcomes import STATUSES, ShardOutcome, Status, slide_table, spli
 from data_prep.plan import Plan
 from data_prep.shard import Job, carry_out
 from zoo.errors import DataError
-from zoo.files import keep_inputs
+from zoo.files import is_input, keep_inputs
 from zoo.progress import ProgressBar
+
+SHOWN = 5  # names of stores in a message
 
 
 class Interrupted(KeyboardInterrupt):
@@ -104,7 +106,7 @@ def counts(found: Mapping[Status, int]) -> str:
 
 
 def report(plan: Plan, out: Path, outcomes: Sequence[ShardOutcome]) -> None:
-    """Tables of what was made on stderr, and OUT/summary.csv.
+    """Tables of what was made on stderr, what else is in OUT, and OUT/summary.csv.
 
     Raises:
         DataError: shards failed; each is named with its reason.
@@ -121,6 +123,17 @@ def report(plan: Plan, out: Path, outcomes: Sequence[ShardOutcome]) -> None:
     console.print(
         f"{plan.dataset}: {counts(found)}, in {out}. Licence: {plan.licence}", highlight=False, soft_wrap=True
     )
+    others = sorted({path for path in out.glob("*.h5") if is_input(path)} - {outcome.path for outcome in outcomes})
+    if others:
+        names = ", ".join(path.name for path in others[:SHOWN])
+        names += f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        console.print(
+            f"warning: {out} also holds stores that are not of this preparation: {names}; {out / '*.h5'} reads them "
+            "too, so remove those whose images have moved to another split or are gone",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failed:
         reasons = "".join(f"\n  {outcome.stem}: {outcome.reason}" for outcome in failed)

@@ -62,9 +62,11 @@ def test_as_in_memory(files, monkeypatch, capsys, region, exact):
         assert slide.mpp == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("ckpt", "mpp"), [("watershed", None), ("nuclick", None), ("nuclick", "0.125")])
+@pytest.mark.parametrize(
+    ("ckpt", "mpp"), [("watershed", None), ("nuclick", None), ("nuclick", "0.125"), ("nuclick", "0.4")]
+)
 def test_many_objects_as_in_memory(files, monkeypatch, capsys, ckpt, mpp):
-    """In tiles hardly larger than the windows; of a slide at the checkpoint's resolution and at a finer one."""
+    """In tiles hardly larger than the windows; of a slide at the checkpoint's resolution, a finer and a coarser one."""
     watershed_folder(files / "watershed")
     nuclick_folder(files / "nuclick")
     places = np.random.default_rng(0).random((60, 2)) * SIZE

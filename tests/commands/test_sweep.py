@@ -120,6 +120,24 @@ def test_wrong_settings_are_told_before_anything_runs(blobs, tmp_path, capsys, g
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("others", "message"), [(["b.yaml"], "no such setting"), (["a.yaml"], "given twice")])
+def test_what_is_refused_leaves_nothing_behind(blobs, tmp_path, capsys, others, message):
+    """Nor of an experiment that comes before the one that is refused."""
+    write_experiment(blobs / "b.yaml", blobs / "blobs.h5", "RegionGrowing", oneshot=True)
+    given = [str(blobs / name) for name in ("a.yaml", *others)]
+    assert main(["sweep", *given, "--set", "compactness=0,1", "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_a_folder_is_refused_no_other_is_written(blobs, tmp_path, capsys):
+    one = ["sweep", str(blobs / "a.yaml"), "--out", str(tmp_path / "out")]
+    write_text(tmp_path / "out/runs/a+sigma=2/seed-0/experiment.json", "{}")
+    assert main([*one, "--set", "sigma=1,2"]) == 2
+    assert "holds a run of another experiment" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out/runs").iterdir()] == ["a+sigma=2"]
+
+
 def test_help_says_that_test_images_choose_nothing(capsys):
     with pytest.raises(SystemExit):
         main(["sweep", "--help"])

@@ -248,6 +248,20 @@ def test_an_image_that_was_moved_to_another_split_is_not_up_to_date(tmp_path, ca
     assert {group.split for group in store.groups} == {"test"}
 
 
+def test_stores_of_an_earlier_preparation_are_told(tmp_path, capsys):
+    """Files of a split that is another now lie in the folder twice: under the old name, too."""
+    root, out = tmp_path / "raw", tmp_path / "out"
+    for split in ("train", "val"):
+        save(root / split / "images/a.png", picture())
+        save(root / split / "labels/a.png", RNG.integers(0, 3, (20, 30), np.uint8))
+    prepare(root, out)
+    assert "preparation" not in capsys.readouterr().err
+    (root / "val").rename(root / "test")
+    assert list(prepare(root, out)) == ["test-a", "train-a", "val-a"]
+    told = f"{out} also holds stores that are not of this preparation: val-a.h5; {out / '*.h5'} reads them too"
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--mpp", "--magnification"])
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
 def test_a_resolution_that_is_none(tmp_path, option, value, capsys):

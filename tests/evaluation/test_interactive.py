@@ -12,6 +12,7 @@ from tests.helpers.fakes import Disks
 from tests.helpers.user_reference import next_click
 from zoo.comparison.sections import _sessions
 from zoo.data.batch import Batch
+from zoo.evaluation.automatic import Automatic
 from zoo.evaluation.interactive import Interactive, Traces, iou
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
@@ -67,6 +68,15 @@ def batch(samples: list[int] | None = None) -> Batch:
         ignore=torch.from_numpy(IGNORE[index])[:, None],
     )
     return Batch(torch.from_numpy(pixels), truth, torch.tensor(index) // 2)
+
+
+@pytest.mark.parametrize("protocol", [Interactive(max_interactions=1), Automatic()])
+def test_bytes_are_not_searched_for_numbers_that_are_no_colours(protocol, monkeypatch):
+    def searched(values: torch.Tensor) -> bool:
+        raise AssertionError(f"{values.dtype} was looked through")
+
+    monkeypatch.setattr("zoo.inference.session._within", searched)
+    protocol.run(Disks(5), batch())
 
 
 def slow_iou(mask: np.ndarray, target: np.ndarray, ignore: np.ndarray) -> float:

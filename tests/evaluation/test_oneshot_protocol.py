@@ -14,6 +14,7 @@ from zoo.interactions import Interactions
 from zoo.metrics import score_instances
 from zoo.users.base import SimulatedUser, Truth
 from zoo.users.centroid import Centroid
+from zoo.users.inside import RandomInside
 from zoo.users.jitter import Jitter
 
 CPU = torch.device("cpu")
@@ -67,21 +68,19 @@ def test_objects_are_clicked_as_on_their_whole_masks(labels, chunk):
     assert clicks(said) == on_whole_masks(labels) if len(said) else not labels.any()
 
 
-@settings(max_examples=40)
-@given(maps(), st.sampled_from([1.0, 20.0]))
-def test_clicks_that_miss_do_so_as_on_whole_images(labels, sigma):
-    """As `Jitter` says: the centre, moved, on the image; whatever the object's size and place."""
-    said = click_objects(Jitter(Centroid(), sigma), truth_of(labels), CPU)
-    right = click_objects(Centroid(), truth_of(labels), CPU)
+@settings(max_examples=120)
+@given(maps(), st.sampled_from([Jitter(Centroid(), 1.0), Jitter(Centroid(), 20.0), RandomInside()]), st.integers(1, 4))
+def test_random_clicks_are_those_on_whole_images(labels, user, chunk):
+    """Whatever the object's size and place, and whatever objects are looked at with it."""
+    said = click_objects(user, truth_of(labels), CPU, chunk)
     if not len(said):
         return
     ids = torch.from_numpy(np.unique(labels[labels > 0]))
     masks = torch.from_numpy(labels)[None, None] == ids[:, None, None, None]
     truth = Truth(masks, 100_003 * truth_of(labels).sample_id + torch.arange(len(ids)))
     nothing = Interactions.empty(len(ids), labels.shape)
-    assert clicks(said) == clicks(Jitter(Centroid(), sigma)(torch.zeros_like(masks), truth, nothing, 0))
+    assert clicks(said) == clicks(user(torch.zeros_like(masks), truth, nothing, 0))
     assert (said.points[:, 0, :2] < torch.tensor(labels.shape[::-1])).all()
-    assert len(right) == len(said)
 
 
 def test_clicks_are_centroids_worked_out_slowly():

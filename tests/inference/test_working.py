@@ -11,6 +11,7 @@ from zoo.inference.objects import segment_objects
 from zoo.inference.oneshot import OneShot
 from zoo.inference.resolution import working_frame
 from zoo.inference.working import WorkingImage
+from zoo.ops import places
 from zoo.ops.frame import Frame
 
 SIZE = (150, 200)
@@ -26,9 +27,11 @@ def frames(*rows: tuple[float, float, float]) -> Frame:
 
 
 @pytest.mark.parametrize("part", [2**20, 500])
-@pytest.mark.parametrize("mpp", [None, 0.4, 0.21])
-def test_windows_of_a_large_image(pixels, mpp, part, monkeypatch):
+@pytest.mark.parametrize(("mpp", "corner"), [(None, 0), (0.4, 0), (0.21, 0), (0.4, 7)])
+def test_windows_of_a_large_image(pixels, mpp, corner, part, monkeypatch):
     frame = working_frame(1, SIZE, mpp, 0.3) if mpp else None
+    if frame is not None:
+        frame = places.part(frame, (slice(corner, frame.size[0]), slice(corner, frame.size[1])))
     whole = WorkingImage(pixels, frame)
     monkeypatch.setattr(working, "WHOLE", 0)
     monkeypatch.setattr(working, "PART", part)

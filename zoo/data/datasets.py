@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -124,14 +123,13 @@ class StoreDataset(Dataset[Sample], ABC):
         names = selection.names
         if names is None:
             return list(range(len(self)))
-        all_names = [self.name(number) for number in range(len(self))]
-        known = {name: number for number, name in enumerate(all_names)}
+        known: dict[str, list[int]] = {}
+        for number in range(len(self)):
+            known.setdefault(self.name(number), []).append(number)
         missing = [name for name in names if name not in known]
         if missing:
             raise DataError(f"{len(missing)} of {len(names)} {what}, {missing[0]!r} first; {hint}")
-        numbers = [known[name] for name in names]
-        count = Counter(all_names)
-        several = [name for name in names if count[name] > 1]
+        several = [name for name in names if len(known[name]) > 1]
         if several:
             files = sorted(
                 {str(store.path) for store, _ in self.sources if store.path.stem == several[0].split("/")[0]}
@@ -139,6 +137,7 @@ class StoreDataset(Dataset[Sample], ABC):
             raise DataError(
                 f"{' and '.join(files)}: a list names {several[0]!r}, which is in each of them; rename a store"
             )
+        numbers = [known[name][0] for name in names]
         images = sorted({self.image_of(number) for number in numbers})[: selection.limit]
         return [number for number in numbers if self.image_of(number) in images]
 

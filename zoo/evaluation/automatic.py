@@ -17,7 +17,7 @@ from zoo.evaluation.interactive import iou
 from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
-from zoo.inference.session import Session, as_images
+from zoo.inference.session import Session
 from zoo.interactions import Interactions
 from zoo.metrics.modules import RegionMetrics
 
@@ -54,7 +54,7 @@ class Automatic(Protocol[RegionMetrics, Masks]):
 
     def run(self, engine: Engine, batch: Batch) -> Masks:
         """Segment one batch."""
-        image, truth = as_images(batch.image), batch.truth
+        image, truth = batch.image, batch.truth
         began = now(image.device)
         session = Session(engine, image.device, undoable=False)
         session.set_image(image, mpp=resolution(engine, batch))

@@ -20,7 +20,7 @@ from zoo.evaluation.clock import now
 from zoo.evaluation.protocol import Protocol, resolution
 from zoo.evaluation.record import Record
 from zoo.inference.engine import Engine
-from zoo.inference.session import Session, as_images
+from zoo.inference.session import Session
 from zoo.interactions import Interactions
 from zoo.metrics.interaction import fill_forward, highest_goal, stuck
 from zoo.metrics.modules import InteractionMetrics
@@ -173,7 +173,7 @@ class Interactive(Protocol[InteractionMetrics, Traces]):
 
     def run(self, engine: Engine, batch: Batch) -> Traces:
         """Run a batch of sessions."""
-        image, truth = as_images(batch.image), batch.truth
+        image, truth = batch.image, batch.truth
         count = len(truth)
         ious = torch.full((count, self.max_interactions), torch.nan, dtype=torch.float64)
         seconds = torch.full_like(ious, torch.nan)

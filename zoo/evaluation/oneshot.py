@@ -111,8 +111,8 @@ class OneShotProtocol(Protocol[InstanceMetrics, list[InstanceMap]]):
 def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk: int = 128) -> Interactions:
     """What `user` says in its first turn for every object of one image, one sample an object, in order of the ids.
 
-    The user looks at windows that hold the whole object and all that it may say of it, so that no full-size mask per
-    object is made. What it says beyond the image is moved to its edge.
+    The user looks at windows of the image that hold the whole object and all that it may say of it, so that no
+    full-size mask per object is made. What it says beyond the image is moved to its edge.
     """
     assert truth.instances is not None
     labels = truth.instances
@@ -130,8 +130,8 @@ def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk
         y = torch.tensor([(b[0].start + b[0].stop) / 2 for b in rows], device=device)
         extent = max(max(b[0].stop - b[0].start, b[1].stop - b[1].start) for b in rows)
         side = extent + 2 * math.ceil(user.beyond(extent)) + 4
-        frame = Frame.around(x, y, side, truth.size)
-        instances = frame.crop(labels, "nearest", outside="zero")
+        frame = _within(Frame.around(x, y, side, truth.size), truth.size)
+        instances = frame.crop(labels, "nearest")
         object_id = torch.tensor(ids[first : first + chunk], device=device)
         window = Truth(
             target=instances == object_id[:, None, None, None],
@@ -143,6 +143,12 @@ def click_objects(user: SimulatedUser, truth: Truth, device: torch.device, chunk
         new = user(torch.zeros_like(window.target), window, nothing, 0)
         parts.append(_in_image(new.through(frame.inverse(truth.size))))
     return Interactions.cat(parts) if parts else Interactions.empty(0, truth.size, device)
+
+
+def _within(frame: Frame, size: tuple[int, int]) -> Frame:
+    """Windows without what lies outside: a user would take it for a place that is not the object's."""
+    height, width = (min(side, length) for side, length in zip(frame.size, size, strict=True))
+    return replace(frame, x0=frame.x0.clamp(min=0), y0=frame.y0.clamp(min=0), size=(height, width))
 
 
 def _in_image(said: Interactions) -> Interactions:

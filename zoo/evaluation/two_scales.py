@@ -25,7 +25,7 @@ from zoo.evaluation.zoom_pictures import error_picture, probability_pictures, tr
 from zoo.evaluation.zoomed import Look, Why, Zoomed, tiles
 from zoo.inference.children import ChildSession, ParentSession
 from zoo.inference.engine import Engine, Scales
-from zoo.inference.session import Session, as_images
+from zoo.inference.session import Session
 from zoo.interactions import Box, Click, Interactions
 from zoo.metrics.regions import overlap_pixels, region_iou
 from zoo.metrics.two_scales import TwoScaleMetrics
@@ -211,7 +211,7 @@ class ZoomSimulation(Protocol[TwoScaleMetrics, list[Zoomed]]):
             scales.low, scales.high or scales.low, device, undoable=False, down=scales.down, up=scales.up
         )
         fine = None if scales.high is None else resolution(scales.high, high)
-        session.set_images(as_images(low.image), as_images(high.image), frame, resolution(scales.low, low), fine)
+        session.set_images(low.image, high.image, frame, resolution(scales.low, low), fine)
         mask = session.low_mask
         quality = float(iou(mask, low.truth))
         found.initial = float(iou(session.mask, high.truth))
@@ -261,7 +261,7 @@ class ZoomSimulation(Protocol[TwoScaleMetrics, list[Zoomed]]):
         """Every tile of the high image by itself."""
         assert engine is not None  # one of the two is there
         assert high.frame is not None
-        images = as_images(high.image)
+        images = high.image
         places = tiles(found.size, self.patch)
         whole = torch.zeros_like(high.truth.target)
         sessions = []

@@ -15,7 +15,7 @@ from zoo.evaluation.record import Record
 from zoo.evaluation.stages import Panel
 from zoo.images.drawing import errors, fitting_scale, overlay
 from zoo.inference.engine import Engine
-from zoo.inference.session import Session, as_images
+from zoo.inference.session import Session
 from zoo.users.base import SimulatedUser
 
 LARGEST = 800
@@ -48,7 +48,7 @@ def probability_pictures(
     image, target, _ = _arrays(batch)
     scale = fitting_scale(image.shape[0], image.shape[1], LARGEST)
     session = Session(engine, batch.image.device, undoable=False)
-    session.set_image(as_images(batch.image), mpp=mpp)
+    session.set_image(batch.image, mpp=mpp)
     out: list[Panel] = []
     for turn in range(max(turns)):
         new = user(session.mask, batch.truth, session.interactions, turn)

@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 
 from zoo.errors import InteractionError
 from zoo.images.raster import Raster, count, places
+from zoo.inference.given import GivenObjects
 from zoo.inference.large import Progress, nothing
-from zoo.inference.objects import likeliest_objects
+from zoo.inference.oneshot import OneShot
 from zoo.inference.painted import PaintedObject
+from zoo.inference.resolution import working_frame
 from zoo.inference.said import extent
 from zoo.inference.session import Session
+from zoo.inference.working import WorkingImage
 from zoo.interactions import Interaction
 from zoo.interactions.single import moved
-from zoo.ops.frame import Slices
+from zoo.ops.frame import Frame, Slices
+from zoo.ops.places import covering, part, shifted
 from zoo.slides.field import Field
 
 SIDE = 2048  # pixels of a tile
@@ -33,9 +37,6 @@ def segment_many(
     progress: Progress = nothing,
 ) -> list[PaintedObject]:
     """`segment_objects` of a field of any size, tile by tile: the same label image, in a file.
-
-    Where the session works at another resolution than the field's, borders may differ a little: by the part of a pixel
-    at which a tile begins.
 
     A tile is segmented with all around it that its pixels depend on: objects whose windows reach into it, and those
     that lie in these windows. What is in memory is a tile with its surroundings; tiles without objects cost nothing.
@@ -61,7 +62,9 @@ def segment_many(
             f"object {number + 1} (objects[{number}]) is more than {SIDE} px long, but the method works in windows of "
             f"{session.engine.window} px; if these are many objects, leave out --one-object"
         )
-    alone = Session(session.engine, session.device, mpp=session.mpp)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an unknown mpp, which the command has told
+        frame = working_frame(1, field.size, field.mpp, session.mpp, session.device)
     found = [PaintedObject() for _ in objects]
     total = count(field.size, SIDE)
     for done, place in enumerate(places(field.size, SIDE), 1):
@@ -72,27 +75,31 @@ def segment_many(
             within = _meet(boxes, seen)
             around = _clipped(_hull(np.concatenate([seen[None], boxes[within]]), 0), field.size)
             numbers = np.flatnonzero(within)
-            local, best = _segmented(alone, field, around, [objects[number] for number in numbers.tolist()])
-            part = _inner(place, around)
-            ids = np.concatenate([[0], numbers + 1])[local[part]]
+            image = _image(field, around, frame, session.device)
+            here = [_moved(objects[number], around) for number in numbers.tolist()]
+            given = GivenObjects.of_lists(here, image.given_size, session.device)
+            local, best = (each.numpy() for each in OneShot().likeliest(session.engine, image, given))
+            inner = _inner(place, around)
+            ids = np.concatenate([[0], numbers + 1])[local[inner]]
             labels.write(place, ids.astype(labels.dtype))
             for number in np.unique(ids[ids > 0]).tolist():
-                found[number - 1].see(ids == number, best[part], place)
+                found[number - 1].see(ids == number, best[inner], place)
         progress(done, total)
     return found
 
 
-def _segmented(
-    session: Session, field: Field, place: Slices, objects: Sequence[Sequence[Interaction]]
-) -> tuple[NDArray[np.integer], NDArray[np.float32]]:
+def _image(field: Field, place: Slices, frame: Frame | None, device: torch.device) -> WorkingImage:
+    """These rows and columns; the pixels that are worked in lie where those of the whole field do."""
+    pixels = torch.from_numpy(np.require(field.read(place), requirements="W")).permute(2, 0, 1)[None].to(device)
+    if frame is None:
+        return WorkingImage(pixels)
+    worked_in = covering(part(frame.inverse(field.size), place), frame.size)
+    return WorkingImage(pixels, shifted(part(frame, worked_in), place))
+
+
+def _moved(given: Sequence[Interaction], place: Slices) -> list[Interaction]:
     rows, columns = place
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an unknown mpp, once for each tile
-        pixels = np.require(field.read(place), requirements="W")
-        session.set_image(torch.from_numpy(pixels).permute(2, 0, 1)[None], mpp=field.mpp)
-    here = [[moved(each, (columns.start, rows.start), 1.0) for each in one] for one in objects]
-    labels, best = likeliest_objects(session, here)
-    return labels.numpy(), best.numpy()
+    return [moved(each, (columns.start, rows.start), 1.0) for each in given]
 
 
 def _box(given: Sequence[Interaction]) -> tuple[float, float, float, float]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.inference.session import as_images
 from zoo.ops.frame import Frame, Slices
-from zoo.ops.places import covering, shifted
+from zoo.ops.places import covering, part, shifted
 
 # Pixels of an image that is held as floats, and resampled, as a whole; of a larger one only what is looked at.
 WHOLE = 2048 * 2048
@@ -72,9 +72,6 @@ class WorkingImage:
         """(1, 3, h, w) float32 in 0..1: these pixels of those that are worked in."""
         if self.frame is None:
             return as_images(self._pixels[..., *place])
-        rows, columns = place
-        scale = self.frame.scale
-        size = (rows.stop - rows.start, columns.stop - columns.start)
-        frame = Frame(columns.start / scale, rows.start / scale, scale, size)
+        frame = part(self.frame, place)
         given = covering(frame, self.given_size)
         return shifted(frame, given).crop(as_images(self._pixels[..., *given]))

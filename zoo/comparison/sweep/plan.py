@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -114,12 +115,12 @@ class Options:
 def plan(
     addresses: Sequence[Address], options: Options, out: Path, progress: Callable[[], None] = lambda: None
 ) -> list[Run]:
-    """All runs of a sweep, row by row; each is checked and written into a folder of its own.
+    """All runs of a sweep, row by row, each written into a folder of its own when all have been checked.
 
     Raises:
         ConfigError: a setting or a value does not exist, a row can't be trained safely, or a folder holds another run.
     """
-    runs: list[Run] = []
+    planned: list[tuple[Run, str]] = []
     for address in addresses:
         for values, experiment in combinations(resolve(address), options.settings, str(address)):
             content, fits = _prepared(experiment, options, str(address))
@@ -132,13 +133,17 @@ def plan(
                 seed = int(seeded["seed_everything"])
                 folder = out / "runs" / row / f"seed-{seed}"
                 each = Run(folder, row, title, fits, seed, options.limit, options.command)
-                _write(each, _placed(seeded, folder))
-                runs.append(each)
+                planned.append((each, _text(_placed(seeded, folder))))
             progress()
-    twice = sorted({each.row for each in runs if sum(each.folder == other.folder for other in runs) > 1})
+    count = Counter(each.folder for each, _ in planned)
+    twice = sorted({each.row for each, _ in planned if count[each.folder] > 1})
     if twice:
         raise ConfigError(f"{', '.join(twice)}: given twice; runs are named after the file, its row and the settings")
-    return runs
+    for each, wanted in planned:
+        _check(each, wanted)
+    for each, wanted in planned:
+        _write(each, wanted)
+    return [each for each, _ in planned]
 
 
 def combinations(
@@ -233,10 +238,12 @@ def _listed(trainer: Mapping[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else [] if value in (None, True, False) else [value]
 
 
-def _write(each: Run, content: Mapping[str, Any]) -> None:
-    known = {**asdict(each), "schema": SCHEMA}
-    known.pop("folder")
-    wanted = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _check(each: Run, wanted: str) -> None:
+    """Refuse a folder that holds another run."""
     there = each.folder / EXPERIMENT
     same = there.is_file() and there.read_text() == wanted
     before = Run.read(each.folder) if same else each
@@ -245,5 +252,10 @@ def _write(each: Run, content: Mapping[str, Any]) -> None:
             f"{each.folder}: holds a run of another experiment of this name, or on other samples; choose another --out "
             "or remove the folder"
         )
-    write_text(each.folder / RUN, json.dumps(known, indent=1, ensure_ascii=False) + "\n")
-    write_text(there, wanted)  # last: where it is, the other is too, also after a kill between them
+
+
+def _write(each: Run, wanted: str) -> None:
+    known = {**asdict(each), "schema": SCHEMA}
+    known.pop("folder")
+    write_text(each.folder / RUN, _text(known))
+    write_text(each.folder / EXPERIMENT, wanted)  # last: where it is, the other is too, also after a kill between them
