@@ -177,6 +177,18 @@ def test_a_large_image_that_may_not_be_scaled_is_seen_in_a_window():
     assert 0 <= y0 <= 100
 
 
+def test_clicks_far_apart_in_a_slide_are_all_seen():
+    generator = torch.Generator().manual_seed(0)
+    size = (20_000, 20_000)
+    for _ in range(200):
+        places = (torch.randint(0, size[0], (2, 2), generator=generator) + 0.5).tolist()
+        interactions = Interactions.from_lists([[Click(x, y) for x, y in places]], size)
+        frame = WholeImage()(interactions, torch.zeros(0))
+        seen = frame.points(interactions.points[..., :2])
+        assert seen.min() >= 0
+        assert seen.max() < 768
+
+
 def test_the_cap_is_a_side_that_a_network_can_see():
     with pytest.raises(ConfigError, match="most=16"):
         WholeImage(most=16)

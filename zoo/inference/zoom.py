@@ -104,7 +104,8 @@ class WholeImage(Zoom):
         limit, cells = whole.scale.new_tensor(size[::-1]), whole.scale.new_tensor(crop[::-1])
         bounds = positive_bounds(interactions)
         said = bounds[:, 2:] > bounds[:, :2]
-        low, high = torch.where(said, bounds[:, :2], 0.0), torch.where(said, bounds[:, 2:], limit)
+        low = torch.where(said, (bounds[:, :2] / shrink).floor() * shrink, 0.0)
+        high = torch.where(said, (bounds[:, 2:] / shrink).ceil() * shrink, limit)
         extent = torch.where(said, high - low, 0.0)
         scales = (cells / extent).amin(1).clamp(max=1 / shrink)
         shown = cells / scales[:, None]
