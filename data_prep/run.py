@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from data_prep.outcomes import STATUSES, ShardOutcome, Status, slide_table, split_table, write_csv
 from data_prep.plan import Plan
 from data_prep.shard import Job, carry_out
-from zoo.errors import DataError
+from zoo.errors import DataError, first_few
 from zoo.files import is_input, keep_inputs
 from zoo.progress import ProgressBar
 
@@ -125,8 +125,7 @@ def report(plan: Plan, out: Path, outcomes: Sequence[ShardOutcome]) -> None:
     )
     others = sorted({path for path in out.glob("*.h5") if is_input(path)} - {outcome.path for outcome in outcomes})
     if others:
-        names = ", ".join(path.name for path in others[:SHOWN])
-        names += f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        names = first_few([path.name for path in others], SHOWN)
         console.print(
             f"warning: {out} also holds stores that are not of this preparation: {names}; {out / '*.h5'} reads them "
             "too, so remove those whose images have moved to another split or are gone",

@@ -1,5 +1,13 @@
 """Named errors. Each says which input is wrong, what is wrong with it and what to do next."""
 
+from collections.abc import Sequence
+
+
+def first_few(values: Sequence[object], most: int, separator: str = ", ") -> str:
+    """The first of them, for a message, and how many more there are."""
+    shown = separator.join(map(str, values[:most]))
+    return shown + (f" and {len(values) - most} more" if len(values) > most else "")
+
 
 class ZooError(Exception):
     """Base of every error a user can cause; the command line prints it without a traceback, exit code 2."""

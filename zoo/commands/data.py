@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import DataError, StoreError
+from zoo.errors import DataError, StoreError, first_few
 from zoo.files import keep_inputs, write_bytes
 
 if TYPE_CHECKING:
@@ -193,8 +193,7 @@ def _tallied(counts: dict[str, int], most: int = 8) -> str:
 
 
 def _listed(counts: dict[str, int], most: int = 8) -> str:
-    shown = ", ".join(f"{value} {count:,}" for value, count in list(counts.items())[:most])
-    return shown + (f" and {len(counts) - most} more" if len(counts) > most else "")
+    return first_few([f"{value} {count:,}" for value, count in counts.items()], most)
 
 
 def _table(summary: Summary) -> Table:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.commands.narrow import side_by_side
-from zoo.errors import DataError, MetricError
+from zoo.errors import DataError, MetricError, first_few
 from zoo.files import is_input, stem_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def match_folders(predictions: Path, targets: Path) -> dict[str, tuple[Path, Pat
     """
     ours, theirs = _by_stem(predictions), _by_stem(targets)
     problems = [
-        f"{folder} has no image named {_list(missing)}"
+        f"{folder} has no image named {first_few(sorted(missing), 10)}"
         for folder, missing in ((predictions, theirs.keys() - ours.keys()), (targets, ours.keys() - theirs.keys()))
         if missing
     ]
@@ -152,11 +152,6 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     if not found:
         raise DataError(f"{folder}: holds no label images ({', '.join(LABEL_SUFFIXES)}).")
     return found
-
-
-def _list(names: set[str], most: int = 10) -> str:
-    shown = sorted(names)[:most]
-    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _print(rows: dict[str, dict[str, float]], footer: int) -> None:

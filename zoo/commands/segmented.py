@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import first_few
+
 MOST_NAMED = 20  # empty objects
 
 
@@ -43,10 +45,7 @@ def report(
 
 
 def _came_out_empty(numbers: list[int]) -> str:
-    named = ", ".join(map(str, numbers[:MOST_NAMED])) + (
-        f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
-    )
     return (
-        f"object{'s' if len(numbers) > 1 else ''} {named} came out empty; nothing there was likely enough, or likelier "
-        "than another object: move the clicks, or give more"
+        f"object{'s' if len(numbers) > 1 else ''} {first_few(numbers, MOST_NAMED)} came out empty; nothing "
+        "there was likely enough, or likelier than another object: move the clicks, or give more"
     )

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from zoo.errors import CheckpointError
+from zoo.errors import CheckpointError, first_few
 from zoo.files import write_bytes, write_text
 from zoo.hub.ckpt import TRAINING_ONLY
 from zoo.hub.index import CARD, CONFIG, WEIGHTS
@@ -177,9 +177,8 @@ def load_state(module: nn.Module, config: dict[str, Any], state: dict[str, Tenso
     except RuntimeError as error:
         wrong = _unfit(module, state, str(error))
         raise CheckpointError(
-            f"{source}: the weights do not fit {type(module).__name__}: {'; '.join(wrong[:SHOWN])}"
-            f"{f' and {len(wrong) - SHOWN} more' * (len(wrong) > SHOWN)}, of {len(state)}; name the method, "
-            "network and encoder that they were trained with"
+            f"{source}: the weights do not fit {type(module).__name__}: {first_few(wrong, SHOWN, '; ')}, of "
+            f"{len(state)}; name the method, network and encoder that they were trained with"
         ) from None
     recall = getattr(module, "on_load_checkpoint", None)  # a segmenter recalls nothing
     if recall is not None:

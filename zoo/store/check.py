@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import StoreError
+from zoo.errors import StoreError, first_few
 from zoo.store.reader import Store
 from zoo.store.schema import (
     LABEL_DTYPE,
@@ -124,10 +124,9 @@ def _objects(store: Store, group: GroupInfo, where: str, advance: Callable[[int]
 def _difference(where: str, item: int, told: NDArray[np.void], counted: NDArray[np.void]) -> str:
     rows, again = {tuple(row) for row in told.tolist()}, {tuple(row) for row in counted.tolist()}
     ids = sorted({row[1] for row in rows ^ again})
-    named = ", ".join(map(str, ids[:5])) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
     return (
         f"{where}: the table of objects tells {len(told)} in image {item}, its labels hold {len(counted)}; id, box or "
-        f"area differ of {named or 'rows told twice'}: prepare it again"
+        f"area differ of {first_few(ids, 5) or 'rows told twice'}: prepare it again"
     )
 
 

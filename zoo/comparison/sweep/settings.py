@@ -10,7 +10,7 @@ from typing import Any
 from jsonargparse import get_loader
 
 from zoo.config.compose import merge
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, first_few
 
 Keys = tuple[str, ...]
 """Of a setting, from the top of an experiment down."""
@@ -79,8 +79,9 @@ def find(name: str, known: Sequence[Keys], where: str) -> Keys:
         hint = f"{head} has no settings of its own; where it is to be a class, name that before: --set {head}=CLASS"
     else:
         own = [each for each in below if head is not None or each.partition(".")[0] not in TOPS]
-        listed = ", ".join(own[:SHOWN]) + (f" and {len(own) - SHOWN} more" if len(own) > SHOWN else "")
-        hint = f"there is {listed}" + ("" if head else "; and full names such as trainer.max_steps, data.batch_size")
+        hint = f"there is {first_few(own, SHOWN)}" + (
+            "" if head else "; and full names such as trainer.max_steps, data.batch_size"
+        )
     nearest = f"did you mean {' or '.join(near)}? " if near else ""
     raise ConfigError(f"--set {name}: {where} has no such setting; {nearest}{hint}")
 
