@@ -104,13 +104,14 @@ class WholeImage(Zoom):
         limit, cells = whole.scale.new_tensor(size[::-1]), whole.scale.new_tensor(crop[::-1])
         bounds = positive_bounds(interactions)
         said = bounds[:, 2:] > bounds[:, :2]
-        low = torch.where(said, (bounds[:, :2] / shrink).floor() * shrink, 0.0)
-        high = torch.where(said, (bounds[:, 2:] / shrink).ceil() * shrink, limit)
-        extent = torch.where(said, high - low, 0.0)
+        low, high = torch.where(said, bounds[:, :2], 0.0), torch.where(said, bounds[:, 2:], limit)
+        # In whole pixels of an image that is scaled down so, as the start is, which else may lie behind the first.
+        first = torch.where(said, (low / shrink).floor() * shrink, torch.inf)
+        end = (high / shrink).ceil() * shrink
+        extent = torch.where(said, end - first, 0.0)
         scales = (cells / extent).amin(1).clamp(max=1 / shrink)
         shown = cells / scales[:, None]
-        # On whole pixels of an image that is scaled down so.
-        start = (((low + high - shown) / 2 / shrink).round() * shrink).clamp(min=0)
+        start = torch.minimum(((low + high - shown) / 2 / shrink).round() * shrink, first).clamp(min=0)
         last = ((limit - shown) / shrink).ceil() * shrink
         start = torch.minimum(start, last.clamp(min=0))
         return Frame(start[:, 0], start[:, 1], scales, crop)
